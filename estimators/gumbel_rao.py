@@ -1,0 +1,61 @@
+"""The Gumbel-Rao estimator."""
+
+from __future__ import annotations
+
+import torch
+
+from estimators.gumbel import averaged_softmax_vjp
+from estimators.hyperparameter import NUM_MC_SAMPLES, TEMPERATURE
+from estimators.randomness import Generators
+from estimators.sampling import attach_gradient, check_logits, sample_one_hot
+
+
+def gumbel_rao(
+    logits: torch.Tensor,
+    *,
+    temperature: float | torch.Tensor = 1.0,
+    num_mc_samples: int = 100,
+    generator: Generators = None,
+) -> torch.Tensor:
+    """Gumbel-Rao gradient: STGS averaged over the Gumbel noise that agrees with the draw.
+
+        grad = (1/K) Σ_k J_τ(Y_k) g,   Y_k ~ θ + G given D
+
+    The derivative through Y's own dependence on θ is ignored, as in every public implementation: not a
+    Rao-Blackwellisation of STGS in the strict sense. The K draws are made in the backward pass.
+
+    Args:
+        logits: Unnormalised log-probabilities, shape (..., L, C), float.
+        temperature: Softmax temperature of the backward pass, > 0; a number, or a tensor broadcastable to
+            (..., 1, 1).
+        num_mc_samples: Number K of conditional Gumbel draws, >= 1.
+        generator: Source of randomness, or one for each index of the first axis; the global generator is
+            never used.
+    Returns:
+        One-hot sample, shape and dtype of logits.
+    Raises:
+        ValueError: If temperature <= 0, num_mc_samples < 1 or logits has fewer than two dimensions.
+    Source: Beyond ReinMax, Eq. 6 and 7; Paulus et al. (2021).
+    """
+    check_logits(logits)
+    TEMPERATURE.check(temperature)
+    NUM_MC_SAMPLES.check(num_mc_samples)
+    theta = logits.detach()
+    sample = sample_one_hot(theta, generator)
+    return attach_gradient(
+        sample,
+        logits,
+        lambda g: gumbel_rao_gradient(theta, sample, g, temperature, num_mc_samples, generator),
+    )
+
+
+def gumbel_rao_gradient(
+    logits: torch.Tensor,
+    sample: torch.Tensor,
+    grad_sample: torch.Tensor,
+    temperature: float | torch.Tensor,
+    num_mc_samples: int,
+    generator: Generators,
+) -> torch.Tensor:
+    """Return (1/K) Σ_k J_τ(Y_k) g, shape (..., L, C); arguments as in `gumbel_rao`."""
+    return averaged_softmax_vjp(logits, sample, grad_sample, temperature, num_mc_samples, generator)

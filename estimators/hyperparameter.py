@@ -1,0 +1,70 @@
+"""Hyperparameters of estimators: one rule each, applied to function arguments and to specs alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """A named number with the values it may take.
+
+    Args:
+        name: Argument name, and the param's name in a store.
+        default: Value where none is given.
+        minimum: Smallest value; none means any finite number.
+        is_minimum_allowed: Whether the minimum itself may be used.
+        is_integer: Whether only whole numbers are allowed.
+    """
+
+    name: str
+    default: float
+    minimum: float | None = None
+    is_minimum_allowed: bool = True
+    is_integer: bool = False
+
+    @property
+    def rule(self) -> str:
+        """What is allowed, in words that follow "must be"."""
+        kind = "an integer" if self.is_integer else ""
+        if self.minimum is None:
+            return kind or "finite"
+        bound = f"{'>=' if self.is_minimum_allowed else '>'} {self.minimum:g}"
+        return f"{kind} {bound}".strip()
+
+    def allows(self, value: float) -> bool:
+        """Say whether the number keeps the rule."""
+        if isinstance(value, bool) or not math.isfinite(value) or (self.is_integer and value != int(value)):
+            return False
+        if self.minimum is None:
+            return True
+        return value >= self.minimum if self.is_minimum_allowed else value > self.minimum
+
+    def check(self, value: float | torch.Tensor) -> None:
+        """Raise unless the value keeps the rule.
+
+        The values of a tensor on an accelerator are not looked at, since that would wait for the device.
+
+        Raises:
+            ValueError: If a number breaks the rule, or a tensor does not broadcast to (..., 1, 1).
+        """
+        if not isinstance(value, torch.Tensor):
+            if not self.allows(value):
+                raise ValueError(f"{self.name} must be {self.rule}, got {value!r}")
+            return
+        if value.numel() != 1 and (value.ndim < 2 or value.shape[-2:] != (1, 1)):
+            raise ValueError(
+                f"{self.name} must be a number or broadcast to (..., 1, 1), got shape {tuple(value.shape)}"
+            )
+        if value.device.type == "cpu":
+            for number in value.flatten().tolist():
+                self.check(number)
+
+
+TEMPERATURE = Hyperparameter("temperature", default=1.0, minimum=0.0, is_minimum_allowed=False)
+ETA = Hyperparameter("eta", default=1.0)
+NUM_MC_SAMPLES = Hyperparameter("num_mc_samples", default=100, minimum=1, is_integer=True)
+GAP = Hyperparameter("gap", default=1.0, minimum=0.0)

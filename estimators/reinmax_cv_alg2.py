@@ -1,0 +1,80 @@
+"""The ReinMax-CV estimator, exactly as Algorithm 2 prints it."""
+
+from __future__ import annotations
+
+import torch
+
+from estimators.gumbel import sample_gumbel
+from estimators.heun import heun_logits
+from estimators.hyperparameter import ETA, NUM_MC_SAMPLES, TEMPERATURE
+from estimators.randomness import Generators
+from estimators.reinmax_cv import control_variate_gradient
+from estimators.sampling import attach_gradient, check_logits, one_hot_argmax
+from estimators.softmax_vjp import tempered_softmax_vjp
+
+
+def reinmax_cv_alg2(
+    logits: torch.Tensor,
+    *,
+    temperature: float | torch.Tensor = 1.0,
+    eta: float | torch.Tensor = 1.0,
+    num_mc_samples: int = 100,
+    generator: Generators = None,
+) -> torch.Tensor:
+    """ReinMax-CV as Algorithm 2 prints it; kept for comparison, since it does not train.
+
+    With D = onehot(argmax(θ + G)), θ_D = log((π + D) / 2) and Y_k ~ θ_D + G given D:
+
+        grad = 2 J_1(θ_D) g - η J_τ(θ_D + G) g + η (1/K) Σ_k J_τ(Y_k) g - ½ J_1(θ) g
+
+    G is already known to make D win, and θ_D raises D further: θ_D + G is so peaked at D that the control
+    variate all but vanishes, and the Gumbel-Rao term enters as bias. Use `reinmax_cv` for the estimator
+    behind the published results. The K draws are made in the backward pass.
+
+    Args:
+        logits: Unnormalised log-probabilities, shape (..., L, C), float.
+        temperature: Softmax temperature τ of the control variate, > 0; a number, or a tensor broadcastable
+            to (..., 1, 1).
+        eta: Weight η of the control variate; likewise. 0 is ReinMax at temperature 1.
+        num_mc_samples: Number K of conditional Gumbel draws, >= 1.
+        generator: Source of randomness, or one for each index of the first axis; the global generator is
+            never used.
+    Returns:
+        One-hot sample, shape and dtype of logits.
+    Raises:
+        ValueError: If temperature <= 0, eta is not finite, num_mc_samples < 1 or logits has fewer than two
+            dimensions.
+    Source: Beyond ReinMax, Algorithm 2 and Eq. 18.
+    """
+    check_logits(logits)
+    TEMPERATURE.check(temperature)
+    ETA.check(eta)
+    NUM_MC_SAMPLES.check(num_mc_samples)
+    theta = logits.detach()
+    gumbels = sample_gumbel(theta.shape, generator, like=theta)
+    sample = one_hot_argmax(theta + gumbels)
+    return attach_gradient(
+        sample,
+        logits,
+        lambda g: reinmax_cv_alg2_gradient(
+            theta, sample, gumbels, g, temperature, eta, num_mc_samples, generator
+        ),
+    )
+
+
+def reinmax_cv_alg2_gradient(
+    logits: torch.Tensor,
+    sample: torch.Tensor,
+    gumbels: torch.Tensor,
+    grad_sample: torch.Tensor,
+    temperature: float | torch.Tensor,
+    eta: float | torch.Tensor,
+    num_mc_samples: int,
+    generator: Generators,
+) -> torch.Tensor:
+    """Return the gradient in `reinmax_cv_alg2`'s docstring, shape (..., L, C); gumbels are G there."""
+    theta_d = heun_logits(logits, sample)
+    control = tempered_softmax_vjp(theta_d + gumbels, grad_sample, temperature)
+    return control_variate_gradient(
+        logits, theta_d, sample, control, grad_sample, temperature, eta, num_mc_samples, generator
+    )

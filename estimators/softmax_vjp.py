@@ -1,0 +1,37 @@
+"""The vector-Jacobian product of softmax, of which every pathwise estimator here is a sum."""
+
+from __future__ import annotations
+
+import torch
+
+
+def softmax_vjp(probs: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
+    """Multiply the Jacobian of softmax by a vector, in O(C) and without building the C×C matrix.
+
+        softmax_vjp(p, g) = (diag(p) - p pᵀ) g = p * g - p * sum(p * g)
+
+    Args:
+        probs: Output of a softmax over the last axis, shape (..., C).
+        grad: Gradient with respect to that output, shape (..., C).
+    Returns:
+        Gradient with respect to the softmax's input, shape (..., C).
+    """
+    weighted = probs * grad
+    return torch.addcmul(weighted, probs, weighted.sum(-1, keepdim=True), value=-1)
+
+
+def tempered_softmax_vjp(
+    logits: torch.Tensor, grad: torch.Tensor, temperature: float | torch.Tensor
+) -> torch.Tensor:
+    """Multiply the Jacobian of softmax(logits / temperature) with respect to logits by a vector.
+
+    This is J_τ of Beyond ReinMax, Appendix B, with its factor 1/τ.
+
+    Args:
+        logits: Unnormalised log-probabilities, shape (..., C).
+        grad: Gradient with respect to the softmax's output, shape (..., C).
+        temperature: Softmax temperature τ > 0, broadcastable to (..., 1).
+    Returns:
+        Gradient with respect to logits, shape (..., C).
+    """
+    return softmax_vjp(torch.softmax(logits / temperature, -1), grad) / temperature

@@ -1,0 +1,68 @@
+"""The Tune trial that trains a pack; the only file of this package that needs Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ray import tune
+
+from trainables.checkpoint import CheckpointFolder
+from trainables.pack import Pack
+from trainables.training import PackTrainer, images_from_numpy, prepare_process
+
+RECORDS = "records"
+"""Key of a result: the records of the epochs since the last result, as plain containers."""
+
+
+class PackTrainable(tune.Trainable):  # type: ignore[misc]
+    """Trains one pack, an epoch a step, from its last checkpoint where there is one.
+
+    The first result carries the records of every epoch so far, those before a restart too, so that an epoch
+    that was checkpointed but never reached the store is reported again.
+
+    Its config holds `members` (params of the pack's members), `checkpoint_folder` (an absolute path) and
+    `num_threads`; the images come through Ray's object store, one copy a node.
+    """
+
+    def setup(
+        self,
+        config: Mapping[str, Any],
+        train_images: np.ndarray[Any, Any] | None = None,
+        test_images: np.ndarray[Any, Any] | None = None,
+    ) -> None:
+        """Take over the images and start the first pack."""
+        if train_images is None or test_images is None:
+            raise ValueError("PackTrainable must be given its images by tune.with_parameters")
+        self._train_images = images_from_numpy(train_images)
+        self._test_images = images_from_numpy(test_images)
+        self._start(config)
+
+    def reset_config(self, new_config: Mapping[str, Any]) -> bool:
+        """Start another pack in the same process, which saves importing torch again."""
+        self._start(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train for one epoch, save a checkpoint, and return what is new."""
+        if not self._trainer.is_finished:
+            self._trainer.run_epoch()
+            self._checkpoints.save(self._trainer.state_dict(), self._trainer.epoch)
+        records = self._trainer.history[self._num_reported :]
+        self._num_reported = len(self._trainer.history)
+        return {RECORDS: [record.to_state() for record in records], "done": self._trainer.is_finished}
+
+    def _start(self, config: Mapping[str, Any]) -> None:
+        prepare_process(config["num_threads"])
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._trainer = PackTrainer(
+            Pack.from_params(config["members"]), self._train_images, self._test_images, device
+        )
+        self._checkpoints = CheckpointFolder(Path(config["checkpoint_folder"]))
+        state = self._checkpoints.load()
+        if state is not None:
+            self._trainer.load_state_dict(state)
+        self._num_reported = 0

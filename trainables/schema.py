@@ -1,0 +1,189 @@
+"""The run schema: every name and string form that the tracking store holds, shared by writer and reader.
+
+Standard library only, so that analysis can read a store where neither torch nor ray is installed.
+Change a name or the meaning of a hash, and `SCHEMA_VERSION` goes up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SCHEMA_VERSION = "1"
+
+TAG_KIND = "catsweep.kind"
+TAG_SCHEMA_VERSION = "catsweep.schema_version"
+TAG_MEMBER = "catsweep.member"
+TAG_CELL = "catsweep.cell"
+TAG_DIVERGED = "catsweep.diverged"
+TAG_ERROR = "catsweep.error"
+TAG_NOTE = "catsweep.note"
+TAG_PACK_SIZE = "catsweep.pack_size"
+TAG_PARENT = "mlflow.parentRunId"
+
+KIND_MEMBER = "member"
+KIND_CELL = "cell"
+KIND_SWEEP = "sweep"
+
+QUANTITIES = ("neg_elbo", "recon", "kl")
+"""Nats per image: negative evidence lower bound, and the reconstruction and KL terms that it is the sum of."""
+TRAIN_METRICS = tuple(f"train_{quantity}" for quantity in QUANTITIES)
+TEST_METRICS = tuple(f"test_{quantity}" for quantity in QUANTITIES)
+EPOCH_SECONDS = "epoch_seconds"
+METRICS = (*TRAIN_METRICS, *TEST_METRICS, EPOCH_SECONDS)
+NUM_SEEDS = "num_seeds"
+
+INTEGER_PARAMS = frozenset(
+    {"task_version", "categorical_dim", "latent_dim", "num_mc_samples", "batch_size", "epochs", "seed"}
+)
+FLOAT_PARAMS = frozenset({"lr", "temperature", "eta", "beta", "gap"})
+TEXT_PARAMS = frozenset({"task", "dataset", "estimator", "optimizer"})
+CELL_PARAMS = (
+    "task",
+    "task_version",
+    "dataset",
+    "estimator",
+    "categorical_dim",
+    "latent_dim",
+    "optimizer",
+    "lr",
+    "temperature",
+    "eta",
+    "beta",
+    "num_mc_samples",
+    "gap",
+    "batch_size",
+    "epochs",
+)
+MEMBER_PARAMS = (*CELL_PARAMS, "seed")
+
+DEFAULTS: Mapping[str, str] = {
+    "task_version": "1",
+    "temperature": "1.0",
+    "eta": "1.0",
+    "beta": "0.5",
+    "num_mc_samples": "100",
+    "gap": "1.0",
+    "batch_size": "100",
+}
+"""What a param that a run does not state counts as. A hash leaves out params at these values, so that a run
+that states a default and one that leaves it out are the same member. Never change one: add a param instead."""
+
+
+def format_param(name: str, value: object) -> str:
+    """Return the canonical string of a param: the shortest form that reads back as the same number.
+
+    Args:
+        name: Name of the param; it decides whether the value is text, an integer or a float.
+        value: A number, or a string in any form of that number ("7e-4").
+    Raises:
+        ValueError: If the value is not of the param's type.
+    """
+    try:
+        if name in INTEGER_PARAMS:
+            number = float(str(value))
+            if number != int(number):
+                raise ValueError
+            return str(int(number))
+        if name in FLOAT_PARAMS:
+            return repr(float(str(value)))
+    except (ValueError, OverflowError):
+        kind = "an integer" if name in INTEGER_PARAMS else "a number"
+        raise ValueError(f"{name} must be {kind}, got {value!r}") from None
+    return str(value)
+
+
+def _content_hash(params: Mapping[str, str]) -> str:
+    stated = {name: value for name, value in params.items() if DEFAULTS.get(name) != value}
+    text = json.dumps({"schema_version": SCHEMA_VERSION, "params": stated}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One setting of everything but the seed.
+
+    Args:
+        items: The params that apply, canonical strings, in the order of `CELL_PARAMS`.
+        note: Why the cell is there, where it is no ordinary one; not part of its identity.
+    """
+
+    items: tuple[tuple[str, str], ...]
+    note: str = field(default="", compare=False)
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, object], note: str = "") -> Cell:
+        """Build a cell from params in any order and form; params that no cell has are left out.
+
+        Raises:
+            ValueError: If a value is not of its param's type.
+        """
+        items = tuple(
+            (name, format_param(name, params[name])) for name in CELL_PARAMS if params.get(name) is not None
+        )
+        return cls(items, note)
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The params as a dictionary."""
+        return dict(self.items)
+
+    @property
+    def hash(self) -> str:
+        """Content hash: equal for equal params, whatever the sweep, the resources or the note."""
+        return _content_hash(self.params)
+
+    @property
+    def estimator(self) -> str:
+        """The estimator's id."""
+        return self.params["estimator"]
+
+    @property
+    def latent(self) -> str:
+        """The latent as written in the papers, categories x variables, for example 8x4."""
+        params = self.params
+        return f"{params['categorical_dim']}x{params['latent_dim']}"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One cell with one seed; it becomes one MLflow run."""
+
+    cell: Cell
+    seed: int
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, object]) -> Member:
+        """Build a member from the params of a run.
+
+        Raises:
+            ValueError: If the seed is missing or a value is not of its param's type.
+        """
+        if params.get("seed") is None:
+            raise ValueError("a member must have a seed")
+        return cls(Cell.from_params(params), int(format_param("seed", params["seed"])))
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The cell's params and the seed."""
+        return {**self.cell.params, "seed": str(self.seed)}
+
+    @property
+    def hash(self) -> str:
+        """Content hash over every param and the schema version."""
+        return _content_hash(self.params)
+
+
+@dataclass(frozen=True)
+class CellRequest:
+    """A cell that a spec asks for, with the seeds it wants of it."""
+
+    cell: Cell
+    seeds: tuple[int, ...]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """One member for every seed."""
+        return tuple(Member(self.cell, seed) for seed in self.seeds)

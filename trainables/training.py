@@ -1,0 +1,233 @@
+"""Training a pack: one epoch, one evaluation, and the state from which it goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+import estimators
+from trainables.discrete_vae import DiscreteVAE, NegElbo
+from trainables.optimizers import OPTIMIZERS
+from trainables.pack import Pack
+from trainables.schema import DEFAULTS, EPOCH_SECONDS
+
+EVALUATION_BATCH_SIZE = 1000
+PER_MEMBER_HYPERPARAMETERS = frozenset({"temperature", "eta", "beta"})
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch gave, for every member of a pack.
+
+    Args:
+        epoch: Number of the epoch, from 1.
+        timestamp_ms: When it ended, milliseconds since 1970.
+        metrics: For each member the metrics of the run schema, nats per image and seconds; none for a member
+            that has diverged, in this epoch or before.
+        diverged: For each member the epoch in which its loss was not finite, or none.
+    """
+
+    epoch: int
+    timestamp_ms: int
+    metrics: tuple[Mapping[str, float] | None, ...]
+    diverged: tuple[int | None, ...]
+
+    def to_state(self) -> dict[str, Any]:
+        """Return plain containers, from which `from_state` makes an equal record."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> EpochRecord:
+        """Build a record from `to_state`'s result."""
+        return cls(state["epoch"], state["timestamp_ms"], tuple(state["metrics"]), tuple(state["diverged"]))
+
+
+def prepare_process(num_threads: int) -> None:
+    """Set up the process that trains: its threads, and denormal numbers flushed to zero.
+
+    Denormals make epochs on a CPU slower and slower as training goes on.
+    """
+    torch.set_num_threads(num_threads)
+    torch.set_flush_denormal(True)
+
+
+def seeded_generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
+    """Return a generator for one of a member's random streams.
+
+    Members with the same seed share their initial parameters and data order whatever their estimator, so
+    that estimators are compared on equal terms.
+
+    Args:
+        seed: The member's seed.
+        stream: What the numbers are for; streams of one seed are independent.
+        device: Where the numbers are drawn.
+    """
+    digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big", signed=True))
+
+
+class PackTrainer:
+    """A pack of P discrete VAEs in training. P = 1 is the ordinary case and runs the same lines.
+
+    Args:
+        pack: The members; their params settle everything about the results.
+        train_images: Grey levels, shape (N, 784), uint8.
+        test_images: Grey levels, shape (M, 784), uint8.
+        device: Where to train.
+
+    Attributes:
+        epoch: Number of epochs done.
+        history: A record for each of them.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        train_images: torch.Tensor,
+        test_images: torch.Tensor,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.pack = pack
+        self.epoch = 0
+        self.history: list[EpochRecord] = []
+        self._device = torch.device(device)
+        self._train_images = train_images.to(self._device)
+        self._test_images = test_images.to(self._device)
+        shared = pack.shared
+        self._batch_size = int(shared["batch_size"])
+        seeds = [member.seed for member in pack.members]
+        cpu = torch.device("cpu")
+        self._order = [seeded_generator(seed, "order", cpu) for seed in seeds]
+        self._noise = [seeded_generator(seed, "noise", self._device) for seed in seeds]
+        self.model = DiscreteVAE(
+            int(shared["categorical_dim"]),
+            int(shared["latent_dim"]),
+            [seeded_generator(seed, "parameters", cpu) for seed in seeds],
+        ).to(self._device)
+        self._optimizer = OPTIMIZERS[shared["optimizer"]](self.model.parameters(), float(shared["lr"]))
+        self._sampler = partial(
+            estimators.get(shared["estimator"]).function,
+            **self._hyperparameters(),
+            generator=self._noise,
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every epoch is done, or every member has diverged."""
+        if self.epoch >= self.pack.epochs:
+            return True
+        return bool(self.history) and all(epoch is not None for epoch in self.history[-1].diverged)
+
+    def run_epoch(self) -> EpochRecord:
+        """Train for one epoch, evaluate on the test set, and return (and keep) the record."""
+        start = time.perf_counter()
+        train = self._train()
+        test = self._evaluate()
+        seconds = time.perf_counter() - start
+        self.epoch += 1
+        previous = self.history[-1].diverged if self.history else (None,) * len(self.pack)
+        metrics: list[dict[str, float] | None] = []
+        diverged: list[int | None] = []
+        for member, diverged_before in enumerate(previous):
+            values = {**_named("train", train[member]), **_named("test", test[member])}
+            is_finite = all(math.isfinite(value) for value in values.values())
+            diverged.append(diverged_before or (None if is_finite else self.epoch))
+            metrics.append({**values, EPOCH_SECONDS: seconds} if diverged[-1] is None else None)
+        record = EpochRecord(self.epoch, time.time_ns() // 1_000_000, tuple(metrics), tuple(diverged))
+        self.history.append(record)
+        return record
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that training goes on from, tensors and plain containers only."""
+        return {
+            "members": [member.hash for member in self.pack.members],
+            "epoch": self.epoch,
+            "history": [record.to_state() for record in self.history],
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "order_generators": [generator.get_state() for generator in self._order],
+            "noise_generators": [generator.get_state() for generator in self._noise],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned.
+
+        Raises:
+            ValueError: If the state belongs to other members.
+        """
+        members = [member.hash for member in self.pack.members]
+        if state["members"] != members:
+            raise ValueError(f"the state must be of members {members}, got {state['members']}")
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        saved = (*state["order_generators"], *state["noise_generators"])
+        for generator, generator_state in zip((*self._order, *self._noise), saved, strict=True):
+            generator.set_state(generator_state.cpu())
+        self.epoch = state["epoch"]
+        self.history = [EpochRecord.from_state(record) for record in state["history"]]
+
+    def _hyperparameters(self) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        for hyperparameter in estimators.get(self.pack.shared["estimator"]).hyperparameters:
+            name = hyperparameter.name
+            values = [float(member.params.get(name, DEFAULTS[name])) for member in self.pack.members]
+            if name in PER_MEMBER_HYPERPARAMETERS:
+                arguments[name] = torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
+            else:
+                arguments[name] = int(values[0]) if hyperparameter.is_integer else values[0]
+        return arguments
+
+    def _train(self) -> list[tuple[float, float]]:
+        """Run one pass over the training set; return each member's mean recon and kl of its updates."""
+        num_images = len(self._train_images)
+        orders = [torch.randperm(num_images, generator=generator) for generator in self._order]
+        order = torch.stack(orders).to(self._device)
+        sums = torch.zeros(2, len(self.pack), dtype=torch.float64, device=self._device)
+        for index in torch.split(order, self._batch_size, dim=1):
+            self._optimizer.zero_grad(set_to_none=True)
+            loss: NegElbo = self.model(_grey_levels(self._train_images[index]), self._sampler)
+            torch.autograd.backward(loss.total.sum())
+            self._optimizer.step()
+            sums += torch.stack((loss.recon, loss.kl)).detach() * index.shape[1]
+        return _member_means(sums, num_images)
+
+    @torch.no_grad()
+    def _evaluate(self) -> list[tuple[float, float]]:
+        """Run one pass over the test set, one sample per image; return each member's mean recon and kl."""
+        num_images = len(self._test_images)
+        sums = torch.zeros(2, len(self.pack), dtype=torch.float64, device=self._device)
+        for batch in torch.split(self._test_images, EVALUATION_BATCH_SIZE):
+            images = _grey_levels(batch).expand(len(self.pack), -1, -1)
+            loss: NegElbo = self.model(images, self._sampler)
+            sums += torch.stack((loss.recon, loss.kl)) * len(batch)
+        return _member_means(sums, num_images)
+
+
+def images_from_numpy(images: np.ndarray[Any, np.dtype[np.uint8]]) -> torch.Tensor:
+    """Return the images as a tensor that shares their memory, which may be read-only (Ray's store)."""
+    with warnings.catch_warnings():
+        # PyTorch warns that writing to read-only memory is undefined; nothing here writes to images.
+        warnings.filterwarnings("ignore", message="The given (buffer|NumPy array) is not writable")
+        return torch.from_numpy(images)
+
+
+def _grey_levels(images: torch.Tensor) -> torch.Tensor:
+    return images.to(torch.float32).div_(255)
+
+
+def _member_means(sums: torch.Tensor, num_images: int) -> list[tuple[float, float]]:
+    return [(recon, kl) for recon, kl in (sums / num_images).t().tolist()]
+
+
+def _named(split: str, terms: Sequence[float]) -> dict[str, float]:
+    recon, kl = terms
+    return {f"{split}_neg_elbo": recon + kl, f"{split}_recon": recon, f"{split}_kl": kl}
