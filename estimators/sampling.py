@@ -61,7 +61,7 @@ def attach_gradient(sample: torch.Tensor, logits: torch.Tensor, rule: GradientRu
 class _SampleWithGradient(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: FunctionCtx, logits: torch.Tensor, sample: torch.Tensor, rule: GradientRule
+        ctx: FunctionCtx, _logits: torch.Tensor, sample: torch.Tensor, rule: GradientRule
     ) -> torch.Tensor:
         ctx.rule = rule  # type: ignore[attr-defined]
         return sample.clone()

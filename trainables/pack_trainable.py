@@ -14,6 +14,9 @@ from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
 from trainables.training import PackTrainer, images_from_numpy, prepare_process
 
+PACK = "pack"
+"""Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path)
+and `num_threads`."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
 
@@ -24,8 +27,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
     The first result carries the records of every epoch so far, those before a restart too, so that an epoch
     that was checkpointed but never reached the store is reported again.
 
-    Its config holds `members` (params of the pack's members), `checkpoint_folder` (an absolute path) and
-    `num_threads`; the images come through Ray's object store, one copy a node.
+    Its config holds `PACK`; the images come through Ray's object store, one copy a node.
     """
 
     def setup(
@@ -37,6 +39,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         """Take over the images and start the first pack."""
         if train_images is None or test_images is None:
             raise ValueError("PackTrainable must be given its images by tune.with_parameters")
+        self._num_reported = 0
         self._train_images = images_from_numpy(train_images)
         self._test_images = images_from_numpy(test_images)
         self._start(config)
@@ -56,12 +59,13 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         return {RECORDS: [record.to_state() for record in records], "done": self._trainer.is_finished}
 
     def _start(self, config: Mapping[str, Any]) -> None:
-        prepare_process(config["num_threads"])
+        pack = config[PACK]
+        prepare_process(pack["num_threads"])
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._trainer = PackTrainer(
-            Pack.from_params(config["members"]), self._train_images, self._test_images, device
+            Pack.from_params(pack["members"]), self._train_images, self._test_images, device
         )
-        self._checkpoints = CheckpointFolder(Path(config["checkpoint_folder"]))
+        self._checkpoints = CheckpointFolder(Path(pack["checkpoint_folder"]))
         state = self._checkpoints.load()
         if state is not None:
             self._trainer.load_state_dict(state)

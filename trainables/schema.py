@@ -28,7 +28,7 @@ KIND_CELL = "cell"
 KIND_SWEEP = "sweep"
 
 QUANTITIES = ("neg_elbo", "recon", "kl")
-"""Nats per image: negative evidence lower bound, and the reconstruction and KL terms that it is the sum of."""
+"""Nats per image: negative evidence lower bound, and the two terms that it is the sum of."""
 TRAIN_METRICS = tuple(f"train_{quantity}" for quantity in QUANTITIES)
 TEST_METRICS = tuple(f"test_{quantity}" for quantity in QUANTITIES)
 EPOCH_SECONDS = "epoch_seconds"
@@ -69,7 +69,7 @@ DEFAULTS: Mapping[str, str] = {
     "batch_size": "100",
 }
 """What a param that a run does not state counts as. A hash leaves out params at these values, so that a run
-that states a default and one that leaves it out are the same member. Never change one: add a param instead."""
+that states a default and one that leaves it out are the same member. Never change one."""
 
 
 def format_param(name: str, value: object) -> str:

@@ -1,0 +1,91 @@
+"""For notebooks: the commands run, plan and status as functions that return pandas frames."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from sweep.cell_status import sweep_status
+from sweep.home import Home
+from sweep.planning import Plan, make_plan
+from sweep.quiet import quieten
+from sweep.runner import Outcome, run_sweep
+from sweep.spec_file import load_spec, read_spec_text
+from sweep.store import Store
+
+
+def run(
+    spec: str | Path,
+    *,
+    home: str | Path | None = None,
+    tracking_uri: str | None = None,
+    address: str | None = None,
+    retry_failed: bool = False,
+) -> pd.DataFrame:
+    """Do what of a spec is not done yet, and return its status as `status` does.
+
+    Args:
+        spec: Path of a YAML file, or the name of a preset.
+        home: Folder with everything local; `./.catsweep` or $CATSWEEP_HOME where none is given.
+        tracking_uri: MLflow store; the home's own, or $MLFLOW_TRACKING_URI, where none is given.
+        address: Address of a Ray cluster; none starts one on this machine.
+        retry_failed: Whether members that failed before run again.
+
+    Raises:
+        SpecError, HomeError, StoreError, DataError, ClusterError: If it cannot start; nothing has changed.
+    """
+    execute(spec, Home.resolve(home, tracking_uri), address=address, retry_failed=retry_failed)
+    return status(spec, home=home, tracking_uri=tracking_uri)
+
+
+def execute(
+    spec: str | Path, home: Home, *, address: str | None = None, retry_failed: bool = False
+) -> Outcome:
+    """Do what `run` does in this home, and return how it ended."""
+    quieten()
+    text, _ = read_spec_text(spec)
+    return run_sweep(load_spec(spec), text, home, address=address, retry_failed=retry_failed)
+
+
+def current_plan(spec: str | Path, home: Home, *, retry_failed: bool = False) -> Plan:
+    """Return the plan of a spec, given what the home's store holds now.
+
+    Raises:
+        SpecError, StoreError: If the spec or the store cannot be used.
+    """
+    quieten()
+    loaded = load_spec(spec)
+    return make_plan(loaded, Store(home).members(), home, retry_failed=retry_failed)
+
+
+def plan(
+    spec: str | Path, *, home: str | Path | None = None, tracking_uri: str | None = None
+) -> pd.DataFrame:
+    """Return the members of a spec, a row each: params, cell and member hash, pack, whether it is done."""
+    current = current_plan(spec, Home.resolve(home, tracking_uri))
+    pack_of = {member.hash: pack.hash for pack in current.packs for member in pack.members}
+    return pd.DataFrame(
+        {
+            **member.params,
+            "latent": member.cell.latent,
+            "note": member.cell.note,
+            "cell": member.cell.hash,
+            "member": member.hash,
+            "pack": pack_of.get(member.hash),
+            "is_done": current.is_finished(member),
+        }
+        for member in current.members
+    )
+
+
+def status(
+    spec: str | Path, *, home: str | Path | None = None, tracking_uri: str | None = None
+) -> pd.DataFrame:
+    """Return how the cells of a spec stand, a row each: params and counts of members by state."""
+    rows = []
+    for one in sweep_status(current_plan(spec, Home.resolve(home, tracking_uri))):
+        counts = {key: value for key, value in asdict(one).items() if key.startswith("num_")}
+        rows.append({**one.cell.params, "latent": one.cell.latent, "note": one.cell.note, **counts})
+    return pd.DataFrame(rows)

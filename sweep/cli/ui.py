@@ -1,0 +1,40 @@
+"""`catsweep ui`: the MLflow UI on a home's store."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sweep.cli.options import HomeOption, TrackingOption
+
+
+def command(
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others see the store if it is not local.")
+    ] = "127.0.0.1",
+    tracking_uri: TrackingOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Open the MLflow UI on this home's store, on this machine only unless told otherwise.
+
+    Example: `catsweep ui --port 5000`
+    """
+    from sweep.home import Home
+    from sweep.store import StoreError
+
+    place = Home.resolve(home, tracking_uri)
+    if place.tracking_uri.startswith(("http://", "https://")):
+        raise StoreError(f"the store is a server, which has a UI of its own: open {place.tracking_uri}")
+    if place.sqlite_path is not None and not place.sqlite_path.exists():
+        raise StoreError(
+            f"there is no store at {place.sqlite_path} yet; run a sweep first: catsweep run SPEC"
+        )
+    address = f"http://{host}:{port}"
+    Console(stderr=True, highlight=False).print(f"MLflow UI on {address} (Ctrl-C ends it)", soft_wrap=True)
+    arguments = ["--backend-store-uri", place.tracking_uri, "--host", host, "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, "-m", "mlflow", "server", *arguments])

@@ -1,0 +1,154 @@
+"""What a person sees while a sweep runs: a live picture on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from sweep.cell_runs import cell_name
+from sweep.progress import Progress, RunningPack
+from trainables.pack import Pack
+
+LINE_SECONDS = 10.0
+
+
+class Display(Protocol):
+    """Shows progress; entered before the first event and left after the last."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def update(self) -> None:
+        """Show the progress as it is now."""
+
+    def say(self, message: str) -> None:
+        """Show a line that stays."""
+
+
+def make_display(progress: Progress) -> Display:
+    """Return a live display where stdout is a terminal, else one of plain lines; both write to stderr."""
+    console = Console(stderr=True, highlight=False)
+    if sys.stdout.isatty() and console.is_terminal:
+        return LiveDisplay(progress, console)
+    return LineDisplay(progress, console)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for people, for example "1 h 05 min" or "42 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def pack_name(pack: Pack) -> str:
+    """Return a name of a pack for people: its cell and seed, or its first and how many there are more."""
+    first = pack.members[0]
+    more = f" (+{len(pack) - 1} more)" if len(pack) > 1 else ""
+    return f"{cell_name(first.cell)} seed {first.seed}{more}"
+
+
+def _elbo(running: RunningPack) -> str:
+    return "" if running.train_neg_elbo is None else f"{running.train_neg_elbo:.2f}"
+
+
+def _remaining(progress: Progress) -> str:
+    seconds = progress.seconds_left
+    return "ETA after the first epoch" if seconds is None else f"ETA {duration(seconds)}"
+
+
+class LineDisplay:
+    """A line now and then, for logs and pipes.
+
+    Args:
+        progress: What to show.
+        console: Where to show it.
+    """
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self._progress = progress
+        self._console = console
+        self._last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def update(self) -> None:
+        """Print where things are, unless that was done some seconds ago."""
+        if time.monotonic() - self._last < LINE_SECONDS:
+            return
+        self._last = time.monotonic()
+        progress = self._progress
+        running = "; ".join(
+            f"{pack_name(one.pack)} epoch {one.epoch}/{one.pack.epochs} {_elbo(one)}".rstrip()
+            for one in progress.running.values()
+        )
+        self.say(
+            f"{progress.num_members_done}/{len(progress.plan.members)} members, "
+            f"{progress.num_cells_done}/{len(progress.plan.requests)} cells, {_remaining(progress)}; "
+            f"running: {running}"
+        )
+
+    def say(self, message: str) -> None:
+        """Print a line."""
+        self._console.print(message, soft_wrap=True, markup=False)
+
+
+class LiveDisplay:
+    """A picture that changes in place.
+
+    Args:
+        progress: What to show.
+        console: A terminal.
+    """
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self._progress = progress
+        self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def update(self) -> None:
+        """Nothing to do: the picture is drawn anew several times a second."""
+
+    def say(self, message: str) -> None:
+        """Print a line above the picture."""
+        self._live.console.print(message, markup=False)
+
+    def _picture(self) -> RenderableType:
+        progress = self._progress
+        bars = Table.grid(padding=(0, 1))
+        for what, done, total in (
+            ("cells", progress.num_cells_done, len(progress.plan.requests)),
+            ("members", progress.num_members_done, len(progress.plan.members)),
+        ):
+            bars.add_row(what, ProgressBar(total=total, completed=done, width=40), f"{done}/{total}")
+        running = Table("running", "epoch", "train −ELBO (nats)", box=None, padding=(0, 2, 0, 0))
+        for one in progress.running.values():
+            running.add_row(pack_name(one.pack), f"{one.epoch}/{one.pack.epochs}", _elbo(one))
+        notes = [_remaining(progress)]
+        notes += [f"{len(progress.diverged)} diverged"] if progress.diverged else []
+        notes += [f"{len(progress.failed)} failed"] if progress.failed else []
+        return Group(bars, running, ", ".join(notes))

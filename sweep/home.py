@@ -1,0 +1,84 @@
+"""The home: the folder with everything local, and the tracking store that goes with it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME_VARIABLE = "CATSWEEP_HOME"
+TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
+DEFAULT_HOME = Path(".catsweep")
+
+
+class HomeError(Exception):
+    """The home cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a sweep keeps its things.
+
+    Args:
+        path: Absolute path of the folder.
+        tracking_uri: URI of the tracking store.
+    """
+
+    path: Path
+    tracking_uri: str
+
+    @classmethod
+    def resolve(cls, path: str | Path | None = None, tracking_uri: str | None = None) -> Home:
+        """Return the home from flags, else from the environment, else `./.catsweep` with its own store."""
+        folder = Path(path or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute()
+        uri = tracking_uri or os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{folder / 'mlflow.db'}"
+        return cls(folder, uri)
+
+    @property
+    def artifacts(self) -> Path:
+        """Artifacts of runs, where the store is the home's own."""
+        return self.path / "artifacts"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints of unfinished packs, a folder each."""
+        return self.path / "checkpoints"
+
+    @property
+    def data(self) -> Path:
+        """Datasets, a folder each."""
+        return self.path / "data"
+
+    @property
+    def lock(self) -> Path:
+        """Lock file, held by the one driver that may work in this home."""
+        return self.path / "driver.lock"
+
+    @property
+    def calibration(self) -> Path:
+        """Measured seconds per epoch, for estimates."""
+        return self.path / "calibration.json"
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The store's file, where the store is an SQLite file."""
+        prefix = "sqlite:///"
+        return Path(self.tracking_uri.removeprefix(prefix)) if self.tracking_uri.startswith(prefix) else None
+
+    def make_folders(self) -> None:
+        """Make the folders and see that they can be written.
+
+        Raises:
+            HomeError: If one cannot.
+        """
+        for folder in (self.path, self.artifacts, self.checkpoints, self.data):
+            probe = folder / f".probe-{os.getpid()}"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                probe.write_bytes(b"")
+                probe.unlink()
+            except OSError as error:
+                raise HomeError(
+                    f"{folder} must be a folder that can be written ({error.strerror}); "
+                    f"choose another home with --home or {HOME_VARIABLE}"
+                ) from None

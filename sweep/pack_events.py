@@ -1,0 +1,93 @@
+"""Tune's events of a trial, passed on as events of its pack to tracking and display."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from sweep.display import Display, pack_name
+from sweep.progress import Progress
+from sweep.tracking import Tracker
+from trainables.checkpoint import CheckpointFolder
+from trainables.pack import Pack
+from trainables.pack_trainable import PACK, RECORDS
+from trainables.training import EpochRecord
+
+
+class PackEvents(Callback):  # type: ignore[misc]
+    """Tells tracker, progress and display what Tune reports.
+
+    Args:
+        tracker: Writes to the store.
+        progress: Counts.
+        display: Shows.
+        folders: Checkpoint folder of each pack, by the pack's hash.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        progress: Progress,
+        display: Display,
+        folders: Mapping[str, CheckpointFolder],
+    ) -> None:
+        self._tracker = tracker
+        self._progress = progress
+        self._display = display
+        self._folders = folders
+        self._last: dict[str, EpochRecord] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles callbacks for a restore of its own, which is never used here.
+        return {}
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A pack has started, or started again after its process died."""
+        pack = _pack(trial)
+        self._tracker.start(pack.members)
+        self._progress.started(pack)
+        self._display.update()
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """A pack has done an epoch."""
+        pack = _pack(trial)
+        records = [EpochRecord.from_state(state) for state in result.get(RECORDS, ())]
+        if records:
+            self._last[pack.hash] = records[-1]
+        self._tracker.log(pack.members, records)
+        self._progress.advanced(pack, records)
+        self._display.update()
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A pack is done."""
+        pack = _pack(trial)
+        last = self._last.pop(pack.hash)
+        diverged = {
+            member: epoch
+            for member, epoch in zip(pack.members, last.diverged, strict=True)
+            if epoch is not None
+        }
+        self._tracker.finish(pack.members, last, self._folders[pack.hash].remove)
+        self._progress.ended(pack, has_failed=False, diverged=diverged)
+        if diverged:
+            epochs = ", ".join(str(epoch) for epoch in diverged.values())
+            self._display.say(f"diverged: {pack_name(pack)}, in epoch {epochs}; counts as missing in means")
+        self._display.update()
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A pack has failed for good."""
+        pack = _pack(trial)
+        error = str(trial.get_error() or "the trial ended without saying why")
+        self._tracker.fail(pack.members, error)
+        self._progress.ended(pack, has_failed=True)
+        reason = error.strip().splitlines()[-1]
+        self._display.say(f"failed: {pack_name(pack)}: {reason}")
+
+
+def _pack(trial: Trial) -> Pack:
+    return Pack.from_params(trial.config[PACK]["members"])

@@ -1,0 +1,82 @@
+"""Packing: which members train together, new packs and those that a killed driver left behind."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from trainables.pack import Pack, shared_params
+from trainables.schema import Member
+
+_MANIFEST = "pack.json"
+_log = logging.getLogger(__name__)
+
+
+def pack_members(members: Iterable[Member], size: int) -> tuple[Pack, ...]:
+    """Group members that may train together into packs of at most `size`, in their order."""
+    groups: dict[tuple[tuple[str, str], ...], list[Member]] = {}
+    for member in members:
+        groups.setdefault(shared_params(member), []).append(member)
+    return tuple(
+        Pack(tuple(group[start : start + size]))
+        for group in groups.values()
+        for start in range(0, len(group), size)
+    )
+
+
+def write_manifest(checkpoints: Path, pack: Pack) -> Path:
+    """Note down who is in a pack, so that it can be formed again; return the pack's absolute folder."""
+    folder = checkpoints / pack.hash
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{_MANIFEST}.{os.getpid()}"
+    partial.write_text(json.dumps(pack.to_params()))
+    partial.replace(folder / _MANIFEST)
+    return folder
+
+
+def packs_left_behind(checkpoints: Path) -> list[Pack]:
+    """Return the packs that have a folder, hence were started and not finished."""
+    packs = []
+    for manifest in sorted(checkpoints.glob(f"*/{_MANIFEST}")):
+        try:
+            pack = Pack.from_params(json.loads(manifest.read_text()))
+        except (OSError, ValueError) as error:
+            _log.warning("checkpoint folder %s is left alone: %s", manifest.parent, error)
+            continue
+        if pack.hash == manifest.parent.name:
+            packs.append(pack)
+    return packs
+
+
+def form_packs(wanted: Iterable[Member], checkpoints: Path, size: int) -> tuple[Pack, ...]:
+    """Form the packs to train: first those to go on with, then new ones of the rest.
+
+    A pack left behind goes on when someone in it is wanted. It keeps all its members, since its checkpoint
+    does; those that are not asked for are finished along the way.
+
+    Args:
+        wanted: Members that are not finished, in the order of the plan.
+        checkpoints: Folder of all checkpoints.
+        size: Most members of a new pack.
+    """
+    waiting = {member.hash: member for member in wanted}
+    packs = []
+    for pack in packs_left_behind(checkpoints):
+        hashes = [member.hash for member in pack.members]
+        if any(key in waiting for key in hashes):
+            packs.append(pack)
+            for key in hashes:
+                waiting.pop(key, None)
+    return (*packs, *pack_members(waiting.values(), size))
+
+
+def finished_folders(checkpoints: Path, finished: Collection[str]) -> list[Path]:
+    """Return the folders of packs whose members have all finished."""
+    return [
+        checkpoints / pack.hash
+        for pack in packs_left_behind(checkpoints)
+        if all(member.hash in finished for member in pack.members)
+    ]

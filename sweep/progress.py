@@ -1,0 +1,93 @@
+"""How far a sweep is: counts, what is running, and when it will be done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sweep.planning import Plan
+from trainables.pack import Pack
+from trainables.schema import Member
+from trainables.training import EpochRecord
+
+
+@dataclass
+class RunningPack:
+    """A pack in training.
+
+    Args:
+        pack: The pack.
+        epoch: Epochs done.
+        train_neg_elbo: Mean over its members that have not diverged, nats per image; none before epoch 1.
+    """
+
+    pack: Pack
+    epoch: int = 0
+    train_neg_elbo: float | None = None
+
+
+@dataclass
+class Progress:
+    """The state that a display shows; told of events by the runner.
+
+    Args:
+        plan: What is to be done.
+        clock: Seconds from a monotonic clock.
+    """
+
+    plan: Plan
+    clock: Callable[[], float] = time.monotonic
+    running: dict[str, RunningPack] = field(default_factory=dict)
+    diverged: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._start = self.clock()
+        self.finished = {member.hash for member in self.plan.members if self.plan.is_finished(member)}
+        self._epochs_of = {pack.hash: 0 for pack in self.plan.packs}
+        self._epochs_run = 0
+
+    @property
+    def num_cells_done(self) -> int:
+        """Cells all of whose members have finished."""
+        return sum(
+            all(member.hash in self.finished for member in request.members) for request in self.plan.requests
+        )
+
+    @property
+    def num_members_done(self) -> int:
+        """Members asked for that have finished."""
+        return sum(member.hash in self.finished for member in self.plan.members)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds until the sweep is done; none before the first epoch."""
+        left = sum(pack.epochs - self._epochs_of[pack.hash] for pack in self.plan.packs)
+        if self._epochs_run == 0:
+            return None
+        return (self.clock() - self._start) / self._epochs_run * left
+
+    def started(self, pack: Pack) -> None:
+        """Take note that a pack has started."""
+        self.running[pack.hash] = RunningPack(pack)
+
+    def advanced(self, pack: Pack, records: Sequence[EpochRecord]) -> None:
+        """Take note of new epochs; of several, all but the last were trained before a restart."""
+        if not records:
+            return
+        last = records[-1]
+        self._epochs_of[pack.hash] = last.epoch
+        self._epochs_run += 1
+        values = [metrics["train_neg_elbo"] for metrics in last.metrics if metrics is not None]
+        running = self.running.setdefault(pack.hash, RunningPack(pack))
+        running.epoch = last.epoch
+        running.train_neg_elbo = sum(values) / len(values) if values else None
+
+    def ended(self, pack: Pack, *, has_failed: bool, diverged: Iterable[Member] = ()) -> None:
+        """Take note that a pack has ended."""
+        self.running.pop(pack.hash, None)
+        self._epochs_of[pack.hash] = pack.epochs
+        hashes = {member.hash for member in pack.members}
+        (self.failed if has_failed else self.finished).update(hashes)
+        self.diverged.update(member.hash for member in diverged)

@@ -1,0 +1,24 @@
+"""Defaults for the libraries underneath: no telemetry, no chatter. The environment can say otherwise."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def quieten() -> None:
+    """Set the defaults; call it before MLflow or Ray is imported."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    for name in ("alembic", "mlflow", "ray"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # What Tune logs of a failed trial is in the store, and on the display in one line.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)

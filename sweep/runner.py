@@ -1,0 +1,225 @@
+"""The runner: a plan becomes Tune trials, and their results runs in the store."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+from filelock import FileLock, Timeout
+from ray import tune
+
+from sweep.display import Display, make_display
+from sweep.environment import environment
+from sweep.home import Home, HomeError
+from sweep.outbox import Outbox
+from sweep.pack_events import PackEvents
+from sweep.packing import finished_folders, write_manifest
+from sweep.planning import Plan, make_plan
+from sweep.progress import Progress
+from sweep.spec import Resources, Spec
+from sweep.store import Store
+from sweep.tracking import Tracker, open_experiment
+from trainables.checkpoint import CheckpointFolder
+from trainables.data import ImageDataset, fetch, load
+from trainables.pack_trainable import PACK, PackTrainable
+
+RETRIES_OF_A_PACK = 2
+"""How often a pack whose process died starts again from its checkpoint before it counts as failed."""
+_OBJECT_STORE_BYTES = 400 * 2**20
+
+
+class ClusterError(Exception):
+    """The cluster cannot run the spec; the message says what it lacks."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a sweep ended.
+
+    Args:
+        num_run: Members that finished in this run.
+        num_failed: Members asked for that have failed, now or before.
+        is_interrupted: Whether the user stopped it.
+    """
+
+    num_run: int
+    num_failed: int
+    is_interrupted: bool
+
+
+@contextmanager
+def driver_lock(home: Home) -> Iterator[None]:
+    """Keep every other driver out of this home; the lock ends with the process, however it ends.
+
+    Raises:
+        HomeError: If another driver is at work.
+    """
+    lock = FileLock(home.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise HomeError(
+            f"another catsweep run is at work in {home.path}; wait for it, or choose another home with --home"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def cluster(address: str | None, resources: Resources) -> Iterator[None]:
+    """Connect to a Ray cluster, or start one on this machine, for as long as the context lasts.
+
+    Args:
+        address: Address of the cluster; none starts one here.
+        resources: What a pack needs.
+
+    Raises:
+        ClusterError: If the cluster cannot be reached or has no node that a pack fits on.
+    """
+    options = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if address is None:
+            ray.init(include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, **options)
+        else:
+            ray.init(address=address, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(f"Ray cluster {address or 'on this machine'} cannot be used: {error}") from None
+    try:
+        _check_fit(resources)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_fit(resources: Resources) -> None:
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    for name, key, wanted in (("cpus", "CPU", resources.cpus), ("gpus", "GPU", resources.gpus)):
+        most = max((node.get(key, 0) for node in nodes), default=0)
+        if wanted > most:
+            raise ClusterError(
+                f"resources.{name} must be at most {most:g}, what the largest node of the cluster has, "
+                f"got {wanted:g}"
+            )
+
+
+def run_sweep(
+    spec: Spec,
+    spec_text: str,
+    home: Home,
+    *,
+    address: str | None = None,
+    retry_failed: bool = False,
+) -> Outcome:
+    """Do what of a spec is not done yet.
+
+    Args:
+        spec: The spec.
+        spec_text: Its YAML, kept with the sweep.
+        home: Where things are kept.
+        address: Address of a Ray cluster; none starts one on this machine.
+        retry_failed: Whether members that failed before run again.
+
+    Raises:
+        HomeError: If the home cannot be written, or another driver is at work in it.
+        StoreError: If the tracking store does not answer.
+        DataError: If the dataset is not to be had.
+        ClusterError: If the cluster does not fit the spec.
+    """
+    store = Store(home)
+    home.make_folders()
+    with driver_lock(home):
+        store.check()
+        plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
+        if not plan.packs:
+            _track(plan, store, spec_text).close(is_complete=True)
+            return _outcome(plan, Progress(plan), is_interrupted=False)
+        fetch(spec.dataset, home.data)
+        dataset = load(spec.dataset, home.data)
+        with cluster(address, spec.resources):
+            return _train(plan, store, spec_text, dataset)
+
+
+def _track(plan: Plan, store: Store, spec_text: str) -> Tracker:
+    experiment_id = open_experiment(store.client, plan.spec.name, store.home)
+    tracker = Tracker(store.client, experiment_id, plan, Outbox())
+    tracker.open(spec_text, environment())
+    checkpoints = store.home.checkpoints
+    finished = {key for key, stored in plan.stored.items() if stored.is_finished}
+    for folder in finished_folders(checkpoints, finished):
+        CheckpointFolder(folder).remove()
+    return tracker
+
+
+def _train(plan: Plan, store: Store, spec_text: str, dataset: ImageDataset) -> Outcome:
+    tracker = _track(plan, store, spec_text)
+    folders = {pack.hash: write_manifest(store.home.checkpoints, pack) for pack in plan.packs}
+    progress = Progress(plan)
+    is_interrupted = False
+    with make_display(progress) as display, tempfile.TemporaryDirectory(prefix="catsweep-tune-") as scratch:
+        display.say(_announcement(plan))
+        try:
+            _tuner(plan, folders, dataset, Path(scratch), tracker, progress, display).fit()
+        except KeyboardInterrupt:
+            is_interrupted = True
+        finally:
+            is_complete = progress.num_members_done + len(progress.failed) >= len(plan.members)
+            tracker.close(is_complete=is_complete)
+    return _outcome(plan, progress, is_interrupted=is_interrupted or not is_complete)
+
+
+def _tuner(
+    plan: Plan,
+    folders: dict[str, Path],
+    dataset: ImageDataset,
+    scratch: Path,
+    tracker: Tracker,
+    progress: Progress,
+    display: Display,
+) -> tune.Tuner:
+    resources = plan.spec.resources
+    trainable = tune.with_parameters(
+        PackTrainable, train_images=dataset.train_images, test_images=dataset.test_images
+    )
+    configs = [
+        {
+            "members": pack.to_params(),
+            "checkpoint_folder": str(folders[pack.hash]),
+            "num_threads": resources.cpus,
+        }
+        for pack in plan.packs
+    ]
+    checkpoints = {key: CheckpointFolder(folder) for key, folder in folders.items()}
+    return tune.Tuner(
+        tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
+        param_space={PACK: tune.grid_search(configs)},
+        tune_config=tune.TuneConfig(reuse_actors=True),
+        run_config=tune.RunConfig(
+            name=plan.spec.name,
+            storage_path=str(scratch),
+            callbacks=[PackEvents(tracker, progress, display, checkpoints)],
+            # Packs keep checkpoints of their own, from which any later run goes on.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=RETRIES_OF_A_PACK),
+            verbose=0,
+        ),
+    )
+
+
+def _announcement(plan: Plan) -> str:
+    done = len(plan.members) - len(plan.members_to_run)
+    return (
+        f"{plan.spec.name}: {len(plan.requests)} cells, {len(plan.members)} members; "
+        f"{done} done before, {len(plan.members_to_run)} to run in {len(plan.packs)} packs"
+    )
+
+
+def _outcome(plan: Plan, progress: Progress, *, is_interrupted: bool) -> Outcome:
+    failed = {member.hash for member in plan.members if plan.has_failed(member)} - progress.finished
+    run = sum(member.hash in progress.finished for member in plan.members_to_run)
+    return Outcome(run, len(failed | progress.failed), is_interrupted)

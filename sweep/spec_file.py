@@ -1,0 +1,148 @@
+"""Reading a spec from a file or a preset, and saying exactly what is wrong with one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sweep.spec import Block, Resources, Search, Spec
+from sweep.spec_values import SpecValueError
+
+_MODELS: dict[str, type[BaseModel]] = {"grid": Block, "search": Search, "resources": Resources}
+
+
+class SpecError(Exception):
+    """A spec that cannot be used; the message says where and why."""
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with catsweep."""
+    folder = resources.files("sweep") / "presets"
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def read_spec_text(spec: str | Path) -> tuple[str, str]:
+    """Return the YAML text of a spec, and the name to call it by in messages.
+
+    Args:
+        spec: Path of a YAML file, or the name of a preset.
+
+    Raises:
+        SpecError: If there is no such file or preset, or the file cannot be read.
+    """
+    path = Path(spec)
+    if str(spec) in preset_names():
+        return (resources.files("sweep") / "presets" / f"{spec}.yaml").read_text(), f"preset {spec}"
+    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+        raise SpecError(
+            f"spec must be a YAML file or a preset, got {str(spec)!r}{_nearest(str(spec), preset_names())}"
+        )
+    try:
+        return path.read_text(), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"spec {path} cannot be read: {error}") from None
+
+
+def load_spec(spec: str | Path) -> Spec:
+    """Read and validate a spec.
+
+    Args:
+        spec: Path of a YAML file, or the name of a preset.
+
+    Raises:
+        SpecError: If anything is wrong with it, naming file, line, key, value and what is allowed.
+    """
+    text, source = read_spec_text(spec)
+    root = _compose(text, source)
+    try:
+        return Spec.model_validate(yaml.safe_load(text))
+    except ValidationError as invalid:
+        problems = [_describe(error, root, source) for error in invalid.errors()]
+        raise SpecError("\n".join(problems)) from None
+
+
+def _compose(text: str, source: str) -> yaml.Node:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise SpecError(f"{source}{where}: YAML syntax error: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise SpecError(f"{source}: YAML syntax error: {error}") from None
+    if not isinstance(root, yaml.MappingNode):
+        raise SpecError(f"{source}: a spec must be a mapping of keys to values")
+    _refuse_repeated_keys(root, source)
+    return root
+
+
+def _refuse_repeated_keys(node: yaml.Node, source: str) -> None:
+    children: Iterable[yaml.Node] = node.value if isinstance(node, yaml.SequenceNode) else ()
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[Any, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                first = seen[key.value]
+                raise SpecError(f"{source}, line {line}: key {key.value!r} stands already on line {first}")
+            seen[key.value] = line
+        children = [value for _, value in node.value]
+    for child in children:
+        _refuse_repeated_keys(child, source)
+
+
+def _describe(error: ErrorDetails, root: yaml.Node, source: str) -> str:
+    location = error["loc"]
+    line = _line(root, location)
+    index = location[1] if location[0] == "grid" and len(location) > 1 else None
+    block = f" (grid block {index + 1})" if isinstance(index, int) else ""
+    return f"{source}, line {line}: {_problem(error)}{block}"
+
+
+def _problem(error: ErrorDetails) -> str:
+    location, kind = error["loc"], error["type"]
+    key = str(next((part for part in reversed(location) if isinstance(part, str)), location[0]))
+    if kind == "extra_forbidden":
+        model = _MODELS.get(str(location[0]), Spec) if len(location) > 1 else Spec
+        return f"unknown key {key!r}{_nearest(key, model.model_fields)}"
+    if kind == "missing":
+        return f"{key} must be given"
+    if kind == "too_short":
+        return f"{key} must not be empty"
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, SpecValueError):
+        return f"{cause}{_nearest(str(cause.value), cause.allowed) if cause.allowed else ''}"
+    expected = error.get("ctx", {}).get("expected")
+    rule = f"must be {expected}" if expected else f"is wrong ({error['msg'].lower()})"
+    return f"{key} {rule}, got {error['input']!r}"
+
+
+def _nearest(name: str, allowed: Iterable[str]) -> str:
+    names = list(allowed)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; nearest: {near[0]}" if near else f"; allowed: {', '.join(names)}"
+
+
+def _line(root: yaml.Node, location: tuple[int | str, ...]) -> int:
+    node, line = root, root.start_mark.line
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == part]
+            if not found:
+                break
+            key, node = found[0]
+            line = key.start_mark.line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line
+    return line + 1

@@ -1,0 +1,145 @@
+"""The values that a spec may hold: one type each, with its rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, Field
+
+import estimators
+from estimators.hyperparameter import ETA, GAP, NUM_MC_SAMPLES, TEMPERATURE, Hyperparameter
+from trainables.data import DATASETS
+from trainables.optimizers import OPTIMIZERS
+
+TASKS = ("mnist_vae",)
+
+_LATENT = re.compile(r"([1-9]\d*)x([1-9]\d*)")
+_SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class SpecValueError(ValueError):
+    """A value of a spec breaks a rule.
+
+    Args:
+        rule: What must hold, for example "lr must be > 0".
+        value: What the spec says instead.
+        allowed: The valid names, where the value is a name.
+    """
+
+    def __init__(self, rule: str, value: object, allowed: Iterable[str] = ()) -> None:
+        super().__init__(f"{rule}, got {value!r}")
+        self.value = value
+        self.allowed = tuple(allowed)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return float(value)  # also "5e-4", which YAML takes for text
+    except (TypeError, ValueError):
+        raise SpecValueError(f"{name} must be a number", value) from None
+
+
+def _hyperparameter(rule: Hyperparameter) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        number = _number(rule.name, value)
+        if not rule.allows(number):
+            raise SpecValueError(f"{rule.name} must be {rule.rule}", value)
+        return number
+
+    return check
+
+
+def _name(what: str, allowed: Iterable[str]) -> Callable[[Any], str]:
+    names = tuple(allowed)
+
+    def check(value: Any) -> str:
+        if value not in names:
+            raise SpecValueError(f"{what} must be one of {', '.join(names)}", value, names)
+        return str(value)
+
+    return check
+
+
+def _count(what: str) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise SpecValueError(f"{what} must be an integer >= 1", value)
+        return value
+
+    return check
+
+
+def _lr(value: Any) -> float:
+    number = _number("lr", value)
+    if not 0 < number < float("inf"):
+        raise SpecValueError("lr must be > 0", value)
+    return number
+
+
+def _gpus(value: Any) -> float:
+    number = _number("gpus", value)
+    if not 0 <= number < float("inf"):
+        raise SpecValueError("gpus must be >= 0", value)
+    return number
+
+
+def _latent(value: Any) -> str:
+    if not isinstance(value, str) or not _LATENT.fullmatch(value):
+        raise SpecValueError("latent must be categories x variables, such as 8x4", value)
+    return value
+
+
+def _seeds(value: Any) -> tuple[int, ...]:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return tuple(range(value))
+    if not isinstance(value, list) or not value:
+        raise SpecValueError("seeds must be a count >= 1 or a list of seeds", value)
+    for seed in value:
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise SpecValueError("a seed must be an integer >= 0", seed)
+    repeated = sorted({seed for seed in value if value.count(seed) > 1})
+    if repeated:
+        raise SpecValueError(f"seeds must differ, but {', '.join(map(str, repeated))} occurs twice", value)
+    return tuple(value)
+
+
+def _sweep_name(value: Any) -> str:
+    if not isinstance(value, str) or not _SWEEP_NAME.fullmatch(value):
+        raise SpecValueError("name must consist of letters, digits, '.', '_' and '-'", value)
+    return value
+
+
+def _pack_size(value: Any) -> int | None:
+    return None if value in ("auto", None) else _count("members_per_pack")(value)
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+Item = TypeVar("Item")
+Many = Annotated[list[Item], BeforeValidator(_as_list), Field(min_length=1)]
+"""One value or a list of at least one."""
+
+Task = Annotated[str, BeforeValidator(_name("task", TASKS))]
+Dataset = Annotated[str, BeforeValidator(_name("dataset", DATASETS))]
+EstimatorName = Annotated[str, BeforeValidator(_name("estimator", estimators.REGISTRY))]
+OptimizerName = Annotated[str, BeforeValidator(_name("optimizer", OPTIMIZERS))]
+Latent = Annotated[str, BeforeValidator(_latent)]
+LearningRate = Annotated[float, BeforeValidator(_lr)]
+Temperature = Annotated[float, BeforeValidator(_hyperparameter(TEMPERATURE))]
+Eta = Annotated[float, BeforeValidator(_hyperparameter(ETA))]
+NumMcSamples = Annotated[float, BeforeValidator(_hyperparameter(NUM_MC_SAMPLES))]
+Gap = Annotated[float, BeforeValidator(_hyperparameter(GAP))]
+SweepName = Annotated[str, BeforeValidator(_sweep_name)]
+Epochs = Annotated[int, BeforeValidator(_count("epochs"))]
+BatchSize = Annotated[int, BeforeValidator(_count("batch_size"))]
+Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
+Cpus = Annotated[int, BeforeValidator(_count("cpus"))]
+Gpus = Annotated[float, BeforeValidator(_gpus)]
+PackSize = Annotated[int | None, BeforeValidator(_pack_size)]
+"""Members per pack; None stands for "auto"."""

@@ -1,0 +1,158 @@
+"""What the tracking store already holds, seen by the writer: which members there are and how they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from sweep.home import Home
+from trainables.schema import (
+    KIND_MEMBER,
+    SCHEMA_VERSION,
+    TAG_DIVERGED,
+    TAG_ERROR,
+    TAG_KIND,
+    TAG_MEMBER,
+    TAG_SCHEMA_VERSION,
+    Member,
+)
+
+_ANSWER_SECONDS = 5.0
+
+
+class StoreError(Exception):
+    """The tracking store cannot be used; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class StoredMember:
+    """A member as the store knows it.
+
+    Args:
+        member: Its params; none where a crash left the run without them.
+        run_id: Its MLflow run.
+        status: Status of the run: FINISHED, FAILED, RUNNING or another of MLflow's.
+        epoch: Last epoch with metrics, 0 where there is none.
+        metrics: Values of the last epoch, nats per image and seconds.
+        diverged: Epoch in which the loss was not finite, or none.
+        error: Why it failed, or "".
+    """
+
+    member: Member | None
+    run_id: str
+    status: str
+    epoch: int
+    metrics: Mapping[str, float]
+    diverged: int | None = None
+    error: str = ""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to do, divergence included."""
+        return self.status == "FINISHED"
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended with an error, or was stopped by hand."""
+        return self.status in ("FAILED", "KILLED")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A tracking store.
+
+    Args:
+        home: Says where it is.
+    """
+
+    home: Home
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's client; an SQLite store that is not there yet is made."""
+        return MlflowClient(self.home.tracking_uri)
+
+    @property
+    def is_empty_file(self) -> bool:
+        """Whether the store is an SQLite file that does not exist yet."""
+        path = self.home.sqlite_path
+        return path is not None and not path.exists()
+
+    def check(self) -> None:
+        """See that the store answers.
+
+        Raises:
+            StoreError: If it does not.
+        """
+        uri = self.home.tracking_uri
+        try:
+            if uri.startswith(("http://", "https://")):
+                requests.get(f"{uri.rstrip('/')}/health", timeout=_ANSWER_SECONDS).raise_for_status()
+            self.client.search_experiments(max_results=1)
+        except requests.RequestException as error:
+            reason = type(error).__name__ if error.response is None else str(error)
+            raise StoreError(
+                f"tracking server {uri} does not answer ({reason}); start it, or name another "
+                f"with --tracking-uri or MLFLOW_TRACKING_URI"
+            ) from None
+        except (MlflowException, ImportError) as error:
+            reason = str(error).splitlines()[0]
+            raise StoreError(f"tracking store {uri} cannot be used: {reason}") from None
+
+    def members(self) -> dict[str, StoredMember]:
+        """Return every member in the store by its hash, whichever sweep ran it.
+
+        Of several runs of one member a finished one wins, then the one that started last.
+
+        Raises:
+            StoreError: If the store does not answer.
+        """
+        if self.is_empty_file:
+            return {}
+        self.check()
+        best: dict[str, tuple[bool, int, StoredMember]] = {}
+        for run in self._member_runs():
+            stored = _stored_member(run)
+            key = stored.member.hash if stored.member else run.data.tags.get(TAG_MEMBER)
+            if key is None:
+                continue
+            rank = (stored.is_finished, run.info.start_time or 0, stored)
+            if key not in best or rank[:2] > best[key][:2]:
+                best[key] = rank
+        return {key: stored for key, (_, _, stored) in best.items()}
+
+    def _member_runs(self) -> Iterator[Run]:
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        query = f"tags.`{TAG_KIND}` = '{KIND_MEMBER}' and tags.`{TAG_SCHEMA_VERSION}` = '{SCHEMA_VERSION}'"
+        token = None
+        while experiments:
+            page = self.client.search_runs(experiments, query, max_results=1000, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+
+def _stored_member(run: Run) -> StoredMember:
+    try:
+        member = Member.from_params(run.data.params)
+    except ValueError:
+        member = None
+    # The public view of a run's metrics has no steps.
+    steps = [metric.step for metric in run.data._metric_objs]
+    diverged = run.data.tags.get(TAG_DIVERGED)
+    return StoredMember(
+        member=member,
+        run_id=run.info.run_id,
+        status=run.info.status,
+        epoch=max(steps, default=0),
+        metrics=dict(run.data.metrics),
+        diverged=int(diverged) if diverged else None,
+        error=run.data.tags.get(TAG_ERROR, ""),
+    )

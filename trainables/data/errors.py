@@ -1,0 +1,11 @@
+"""The two failures of this package: the caller's, and one source's on the way to the next."""
+
+from __future__ import annotations
+
+
+class DataError(Exception):
+    """A dataset cannot be made present, verified or loaded; the message names the folder and the remedy."""
+
+
+class SourceError(Exception):
+    """One source cannot supply the dataset; the message is the reason, on one line."""

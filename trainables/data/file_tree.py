@@ -1,0 +1,76 @@
+"""A folder or a zip that a person named, read the same way."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from trainables.data.errors import SourceError
+
+
+class FileTree(Protocol):
+    """Files by their relative names, with forward slashes."""
+
+    def names(self) -> list[str]:
+        """Every file's name, sorted; hidden files and folders are left out."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Content of one of `names()`."""
+        ...
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def names(self) -> list[str]:
+        found = (path.relative_to(self._path).as_posix() for path in self._path.rglob("*") if path.is_file())
+        return sorted(name for name in found if not _is_hidden(name))
+
+    def read(self, name: str) -> bytes:
+        return (self._path / name).read_bytes()
+
+
+class _Zip:
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+
+    def names(self) -> list[str]:
+        found = (info.filename for info in self._archive.infolist() if not info.is_dir())
+        return sorted(name for name in found if not _is_hidden(name))
+
+    def read(self, name: str) -> bytes:
+        return self._archive.read(name)
+
+
+@contextmanager
+def open_tree(path: Path) -> Iterator[FileTree]:
+    """Opens a folder or a zip for reading; nothing is unpacked to disk.
+
+    Args:
+        path: A folder, or a zip file.
+
+    Returns:
+        A context manager that gives the tree.
+
+    Raises:
+        SourceError: If there is no such folder or zip, or it cannot be read (also inside the block).
+    """
+    if not path.exists():
+        raise SourceError(f"{path} does not exist")
+    try:
+        if path.is_dir():
+            yield _Folder(path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                yield _Zip(archive)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))

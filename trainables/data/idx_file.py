@@ -1,0 +1,65 @@
+"""One file of an IDX dataset: where it goes, and how it is checked before it goes there."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.data.atomic_file import write_atomically
+from trainables.data.errors import SourceError
+
+
+@dataclass(frozen=True)
+class IdxFile:
+    """A published IDX file.
+
+    Attributes:
+        name: File name without ".gz".
+        md5: Hexadecimal MD5 of the uncompressed content.
+        shape: Shape of the array that it holds.
+    """
+
+    name: str
+    md5: str
+    shape: tuple[int, ...]
+
+    def is_in(self, target: Path) -> bool:
+        """Whether `target` holds this file with the published content."""
+        try:
+            return _md5((target / self.name).read_bytes()) == self.md5
+        except OSError:
+            return False
+
+    def install(self, target: Path, content: bytes, origin: str) -> None:
+        """Writes the uncompressed content into `target` after checking it.
+
+        Args:
+            target: The dataset's folder.
+            content: Raw IDX content, or the same compressed with gzip.
+            origin: Where it came from, for the message.
+
+        Raises:
+            SourceError: If it is not the published content.
+            OSError: If `target` cannot be written.
+        """
+        if content[:2] == b"\x1f\x8b":
+            try:
+                content = gzip.decompress(content)
+            except (OSError, EOFError, zlib.error) as error:
+                raise SourceError(f"{origin}: damaged gzip file: {error}") from error
+        if (found := _md5(content)) != self.md5:
+            raise SourceError(f"{origin}: MD5 {found} uncompressed, expected {self.md5}")
+        write_atomically(target / self.name, content)
+
+
+def absent(files: Iterable[IdxFile], target: Path) -> list[IdxFile]:
+    """The files that `target` lacks or holds with other content."""
+    return [file for file in files if not file.is_in(target)]
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,119 @@
+"""Omniglot on disk: four .npy arrays and a manifest that vouches for them.
+
+The manifest is written last and removed first, so arrays without a manifest of their digests are never
+accepted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trainables.data.atomic_file import write_atomically
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the arrays hold.
+
+    Attributes:
+        sets: Official sets that went in, sorted.
+        split: How training and test were divided, in words.
+        classes: "alphabet/character" of each label, in the order of the labels.
+        sha256: Array name to the hexadecimal SHA-256 of its .npy file.
+    """
+
+    sets: tuple[str, ...]
+    split: str
+    classes: tuple[str, ...]
+    sha256: Mapping[str, str]
+
+
+def write_store(
+    target: Path,
+    arrays: Mapping[str, npt.NDArray[Any]],
+    *,
+    sets: tuple[str, ...],
+    split: str,
+    classes: tuple[str, ...],
+) -> None:
+    """Writes the arrays, then the manifest.
+
+    Args:
+        target: The dataset's folder.
+        arrays: One per name in `ARRAYS`.
+        sets: See `Manifest`.
+        split: See `Manifest`.
+        classes: See `Manifest`.
+
+    Raises:
+        OSError: If `target` cannot be written.
+    """
+    (target / MANIFEST).unlink(missing_ok=True)
+    digests: dict[str, str] = {}
+    for name in ARRAYS:
+        buffer = io.BytesIO()
+        np.save(buffer, arrays[name], allow_pickle=False)
+        write_atomically(target / f"{name}.npy", buffer.getvalue())
+        digests[name] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    manifest = {
+        "format": FORMAT,
+        "sets": sets,
+        "split": split,
+        "sha256": digests,
+        "classes": classes,
+    }
+    write_atomically(target / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+
+
+def read_manifest(target: Path) -> Manifest:
+    """Reads the manifest.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is not a manifest of this format.
+    """
+    content = json.loads((target / MANIFEST).read_bytes())
+    try:
+        if content["format"] != FORMAT:
+            raise ValueError(f"{MANIFEST} has format {content['format']}, expected {FORMAT}")
+        return Manifest(
+            sets=tuple(content["sets"]),
+            split=content["split"],
+            classes=tuple(content["classes"]),
+            sha256={name: content["sha256"][name] for name in ARRAYS},
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{MANIFEST} is not a manifest: {error!r}") from error
+
+
+def sha256_of_array(target: Path, name: str) -> str:
+    """Hexadecimal SHA-256 of the array's .npy file.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    return hashlib.sha256((target / f"{name}.npy").read_bytes()).hexdigest()
+
+
+def read_array(target: Path, name: str) -> npt.NDArray[Any]:
+    """Reads one array; never a pickle.
+
+    Raises:
+        FileNotFoundError: If it is absent.
+        ValueError: If it is not a .npy file of numbers.
+    """
+    array: npt.NDArray[Any] = np.load(target / f"{name}.npy", allow_pickle=False)
+    return array
