@@ -23,7 +23,7 @@ from trainables.schema import (
     CellRequest,
 )
 
-_SHORT = {"temperature": "τ", "eta": "η", "lr": "lr", "num_mc_samples": "K", "gap": "gap"}
+_SHORT = {"lr": "lr", "temperature": "τ", "eta": "η"}
 
 
 def kind_tags(kind: str) -> dict[str, str]:

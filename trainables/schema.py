@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 SCHEMA_VERSION = "1"
 
@@ -83,13 +84,13 @@ def format_param(name: str, value: object) -> str:
     """
     try:
         if name in INTEGER_PARAMS:
-            number = float(str(value))
-            if number != int(number):
+            number = Decimal(str(value))
+            if number != number.to_integral_value():
                 raise ValueError
             return str(int(number))
         if name in FLOAT_PARAMS:
             return repr(float(str(value)))
-    except (ValueError, OverflowError):
+    except (ValueError, ArithmeticError):
         kind = "an integer" if name in INTEGER_PARAMS else "a number"
         raise ValueError(f"{name} must be {kind}, got {value!r}") from None
     return str(value)

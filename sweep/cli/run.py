@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shlex
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from sweep.cli.plan import print_summary
+from sweep.cli.tables import table_text
+
+if TYPE_CHECKING:
+    from sweep.home import Home
+    from sweep.runner import Outcome
 
 EXIT_MEMBERS_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -44,22 +49,35 @@ def command(
         return
     start = time.monotonic()
     outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
-    console = Console(stderr=True, highlight=False)
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
-
-    options = _options_as_given(spec, home, tracking_uri)
-    say(f"{outcome.num_run} members finished in {duration(time.monotonic() - start)}")
-    say(f"store: {place.tracking_uri}")
+    typer.echo(table_text(spec, place, compare="published"))
+    _say_where_and_what_next(
+        outcome, place, _options_as_given(spec, home, tracking_uri), duration(time.monotonic() - start)
+    )
     if outcome.is_interrupted:
-        say(f"interrupted; go on with: catsweep run {options}")
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.num_failed:
-        say(f"{outcome.num_failed} members failed; see why with: catsweep status {options}")
         raise typer.Exit(EXIT_MEMBERS_FAILED)
-    say(f"table: catsweep tables {options} --compare published")
-    say(f"runs in the browser: catsweep ui{options.removeprefix(shlex.quote(spec))}")
+
+
+def _say_where_and_what_next(outcome: Outcome, place: Home, options: str, seconds: str) -> None:
+    lines = [
+        "",
+        f"{outcome.num_run} members finished in {seconds}",
+        f"store: {place.tracking_uri}",
+    ]
+    if outcome.is_interrupted:
+        lines.append(f"interrupted; to go on: catsweep run {options}")
+    if outcome.num_failed:
+        lines.append(f"{outcome.num_failed} members failed; to see why: catsweep status {options}")
+    lines += [
+        "next:",
+        f"  catsweep tables {options} --format latex     the table for a paper; also markdown, csv, json",
+        f"  catsweep tables {options} --compare curves   beside the authors' own runs at the same epoch",
+        f"  catsweep ui{_without_spec(options)}          every run in the browser",
+    ]
+    console = Console(stderr=True, highlight=False)
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _options_as_given(spec: str, home: object, tracking_uri: str | None) -> str:
@@ -67,3 +85,7 @@ def _options_as_given(spec: str, home: object, tracking_uri: str | None) -> str:
     words += ["--home", str(home)] if home else []
     words += ["--tracking-uri", tracking_uri] if tracking_uri else []
     return shlex.join(words)
+
+
+def _without_spec(options: str) -> str:
+    return "".join(f" {word}" for word in shlex.split(options)[1:])

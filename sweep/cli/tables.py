@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
+
+if TYPE_CHECKING:
+    from sweep.home import Home
 
 
 def command(
@@ -27,13 +30,23 @@ def command(
 
     Example: `catsweep tables quickstart --compare published`
     """
-    from analysis import load_runs, render, table
     from sweep.home import Home
-    from sweep.quiet import quieten
+
+    typer.echo(table_text(spec, Home.resolve(home, tracking_uri), metric, output_format, spread, compare))
+
+
+def table_text(
+    spec: str,
+    home: Home,
+    metric: str = "test_neg_elbo",
+    output_format: str = "text",
+    spread: str = "std",
+    compare: str | None = None,
+) -> str:
+    """Return a spec's table as text in one of the formats; arguments as the command's options."""
+    from analysis import load_runs, render, table
     from sweep.spec_file import load_spec
 
-    quieten()
     requests = load_spec(spec).requests()
-    runs = load_runs(Home.resolve(home, tracking_uri).tracking_uri, metrics=[metric])
-    frame = table(runs, requests, metric=metric, spread=spread, compare=compare)
-    typer.echo(render(frame, output_format))
+    runs = load_runs(home.tracking_uri, metrics=[metric])
+    return render(table(runs, requests, metric=metric, spread=spread, compare=compare), output_format)

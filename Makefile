@@ -1,0 +1,46 @@
+# Every target makes the virtual environment if it is missing or stale, so that each works on a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help quickstart test test-all check bench ui constraints clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "catsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+quickstart: $(READY)  ## Train seven estimators on MNIST for three epochs and print the table
+	$(BIN)/catsweep run quickstart
+
+test: $(READY)  ## Run the tests but the slow ones
+	$(BIN)/python -m pytest
+
+test-all: $(READY)  ## Run every test
+	$(BIN)/python -m pytest -m ''
+
+check: $(READY)  ## Check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## Train against the authors' curves and print how far off we are
+	$(BIN)/python benchmarks/reference_curves.py
+
+ui: $(READY)  ## Open the MLflow UI on this folder's store
+	$(BIN)/catsweep ui
+
+constraints: $(READY)  ## Pin every dependency anew
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --upgrade --allow-unsafe --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+		--annotation-style line --output-file constraints.txt pyproject.toml
+	# The CPU and the CUDA build of torch are one version; each machine takes the build that it finds.
+	sed -i -E 's/\+cpu//; /^(nvidia|cuda|triton)/d' constraints.txt
+
+clean:  ## Remove the virtual environment; data, store and checkpoints stay
+	rm -rf $(VENV)

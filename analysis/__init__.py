@@ -1,0 +1,7 @@
+"""From the tracking store to the paper: runs as frames, and tables of them. Imports neither torch nor ray."""
+
+from analysis.render import render
+from analysis.store import load_runs
+from analysis.tables import table
+
+__all__ = ["load_runs", "table", "render"]

@@ -1,0 +1,107 @@
+"""Our numbers beside the published ones: the difference and its z-score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis import published
+from analysis.choices import check_choice
+from analysis.statistics import z_score
+from trainables.schema import Cell
+
+PUBLISHED = "published"
+CURVES = "curves"
+COMPARISONS: Mapping[str, str] = {
+    PUBLISHED: "the printed tables of Beyond ReinMax",
+    CURVES: "the authors' training curves at 8x4",
+}
+COMPARISON_COLUMNS = ("published", "published_error", "difference", "z")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published number.
+
+    Args:
+        value: The mean, in the metric's unit; NaN where nothing is published.
+        error: Its ± in the form in which it is published.
+        sample_sem: Its standard error of the mean from the sample standard deviation.
+    """
+
+    value: float = math.nan
+    error: float = math.nan
+    sample_sem: float = math.nan
+
+
+def add_comparison(
+    frame: pd.DataFrame, cells: Sequence[Cell], sems: Sequence[float], compare: str
+) -> pd.DataFrame:
+    """Return a table with `published, published_error, difference, z` added.
+
+    z is the difference over the root of both squared standard errors, from sample standard deviations
+    whatever spread the table shows; NaN where a side has fewer than two runs.
+
+    Args:
+        frame: A table, one row per cell.
+        cells: The cell of each row.
+        sems: Our sample standard error of each row's mean.
+        compare: A key of `COMPARISONS`.
+    Raises:
+        ValueError: If nothing is published of the table's metric.
+    """
+    metrics = set(frame["metric"])
+    allowed = published_metrics(compare)
+    for metric in metrics:
+        check_choice(f"metric to compare with {COMPARISONS[compare]}:", metric, allowed)
+    find = _printed if compare == PUBLISHED else _on_curve
+    references = [find(cell, metric) for cell, metric in zip(cells, frame["metric"], strict=True)]
+    added = pd.DataFrame(
+        [(reference.value, reference.error) for reference in references],
+        columns=["published", "published_error"],
+        dtype="float64",
+    )
+    added["difference"] = frame["mean"] - added["published"]
+    sems_published = [reference.sample_sem for reference in references]
+    added["z"] = [z_score(*terms) for terms in zip(added["difference"], sems, sems_published, strict=True)]
+    result = pd.concat([frame, added.astype("float64")], axis=1)
+    other = [cell.hash for cell in cells if _has_other_settings(cell)]
+    result.attrs = {**frame.attrs, "compare": compare, "other_settings": other}
+    return result
+
+
+def published_metrics(compare: str) -> tuple[str, ...]:
+    """Return the metrics of which something is published."""
+    if compare == CURVES:
+        return published.CURVE_METRICS
+    return tuple(dict.fromkeys(result.metric for result in published.results()))
+
+
+def _printed(cell: Cell, metric: str) -> Reference:
+    for result in published.results() if _is_published_task(cell) else ():
+        if (result.estimator, result.latent, result.metric) == (cell.estimator, cell.latent, metric):
+            return Reference(result.value, result.error, result.sample_sem)
+    return Reference()
+
+
+def _on_curve(cell: Cell, metric: str) -> Reference:
+    if not _is_published_task(cell) or cell.latent != published.CURVE_LATENT:
+        return Reference()
+    for point in published.training_curves():
+        if (point.estimator, str(point.epoch)) == (cell.estimator, cell.params.get("epochs")):
+            std = point.std[metric]
+            return Reference(point.mean[metric], std, std / math.sqrt(point.num_seeds))
+    return Reference()
+
+
+def _is_published_task(cell: Cell) -> bool:
+    return (cell.params.get("task"), cell.params.get("dataset")) == (published.TASK, published.DATASET)
+
+
+def _has_other_settings(cell: Cell) -> bool:
+    """Tell whether a cell's published number was made with other hyperparameters than the cell's."""
+    settings = published.settings_as_run(cell.estimator, cell.latent)
+    return bool(settings) and not published.has_settings(cell, settings)

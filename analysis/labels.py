@@ -1,0 +1,63 @@
+"""What the rows of a table are called."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from analysis.names import estimator_name
+from trainables import schema
+from trainables.schema import Cell
+
+_PARTS: Mapping[str, Callable[[str], str]] = {
+    "optimizer": str,
+    "lr": "lr {}".format,
+    "temperature": "τ {}".format,
+    "eta": "η {}".format,
+    "beta": "β {}".format,
+    "num_mc_samples": "K {}".format,
+    "gap": "gap {}".format,
+    "batch_size": "batch {}".format,
+    "epochs": "{} epochs".format,
+    "dataset": str,
+    "task": str,
+    "task_version": "task version {}".format,
+}
+
+
+def row_labels(cells: Sequence[Cell]) -> list[str]:
+    """Return one label per cell, different for different cells of one latent.
+
+    The label is the estimator's name. Where an estimator has several cells of one latent, the params in which
+    they differ follow; the same params at every latent, so that a grid's rows line up. A note comes last.
+    """
+    groups: dict[tuple[str, str], dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    for cell in cells:
+        groups[cell.estimator, cell.note][cell.latent].append(cell)
+    varying = {key: _varying(by_latent) for key, by_latent in groups.items()}
+    labels = []
+    for cell in cells:
+        key = (cell.estimator, cell.note)
+        names = varying[key] if len(groups[key][cell.latent]) > 1 else []
+        labels.append(_label(cell, names))
+    return labels
+
+
+def param_value(cell: Cell, name: str) -> str | None:
+    """Return what a cell's param counts as: its value, or the default; None where there is neither."""
+    return cell.params.get(name, schema.DEFAULTS.get(name))
+
+
+def _varying(by_latent: Mapping[str, Sequence[Cell]]) -> list[str]:
+    return [
+        name
+        for name in _PARTS
+        if any(len({param_value(cell, name) for cell in cells}) > 1 for cells in by_latent.values())
+    ]
+
+
+def _label(cell: Cell, names: Sequence[str]) -> str:
+    values = {name: param_value(cell, name) for name in names}
+    parts = [_PARTS[name](value) for name, value in values.items() if value is not None]
+    note = [f"({cell.note})"] if cell.note else []
+    return " ".join([estimator_name(cell.estimator), *parts, *note])

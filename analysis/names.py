@@ -1,0 +1,77 @@
+"""What the tables call things: estimators and their order as in the papers, metrics with their units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trainables import schema
+
+ESTIMATOR_NAMES: Mapping[str, str] = {
+    "stgs": "Gumbel",
+    "gumbel_rao": "Gumbel-Rao",
+    "st": "ST",
+    "gst": "GST-1.0",
+    "reinmax": "ReinMax",
+    "reinmax_rao": "ReinMax-Rao",
+    "reinmax_cv": "ReinMax-CV",
+    "reinmax_cv_alg2": "ReinMax-CV (Alg. 2)",
+    "reinmax_argmax": "ReinMax-Argmax",
+    "reinmax_rk2": "ReinMax-RK2",
+}
+"""Display names, in the order of the rows of Tables 2 and 3 of Beyond ReinMax."""
+
+PAPER_LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
+"""The columns of Tables 2 and 3, categories x variables."""
+
+_EVERYWHERE = frozenset({"task_version", "batch_size"})
+_TAKES: Mapping[str, frozenset[str]] = {
+    "st": frozenset({"temperature"}),
+    "stgs": frozenset({"temperature"}),
+    "gst": frozenset({"temperature", "gap"}),
+    "concrete": frozenset({"temperature"}),
+    "reinmax": frozenset({"temperature"}),
+    "reinmax_argmax": frozenset({"temperature"}),
+    "reinmax_rk2": frozenset({"beta"}),
+    "gumbel_rao": frozenset({"temperature", "num_mc_samples"}),
+    "reinmax_rao": frozenset({"temperature", "num_mc_samples"}),
+    "reinmax_cv": frozenset({"temperature", "eta", "num_mc_samples"}),
+    "reinmax_cv_alg2": frozenset({"temperature", "eta", "num_mc_samples"}),
+}
+
+
+def estimator_name(estimator: str) -> str:
+    """Return the estimator's name as in the papers; an unknown one keeps its id."""
+    return ESTIMATOR_NAMES.get(estimator, estimator)
+
+
+def applicable_defaults(estimator: str) -> dict[str, str]:
+    """Return the schema's defaults of the params that apply to an estimator.
+
+    A run of `st` that states no `eta` has none; a run of `reinmax_cv` that states none has the default.
+    Of an estimator that is not known here, only the defaults that every run has are returned.
+    """
+    names = _EVERYWHERE | _TAKES.get(estimator, frozenset())
+    return {name: value for name, value in schema.DEFAULTS.items() if name in names}
+
+
+@dataclass(frozen=True)
+class MetricName:
+    """What a metric is called in a table, and its unit."""
+
+    text: str
+    unit: str
+
+
+_SPLITS = {"train": "train", "test": "test"}
+_QUANTITY_NAMES = {"neg_elbo": "negative ELBO", "recon": "reconstruction term", "kl": "KL term"}
+
+
+def metric_name(metric: str) -> MetricName:
+    """Return the name and unit of a metric; one outside the schema keeps its own name and states no unit."""
+    if metric == schema.EPOCH_SECONDS:
+        return MetricName("time per epoch", "seconds")
+    split, _, quantity = metric.partition("_")
+    if split in _SPLITS and quantity in _QUANTITY_NAMES:
+        return MetricName(f"{_SPLITS[split]} {_QUANTITY_NAMES[quantity]}", "nats per image")
+    return MetricName(metric, "the unit it was logged in")

@@ -1,0 +1,183 @@
+"""The published numbers of Beyond ReinMax, as printed, with what is known about how they were made."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from analysis.statistics import sample_sem
+from trainables.schema import Cell
+
+TASK = "mnist_vae"
+DATASET = "mnist"
+EPOCHS = 160
+
+_SHARED_SETTINGS = {"batch_size": "100", "num_mc_samples": "100", "gap": "1.0"}
+_NUM_SEEDS = 10
+_FEWER_SEEDS = {("gumbel_rao", "8x16"): 5, ("gumbel_rao", "16x12"): 5}
+"""Two printed cells average five seeds; the paper does not say so, the authors' raw logs do."""
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """One number of Tables 1 to 4.
+
+    Args:
+        table: For example "Table 2".
+        metric: Name of the metric; its unit is the metric's (Table 4: seconds on the authors' GPU).
+        estimator: The estimator's id.
+        latent: For example "8x4".
+        value: The mean as printed.
+        error: The printed ±, which is std(ddof=0) / sqrt(n); NaN where none is printed.
+        num_seeds: How many runs were averaged.
+    """
+
+    table: str
+    metric: str
+    estimator: str
+    latent: str
+    value: float
+    error: float
+    num_seeds: int
+
+    @property
+    def sample_sem(self) -> float:
+        """The standard error of the mean from the sample standard deviation (ddof=1)."""
+        return sample_sem(self.error, self.num_seeds)
+
+
+@dataclass(frozen=True)
+class PublishedHyperparameters:
+    """One line of Table 5; the values are strings as the run schema writes numbers, eta empty if unused."""
+
+    estimator: str
+    latent: str
+    optimizer: str
+    lr: str
+    temperature: str
+    eta: str
+
+
+@dataclass(frozen=True)
+class HyperparameterCorrection:
+    """A setting that Table 5 prints and the printed results were not made with."""
+
+    estimator: str
+    latent: str
+    field: str
+    printed: str
+    as_run: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One epoch of a training curve at 8x4.
+
+    Args:
+        estimator: The estimator's id.
+        epoch: From 1.
+        num_seeds: How many of the authors' runs were averaged.
+        mean: Mean of each metric, nats per image.
+        std: Sample standard deviation (ddof=1) of each metric, nats per image.
+    """
+
+    estimator: str
+    epoch: int
+    num_seeds: int
+    mean: Mapping[str, float]
+    std: Mapping[str, float]
+
+
+CURVE_METRICS = ("train_neg_elbo", "test_neg_elbo")
+CURVE_LATENT = "8x4"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = (resources.files("analysis") / "published" / name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@cache
+def results() -> tuple[PublishedResult, ...]:
+    """Return Tables 1 to 4 in the order of the paper."""
+    return tuple(
+        PublishedResult(
+            row["table"],
+            row["metric"],
+            row["estimator"],
+            row["latent"],
+            float(row["value"]),
+            float(row["error"] or math.nan),
+            _FEWER_SEEDS.get((row["estimator"], row["latent"]), _NUM_SEEDS),
+        )
+        for row in _rows("published_results.csv")
+    )
+
+
+@cache
+def hyperparameters() -> tuple[PublishedHyperparameters, ...]:
+    """Return Table 5 as printed."""
+    return tuple(PublishedHyperparameters(**row) for row in _rows("published_hyperparameters.csv"))
+
+
+@cache
+def corrections() -> tuple[HyperparameterCorrection, ...]:
+    """Return the settings of Table 5 that are not those of the printed results."""
+    return tuple(HyperparameterCorrection(**row) for row in _rows("hyperparameter_corrections.csv"))
+
+
+@cache
+def training_curves() -> tuple[CurvePoint, ...]:
+    """Return the authors' training curves at 8x4."""
+    return tuple(
+        CurvePoint(
+            row["estimator"],
+            int(row["epoch"]),
+            int(row["num_seeds"]),
+            {metric: float(row[f"{metric}_mean"]) for metric in CURVE_METRICS},
+            {metric: float(row[f"{metric}_std"]) for metric in CURVE_METRICS},
+        )
+        for row in _rows("training_curves_8x4.csv")
+    )
+
+
+def settings_as_printed(estimator: str, latent: str) -> dict[str, str]:
+    """Return the params that Table 5 prints, and those that all runs share; empty where it has no line."""
+    for line in hyperparameters():
+        if (line.estimator, line.latent) == (estimator, latent):
+            stated = {"optimizer": line.optimizer, "lr": line.lr, "temperature": line.temperature}
+            return {**_SHARED_SETTINGS, **stated, **({"eta": line.eta} if line.eta else {})}
+    return {}
+
+
+def settings_as_run(estimator: str, latent: str) -> dict[str, str]:
+    """Return the params behind a printed result: Table 5 with its corrections; empty where it has no line."""
+    settings = settings_as_printed(estimator, latent)
+    for fix in corrections():
+        if (fix.estimator, fix.latent) == (estimator, latent):
+            settings[fix.field] = fix.as_run
+    return settings
+
+
+def has_settings(cell: Cell, settings: Mapping[str, str]) -> bool:
+    """Tell whether a cell has these params, counting those at their default as stated."""
+    return Cell.from_params({**cell.params, **settings}).hash == cell.hash
+
+
+def provenance(cell: Cell) -> str:
+    """Return "as published" for a cell behind a printed result, "as printed" for one that only Table 5 has.
+
+    Any other cell, also one of another task, dataset or number of epochs, is the empty string.
+    """
+    where = {"task": TASK, "task_version": "1", "dataset": DATASET, "epochs": str(EPOCHS)}
+    as_run = settings_as_run(cell.estimator, cell.latent)
+    if not as_run or not has_settings(cell, where):
+        return ""
+    if has_settings(cell, as_run):
+        return "as published"
+    return "as printed" if has_settings(cell, settings_as_printed(cell.estimator, cell.latent)) else ""

@@ -1,0 +1,50 @@
+"""One door to every format of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from analysis.choices import check_choice
+from analysis.render_csv import render_csv
+from analysis.render_json import render_json
+from analysis.render_latex import render_latex
+from analysis.render_markdown import render_markdown
+from analysis.render_text import render_text
+from analysis.sheet import Sheet, lay_out
+
+_FOR_PEOPLE: Mapping[str, Callable[[Sheet], str]] = {"markdown": render_markdown, "latex": render_latex}
+_FOR_PROGRAMS: Mapping[str, Callable[[pd.DataFrame], str]] = {"csv": render_csv, "json": render_json}
+FORMATS = ("text", *_FOR_PEOPLE, *_FOR_PROGRAMS)
+
+
+def render(
+    frame: pd.DataFrame,
+    format: str = "text",  # noqa: A002 - the command line's option has this name
+    *,
+    digits: int = 2,
+    terminal: bool = False,
+    width: int | None = None,
+) -> str:
+    """Render a table in one of `FORMATS`; the result ends with a newline.
+
+    Text, Markdown and LaTeX show rounded means with marks for the best three of each latent, and say below
+    what ± and n are and what is missing; CSV and JSON hold one row per cell at full precision.
+
+    Args:
+        frame: A table of `analysis.table`.
+        format: "text", "markdown", "latex", "csv" or "json".
+        digits: Digits after the point, not of CSV and JSON.
+        terminal: Whether text may hold ANSI escapes.
+        width: Columns that text must fit into; by default as many as it needs.
+    Raises:
+        ValueError: If the format is unknown, or several metrics are to be shown in one table.
+    """
+    check_choice("format", format, FORMATS)
+    if format in _FOR_PROGRAMS:
+        return _FOR_PROGRAMS[format](frame)
+    sheet = lay_out(frame, digits)
+    if format == "text":
+        return render_text(sheet, terminal=terminal, width=width)
+    return _FOR_PEOPLE[format](sheet)

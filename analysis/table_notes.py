@@ -1,0 +1,128 @@
+"""What every table says about itself: unit, ±, n, epochs, what is missing, what a comparison is worth."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from analysis import published
+from analysis.comparison import CURVES, PUBLISHED
+from analysis.completeness import COMPLETE, MISSING
+from analysis.names import metric_name
+from analysis.statistics import SPREADS
+from trainables import schema
+
+
+def notes(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the lines below a table, in plain text.
+
+    Args:
+        frame: A table of `analysis.table` of one metric; its `attrs` say what its rows cannot.
+    """
+    if frame.empty:
+        return ("No cell is asked for and none is in the store.", *_store_notes(frame))
+    return (
+        *_metric_notes(frame),
+        *_completeness_notes(frame),
+        *_store_notes(frame),
+        *_comparison_notes(frame),
+    )
+
+
+def _metric_notes(frame: pd.DataFrame) -> Iterator[str]:
+    metric = frame["metric"].iloc[0]
+    name = metric_name(metric)
+    data = " and ".join(frame.attrs.get("datasets", []))
+    where = f" on {data}" if data else ""
+    yield f"{name.text[0].upper()}{name.text[1:]} ({metric}){where}, in {name.unit}, {_epochs(frame)}."
+    yield f"± is the {SPREADS[frame['error_kind'].iloc[0]]}."
+    counts = sorted(set(frame.loc[frame["n"] > 0, "n"]))
+    if len(counts) > 1:
+        yield f"n, the number of runs (seeds) averaged, is given with each cell: {counts[0]} to {counts[-1]}."
+    elif counts:
+        unit = "run (seed)" if counts[0] == 1 else "runs (seeds)"
+        yield f"n = {counts[0]} {unit} in every cell with a mean."
+    else:
+        yield "n = 0: no run counts yet."
+    if 1 in counts:
+        yield "One run has no ±."
+
+
+def _epochs(frame: pd.DataFrame) -> str:
+    labels: dict[int, list[str]] = defaultdict(list)
+    for epochs, label, latent in frame[["epochs", "label", "latent"]].itertuples(index=False):
+        if pd.notna(epochs):
+            labels[int(epochs)].append(f"{label} {latent}")
+    if not labels:
+        return "at the last epoch"
+    usual = max(labels, key=lambda epochs: (len(labels[epochs]), epochs))
+    others = [f"{epochs} for {', '.join(labels[epochs])}" for epochs in sorted(labels) if epochs != usual]
+    unit = "epoch" if usual == 1 else "epochs"
+    return f"after {usual} {unit}" + (f" (but {'; '.join(others)})" if others else "")
+
+
+def _completeness_notes(frame: pd.DataFrame) -> Iterator[str]:
+    if (frame["status"] == COMPLETE).all():
+        yield "Every cell is complete."
+        return
+    missing = frame[frame["status"] == MISSING]
+    if len(missing):
+        yield f"Missing: {_by_label(missing['label'], missing['latent'])}."
+    partial = frame[~frame["status"].isin([COMPLETE, MISSING])]
+    if len(partial):
+        states = [
+            f"{latent} ({status})"
+            for latent, status in zip(partial["latent"], partial["status"], strict=True)
+        ]
+        yield f"Not complete: {_by_label(partial['label'], states)}."
+
+
+def _by_label(labels: Iterable[str], places: Iterable[str]) -> str:
+    found: dict[str, list[str]] = defaultdict(list)
+    for label, place in zip(labels, places, strict=True):
+        found[label].append(place)
+    return "; ".join(f"{label} {', '.join(where)}" for label, where in found.items())
+
+
+def _store_notes(frame: pd.DataFrame) -> Iterator[str]:
+    if (frame["note"] != "").any():
+        yield "Rows with a remark are shown beside the table and are not ranked."
+    if duplicated := frame.attrs.get("num_duplicated", 0):
+        members = "1 member has" if duplicated == 1 else f"{duplicated} members have"
+        yield f"{members} several finished runs; the latest counts."
+    skipped = frame.attrs.get("skipped", {})
+    if skipped:
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in sorted(skipped.items()))
+        yield f"Runs of the store that are left out: {reasons}."
+
+
+def _comparison_notes(frame: pd.DataFrame) -> Iterator[str]:
+    compare = frame.attrs.get("compare")
+    if compare is None:
+        return
+    if compare == PUBLISHED:
+        yield (
+            "Published: Beyond ReinMax as printed; its ± is the population standard error (ddof=0) over "
+            "10 seeds, 5 for Gumbel-Rao at 8x16 and 16x12."
+        )
+    elif compare == CURVES:
+        yield (
+            "Published: the authors' training curves at 8x4, at the epoch of our last; their ± is the sample "
+            "standard deviation (ddof=1) over 10 seeds."
+        )
+    yield (
+        "z is the difference (ours minus published) over the root of the summed squares of both standard "
+        "errors, from sample standard deviations; -- where a side has no spread."
+    )
+    compared = frame[frame["published"].notna() & (frame["n"] > 0)]
+    epochs = sorted(set(compared["epochs"].dropna()) - {published.EPOCHS})
+    if compare == PUBLISHED and epochs and frame["metric"].iloc[0] != schema.EPOCH_SECONDS:
+        ours = ", ".join(map(str, epochs))
+        theirs = published.EPOCHS
+        yield f"The published values are after {theirs} epochs, ours after {ours}: there z is no test."
+    other = compared[compared["cell"].isin(frame.attrs.get("other_settings", []))]
+    if len(other):
+        cells = _by_label(other["label"], other["latent"])
+        yield f"The published values were made with other hyperparameters than ours of {cells}."

@@ -1,0 +1,34 @@
+import pytest
+
+from analysis.names import ESTIMATOR_NAMES, applicable_defaults, metric_name
+from estimators.registry import REGISTRY
+from trainables import schema
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_defaults_are_those_of_the_hyperparameters_that_the_estimator_takes(name):
+    takes = {parameter.name for parameter in REGISTRY[name].hyperparameters}
+    assert set(applicable_defaults(name)) == {"task_version", "batch_size"} | takes
+    assert name in ESTIMATOR_NAMES
+
+
+def test_unknown_estimator_has_only_the_defaults_of_every_run():
+    assert applicable_defaults("mine") == {"task_version": "1", "batch_size": "100"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "text", "unit"),
+    [
+        ("train_neg_elbo", "train negative ELBO", "nats per image"),
+        ("test_kl", "test KL term", "nats per image"),
+        ("epoch_seconds", "time per epoch", "seconds"),
+        ("gradient_std", "gradient_std", "the unit it was logged in"),
+    ],
+)
+def test_metrics_have_names_and_units(metric, text, unit):
+    name = metric_name(metric)
+    assert (name.text, name.unit) == (text, unit)
+
+
+def test_every_metric_of_the_schema_has_a_unit():
+    assert all("logged" not in metric_name(metric).unit for metric in schema.METRICS)

@@ -1,0 +1,64 @@
+"""The package's backward rules under one signature, the one that the oracles have.
+
+`RULES[name](draw, grad, hyperparameters, generator)` returns the gradient; the Monte-Carlo rules take their
+conditional Gumbels from the generator.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from estimators.gst import gst_gradient
+from estimators.gumbel import conditional_gumbels
+from estimators.gumbel_rao import gumbel_rao_gradient
+from estimators.heun import heun_logits
+from estimators.reinmax import reinmax_gradient
+from estimators.reinmax_cv import reinmax_cv_gradient
+from estimators.reinmax_cv_alg2 import reinmax_cv_alg2_gradient
+from estimators.reinmax_rao import reinmax_rao_gradient
+from estimators.st import st_gradient
+from estimators.stgs import stgs_gradient
+
+from .oracles import Draw, Hyperparameters
+
+Rule = Callable[[Draw, Tensor, Hyperparameters, torch.Generator], Tensor]
+
+
+def _reinmax_cv(d: Draw, g: Tensor, h: Hyperparameters, generator: torch.Generator) -> Tensor:
+    relaxed = d.relaxed(h.temperature)
+    return reinmax_cv_gradient(
+        d.logits, d.sample, relaxed, g, h.temperature, h.eta, h.num_mc_samples, generator
+    )
+
+
+def _reinmax_cv_alg2(d: Draw, g: Tensor, h: Hyperparameters, generator: torch.Generator) -> Tensor:
+    return reinmax_cv_alg2_gradient(
+        d.logits, d.sample, d.gumbels, g, h.temperature, h.eta, h.num_mc_samples, generator
+    )
+
+
+RULES: dict[str, Rule] = {
+    "st": lambda d, g, h, _: st_gradient(d.logits, g, h.temperature),
+    "stgs": lambda d, g, h, _: stgs_gradient(d.perturbed, g, h.temperature),
+    "gst": lambda d, g, h, _: gst_gradient(d.logits, d.sample, g, h.temperature, h.gap),
+    "reinmax": lambda d, g, h, _: reinmax_gradient(d.logits, d.sample, g, h.temperature),
+    "gumbel_rao": lambda d, g, h, generator: gumbel_rao_gradient(
+        d.logits, d.sample, g, h.temperature, h.num_mc_samples, generator
+    ),
+    "reinmax_rao": lambda d, g, h, generator: reinmax_rao_gradient(
+        d.logits, d.sample, g, h.temperature, h.num_mc_samples, generator
+    ),
+    "reinmax_cv": _reinmax_cv,
+    "reinmax_cv_alg2": _reinmax_cv_alg2,
+}
+
+
+def conditional_draws(name: str, d: Draw, num_mc_samples: int, generator: torch.Generator) -> Tensor:
+    """The conditional Gumbels that the rule `name` draws from a generator in this state."""
+    logits = d.logits if name == "gumbel_rao" else heun_logits(d.logits, d.sample)
+    return conditional_gumbels(logits, d.sample, num_mc_samples, generator)
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,80 @@
+"""Bad input is refused by every estimator, in words that name the argument, the rule and the value."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from estimators import REGISTRY
+
+from .oracles import normal
+from .registry_table import FEW, every, hyperparameter_names, sample_of
+from .rule_table import seeded
+
+BAD_VALUES = [
+    ("temperature", 0.0, "> 0"),
+    ("temperature", -0.5, "> 0"),
+    ("temperature", math.nan, "> 0"),
+    ("temperature", torch.tensor([1.0, -0.5]).view(2, 1, 1), "> 0"),
+    ("num_mc_samples", 0, ">= 1"),
+    ("num_mc_samples", -3, ">= 1"),
+    ("gap", -1.0, ">= 0"),
+    ("gap", math.nan, ">= 0"),
+    ("eta", math.nan, "finite"),
+]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name", "value", "rule"),
+    [
+        pytest.param(estimator, *bad, id=f"{estimator.name}-{bad[0]}-{bad[1]}")
+        for estimator in REGISTRY.values()
+        for bad in BAD_VALUES
+        if bad[0] in hyperparameter_names(estimator)
+    ],
+)
+def test_bad_hyperparameter_is_refused(estimator, name, value, rule):
+    h = dataclasses.replace(FEW, **{name: value})
+    shown = r"-0\.5" if isinstance(value, torch.Tensor) else str(value)
+    with pytest.raises(ValueError, match=rf"{name} must be .*{rule}.*, got {shown}"):
+        sample_of(estimator, normal(2, 3, 4, seed=1), seeded(1), h)
+
+
+@every
+@pytest.mark.parametrize("shape", [(4,), (3,), (3, 4), (2, 3, 1), (1, 4)], ids=str)
+def test_temperature_that_varies_within_a_variable_is_refused(estimator, shape):
+    """It would broadcast silently along categories or variables."""
+    h = dataclasses.replace(FEW, temperature=torch.full(shape, 0.5))
+    with pytest.raises(ValueError, match="temperature must"):
+        sample_of(estimator, normal(2, 3, 4, seed=1), seeded(1), h)
+
+
+@every
+@pytest.mark.parametrize(
+    ("logits_shape", "shape"),
+    [((1, 5, 3, 4), (3, 1, 1, 1)), ((5, 3, 4), (2, 5, 1, 1)), ((3, 4), (2, 1, 1)), ((5, 3, 4), (2, 1, 1))],
+    ids=str,
+)
+def test_temperature_of_more_members_than_logits_is_refused(estimator, logits_shape, shape):
+    """Autograd would quietly add up the gradients of all temperatures to fit the logits."""
+    h = dataclasses.replace(FEW, temperature=torch.full(shape, 0.5))
+    logits = normal(*logits_shape, seed=1).requires_grad_()
+    with pytest.raises(ValueError, match="temperature must"):
+        sample_of(estimator, logits, seeded(1), h).sum().backward()
+
+
+@every
+@pytest.mark.parametrize(
+    "logits",
+    [
+        torch.zeros(4),
+        torch.tensor(1.0),
+        torch.zeros(2, 3, dtype=torch.int64),
+        torch.ones(2, 3, dtype=torch.bool),
+    ],
+    ids=["one dim", "no dim", "integer", "boolean"],
+)
+def test_bad_logits_are_refused(estimator, logits):
+    with pytest.raises(ValueError, match="logits must"):
+        sample_of(estimator, logits, seeded(1))

@@ -1,0 +1,258 @@
+"""What every estimator in the registry must do with its arguments, its sample and its generator.
+
+Each test is a plain function of an estimator, so that the end of the file can hand it planted wrong ones.
+"""
+
+import dataclasses
+from functools import cache
+
+import pytest
+import torch
+
+from .oracles import normal, one_hot
+from .registry_table import (
+    FEW,
+    dtypes,
+    every,
+    every_one_hot,
+    gradient_of,
+    planted_estimator,
+    planted_gumbels,
+    planted_straight_through,
+    sample_of,
+)
+from .rule_table import seeded
+
+SHAPES = [(3, 4), (1, 1), (5, 3, 4), (2, 5, 3, 4)]
+
+
+# The sample.
+
+
+@every
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_sample_and_gradient_have_shape_and_dtype_of_logits(estimator, dtype, shape):
+    logits = normal(*shape, seed=1, dtype=dtype).requires_grad_()
+    sample = sample_of(estimator, logits, seeded(1))
+    assert sample.shape == shape
+    assert sample.dtype == dtype
+    assert sample.requires_grad
+    sample.sum().backward()
+    assert logits.grad.shape == shape
+    assert logits.grad.dtype == dtype
+
+
+@every_one_hot
+@dtypes
+def test_sample_is_exactly_one_hot(estimator, dtype):
+    sample = sample_of(estimator, normal(50, 3, 4, seed=1, scale=3, dtype=dtype), seeded(1))
+    assert torch.equal(sample.sort(-1).values, torch.tensor([0, 0, 0, 1.0], dtype=dtype).expand(50, 3, 4))
+
+
+@every
+def test_accepts_a_temperature_of_another_dtype(estimator):
+    h = dataclasses.replace(FEW, temperature=torch.full((2, 1, 1), 0.5, dtype=torch.float64))
+    logits, g = normal(2, 3, 4, seed=1, dtype=torch.float32), normal(2, 3, 4, seed=2, dtype=torch.float32)
+    assert sample_of(estimator, logits, seeded(1), h).dtype == torch.float32
+    expected = gradient_of(estimator, logits, g, seeded(1))
+    torch.testing.assert_close(gradient_of(estimator, logits, g, seeded(1), h), expected, rtol=0, atol=1e-4)
+
+
+@every
+def test_logits_may_be_strided(estimator):
+    logits, g = normal(4, 3, 5, seed=1).transpose(0, 2), normal(5, 3, 4, seed=2)
+    expected = gradient_of(estimator, logits.contiguous(), g, seeded(1))
+    strided = logits.detach().requires_grad_()
+    sample_of(estimator, strided, seeded(1)).backward(g)
+    torch.testing.assert_close(strided.grad, expected, rtol=0, atol=1e-12)
+
+
+@every
+def test_leaves_its_arguments_alone(estimator):
+    logits, g = normal(2, 3, 4, seed=1), normal(2, 3, 4, seed=2)
+    h = dataclasses.replace(FEW, temperature=torch.full((2, 1, 1), 0.5, dtype=torch.float64))
+    leaf = logits.clone().requires_grad_()
+    grad_sample = g.clone()
+    sample_of(estimator, leaf, seeded(1), h).backward(grad_sample)
+    assert torch.equal(leaf.detach(), logits)
+    assert torch.equal(grad_sample, g)
+    assert torch.equal(h.temperature, torch.full((2, 1, 1), 0.5, dtype=torch.float64))
+
+
+@every
+def test_logits_changed_in_place_are_noticed(estimator):
+    """Between the forward and the backward pass: the old gradient or an error, never a wrong gradient."""
+    logits, g = normal(4, 3, 4, seed=1), normal(4, 3, 4, seed=2)
+    expected = gradient_of(estimator, logits, g, seeded(1))
+    leaf = logits.clone().requires_grad_()
+    changed = leaf + 0.0
+    sample = sample_of(estimator, changed, seeded(1))
+    changed.mul_(-3.0)
+    try:
+        gradient = torch.autograd.grad(sample, leaf, g)[0]
+    except RuntimeError as error:
+        assert "modified by an inplace operation" in str(error)
+    else:
+        torch.testing.assert_close(gradient, expected)
+
+
+# Randomness.
+
+
+@every
+def test_same_generator_state_gives_same_sample_and_gradient(estimator):
+    logits, g = normal(20, 3, 4, seed=1), normal(20, 3, 4, seed=2)
+    first, second = seeded(1), seeded(1)
+    assert torch.equal(sample_of(estimator, logits, first), sample_of(estimator, logits, second))
+    assert torch.equal(gradient_of(estimator, logits, g, first), gradient_of(estimator, logits, g, second))
+    assert torch.equal(first.get_state(), second.get_state())
+    second.manual_seed(9)
+    assert not torch.equal(sample_of(estimator, logits, first), sample_of(estimator, logits, second))
+
+
+@every
+@pytest.mark.parametrize("is_given", [True, False], ids=["generator", "no generator"])
+def test_global_generator_is_untouched(estimator, is_given):
+    before = torch.get_rng_state()
+    gradient_of(estimator, normal(5, 3, 4, seed=1), normal(5, 3, 4, seed=2), seeded(1) if is_given else None)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@every
+def test_without_a_generator_every_call_draws_anew(estimator):
+    logits = normal(50, 3, 4, seed=1)
+    torch.manual_seed(1)
+    first = sample_of(estimator, logits, None)
+    torch.manual_seed(1)
+    assert not torch.equal(first, sample_of(estimator, logits, None))
+
+
+@every
+def test_survives_a_uniform_draw_of_exactly_zero(estimator):
+    """float32 uniforms are multiples of 2^-24, so 0 turns up once in 17 million: every few dozen steps."""
+    logits, g = normal(2, 3, seed=1, dtype=torch.float32), normal(2, 3, seed=2, dtype=torch.float32)
+    for draws_before_zero in range(2 * 3 * (1 + FEW.num_mc_samples)):
+        generator = generator_before_zero(draws_before_zero)
+        gradient = gradient_of(estimator, logits, g, generator)
+        assert gradient.isfinite().all(), f"not finite with a uniform of 0 after {draws_before_zero} draws"
+
+
+def generator_before_zero(num_draws):
+    """A generator that will draw a float32 uniform of exactly 0 after `num_draws` (< 100) others."""
+    generator = torch.Generator()
+    generator.set_state(state_before_zero())
+    torch.rand(100 - num_draws, generator=generator)
+    assert torch.rand(num_draws + 1, generator=generator.clone_state())[-1] == 0
+    return generator
+
+
+@cache
+def state_before_zero():
+    """State of a generator whose 101st float32 uniform is 0: some seed has one early."""
+    for seed in range(1000):
+        zeros = torch.nonzero(torch.rand(1 << 20, generator=seeded(seed)) == 0)
+        if len(zeros) and zeros[0].item() > 100:
+            generator = seeded(seed)
+            torch.rand(zeros[0].item() - 100, generator=generator)
+            return generator.get_state()
+    raise RuntimeError("no uniform of 0 among a thousand million draws")
+
+
+# In use.
+
+
+@every
+def test_replaces_gumbel_softmax_in_a_network(estimator):
+    torch.manual_seed(0)
+    encoder, decoder = torch.nn.Linear(7, 12), torch.nn.Linear(12, 7)
+    x = normal(16, 7, seed=1, dtype=torch.float32)
+
+    def loss_with(relax):
+        sample = relax(encoder(x).view(16, 3, 4))
+        return (decoder(sample.flatten(1)) - x).square().mean()
+
+    reference = loss_with(lambda logits: torch.nn.functional.gumbel_softmax(logits, tau=0.5, hard=True))
+    loss = loss_with(lambda logits: sample_of(estimator, logits, seeded(1)))
+    assert loss.shape == reference.shape
+    loss.backward()
+    for parameter in (*encoder.parameters(), *decoder.parameters()):
+        assert parameter.grad.isfinite().all()
+        assert parameter.grad.abs().max() > 0
+
+
+@every
+def test_learns_which_category_is_best(estimator):
+    logits = torch.zeros(2, 4, dtype=torch.float64, requires_grad=True)
+    target = one_hot(torch.tensor([2, 0]), logits)
+    optimizer, generator = torch.optim.Adam([logits], lr=0.1), seeded(1)
+    for _ in range(60):
+        optimizer.zero_grad()
+        sample = sample_of(estimator, logits.expand(16, 2, 4), generator)
+        (sample - target).square().sum((-1, -2)).mean().backward()
+        optimizer.step()
+    assert (torch.softmax(logits, -1) * target).sum(-1).min() > 0.8
+
+
+# Planted wrong estimators: straight-through with one thing wrong.
+
+
+def _inexact(logits, *, temperature, generator):
+    """hard + soft - soft rounds."""
+    noise = planted_gumbels(logits.shape, logits, generator)
+    return planted_straight_through(logits, noise, torch.softmax(logits / temperature, -1))
+
+
+def _in_float32(logits, *, temperature, generator):
+    return _inexact(logits, temperature=temperature, generator=generator).float()
+
+
+def _scaled_in_place(logits, *, temperature, generator):
+    logits.data.div_(temperature)
+    return _inexact(logits, temperature=1.0, generator=generator)
+
+
+def _global_noise(logits, *, temperature, generator):
+    return torch.nn.functional.gumbel_softmax(logits, temperature, hard=True)
+
+
+def _argmax(logits, *, temperature, generator):
+    return planted_straight_through(logits, 0.0, torch.softmax(logits / temperature, -1))
+
+
+def _unstable(logits, *, temperature, generator):
+    """A uniform of 0 is an infinite Exp(1) variable, infinite on both sides of a difference."""
+    e = -torch.log(torch.rand(logits.shape, dtype=logits.dtype, generator=generator))
+    return torch.softmax(logits / temperature + e - e.detach(), -1)
+
+
+def _ascending(logits, *, temperature, generator):
+    noise = planted_gumbels(logits.shape, logits, generator)
+    return planted_straight_through(logits, noise, -torch.softmax(logits / temperature, -1))
+
+
+PLANTED = [
+    (test_sample_is_exactly_one_hot, _inexact, {"dtype": torch.float32}),
+    (
+        test_sample_and_gradient_have_shape_and_dtype_of_logits,
+        _in_float32,
+        {"dtype": torch.float64, "shape": (3, 4)},
+    ),
+    (test_leaves_its_arguments_alone, _scaled_in_place, {}),
+    (test_global_generator_is_untouched, _global_noise, {"is_given": True}),
+    (test_same_generator_state_gives_same_sample_and_gradient, _global_noise, {}),
+    (test_same_generator_state_gives_same_sample_and_gradient, _argmax, {}),
+    (test_without_a_generator_every_call_draws_anew, _global_noise, {}),
+    (test_without_a_generator_every_call_draws_anew, _argmax, {}),
+    (test_survives_a_uniform_draw_of_exactly_zero, _unstable, {}),
+    (test_learns_which_category_is_best, _ascending, {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("test", "planted", "arguments"),
+    [pytest.param(*case, id=f"{case[0].__name__}-{case[1].__name__}") for case in PLANTED],
+)
+def test_table_rejects(test, planted, arguments):
+    with pytest.raises(AssertionError):
+        test(planted_estimator(planted), **arguments)

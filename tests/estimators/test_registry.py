@@ -1,0 +1,73 @@
+"""The registry: names, traits and look-up."""
+
+import dataclasses
+import inspect
+
+import pytest
+
+import estimators
+from estimators import REGISTRY, get
+
+from .registry_table import every, hyperparameter_names
+
+IDS = ("st", "stgs", "gumbel_rao", "gst", "reinmax", "reinmax_rao", "reinmax_cv", "reinmax_cv_alg2")
+
+
+def test_holds_every_estimator_under_its_name():
+    assert set(IDS) <= set(REGISTRY)
+    for name, estimator in REGISTRY.items():
+        assert estimator.name == name
+        assert get(name) is estimator
+        assert getattr(estimators, name) is estimator.function
+
+
+def test_cannot_be_changed():
+    with pytest.raises(TypeError):
+        REGISTRY["st"] = REGISTRY["st"]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        REGISTRY["st"].is_one_hot = False
+
+
+@every
+def test_hyperparameters_are_the_function_s_keyword_arguments(estimator):
+    parameters = inspect.signature(estimator.function).parameters
+    keywords = [p.name for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    assert next(iter(parameters)) == "logits"
+    assert sorted(keywords) == sorted([*hyperparameter_names(estimator), "generator"])
+    assert parameters["generator"].default is None
+    assert estimator.uses_monte_carlo == ("num_mc_samples" in keywords)
+
+
+@every
+def test_hyperparameter_defaults_are_the_function_s(estimator):
+    parameters = inspect.signature(estimator.function).parameters
+    for hyperparameter in estimator.hyperparameters:
+        assert parameters[hyperparameter.name].default == hyperparameter.default
+
+
+def test_default_values():
+    expected = {"temperature": 1.0, "eta": 1.0, "gap": 1.0, "num_mc_samples": 100}
+    for estimator in REGISTRY.values():
+        for hyperparameter in estimator.hyperparameters:
+            assert hyperparameter.default == expected[hyperparameter.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("reinmax_roa", "reinmax_rao"), ("gumble_rao", "gumbel_rao"), ("stsg", "stgs"), ("reinmx", "reinmax")],
+)
+def test_unknown_name_lists_the_nearest(name, nearest):
+    with pytest.raises(ValueError, match=rf"{name}.*\b{nearest}\b"):
+        get(name)
+
+
+def test_name_like_no_other_lists_what_there_is():
+    with pytest.raises(ValueError, match="reinmax"):
+        get("zzzz")
+
+
+@every
+def test_docstring_states_equation_arguments_result_errors_and_source(estimator):
+    doc = inspect.getdoc(estimator.function)
+    for section in ("Args:", "Returns:", "Raises:", "Source:", *hyperparameter_names(estimator), "grad"):
+        assert section in doc

@@ -1,0 +1,82 @@
+"""The layers: estimators ← trainables ← sweep, analysis beside them, joined by the command line alone."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("estimators", "trainables", "sweep", "analysis")
+ALLOWED = {
+    "estimators": {"estimators"},
+    "trainables": {"estimators", "trainables"},
+    "sweep": {"estimators", "trainables", "sweep"},
+    "analysis": {"analysis", "trainables.schema"},
+    "sweep/cli": {"estimators", "trainables", "sweep", "analysis"},
+}
+
+
+def _layer(path: Path) -> str:
+    parts = path.relative_to(ROOT).parts
+    return "sweep/cli" if parts[:2] == ("sweep", "cli") else parts[0]
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module in PACKAGES:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _is_within(module: str, allowed: set[str]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in allowed)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_run_one_way(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for module in _imports(path)
+        if module.split(".")[0] in PACKAGES and not _is_within(module, ALLOWED[_layer(path)])
+    ]
+    assert wrong == []
+
+
+def test_rule_would_catch_a_wrong_import() -> None:
+    assert not _is_within("sweep.runner", ALLOWED["analysis"])
+    assert not _is_within("trainables.training", ALLOWED["analysis"])
+
+
+def test_only_one_file_of_trainables_needs_ray() -> None:
+    importing = [
+        path.name
+        for path in (ROOT / "trainables").rglob("*.py")
+        if any(module.split(".")[0] in ("ray", "mlflow") for module in _imports(path))
+    ]
+    assert importing == ["pack_trainable.py"]
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("estimators", ("ray", "mlflow", "pandas")),
+        ("trainables.training", ("ray", "mlflow", "pandas")),
+        ("analysis", ("torch", "ray")),
+        ("sweep.cli", ("torch", "ray", "mlflow", "pandas")),
+    ],
+)
+def test_importing_brings_in_nothing_heavy(module: str, forbidden: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; print([name for name in {forbidden!r} if name in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert answer.stdout.strip() == "[]"

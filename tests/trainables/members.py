@@ -1,0 +1,31 @@
+"""Members and images for tests of training: real code, few pixels of noise in place of MNIST."""
+
+from __future__ import annotations
+
+import torch
+
+from trainables.schema import Member
+
+
+def member(seed: int = 0, **params: object) -> Member:
+    """Return a member of a small sweep."""
+    setting = {
+        "task": "mnist_vae",
+        "dataset": "mnist",
+        "estimator": "reinmax",
+        "categorical_dim": 8,
+        "latent_dim": 4,
+        "optimizer": "adam",
+        "lr": 0.0005,
+        "temperature": 1.0,
+        "batch_size": 100,
+        "epochs": 3,
+        "seed": seed,
+    }
+    return Member.from_params({**setting, **params})
+
+
+def images(count: int, seed: int = 0) -> torch.Tensor:
+    """Return noise with the brightness of digits, shape (count, 784), uint8."""
+    noise = torch.rand(count, 784, generator=torch.Generator().manual_seed(seed))
+    return (noise**6 * 255).to(torch.uint8)

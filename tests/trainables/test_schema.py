@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from trainables.schema import Cell, Member, format_param
+
+PARAMS = {
+    "task": "mnist_vae",
+    "dataset": "mnist",
+    "estimator": "reinmax_rao",
+    "categorical_dim": "8",
+    "latent_dim": "4",
+    "optimizer": "adam",
+    "lr": "0.0007",
+    "temperature": "0.3",
+    "epochs": "160",
+    "seed": "3",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("lr", "7e-4", "0.0007"),
+        ("lr", "0.00070", "0.0007"),
+        ("lr", 0.0007, "0.0007"),
+        ("temperature", 1, "1.0"),
+        ("temperature", "1", "1.0"),
+        ("epochs", "160.0", "160"),
+        ("seed", 9007199254740993, "9007199254740993"),
+        ("estimator", "st", "st"),
+    ],
+)
+def test_numbers_take_their_shortest_form(name: str, value: object, text: str) -> None:
+    assert format_param(name, value) == text
+
+
+@pytest.mark.parametrize(("name", "value"), [("epochs", "1.5"), ("lr", "fast"), ("seed", "inf")])
+def test_value_of_the_wrong_type_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        format_param(name, value)
+
+
+def test_hash_is_that_of_the_schema_version_1() -> None:
+    # A literal, so that no change of the hash goes unnoticed: stores hold it.
+    assert Member.from_params(PARAMS).hash == "362ca0816c556129"
+
+
+def test_stated_defaults_change_no_hash() -> None:
+    stated = {**PARAMS, "num_mc_samples": "100", "task_version": 1, "batch_size": 100, "gap": "1"}
+    assert Member.from_params(stated).hash == Member.from_params(PARAMS).hash
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", 4),
+        ("lr", 0.0005),
+        ("temperature", 1.0),
+        ("num_mc_samples", 10),
+        ("task_version", 2),
+        ("epochs", 3),
+        ("estimator", "gumbel_rao"),
+        ("latent_dim", 8),
+    ],
+)
+def test_every_param_changes_the_hash(name: str, value: object) -> None:
+    assert Member.from_params({**PARAMS, name: value}).hash != Member.from_params(PARAMS).hash
+
+
+def test_order_and_form_of_params_change_no_hash() -> None:
+    shuffled = {**dict(reversed(PARAMS.items())), "lr": "7.0e-4"}
+    assert Member.from_params(shuffled).hash == Member.from_params(PARAMS).hash
+
+
+def test_cell_leaves_out_seed_and_note_of_its_identity() -> None:
+    cell = Member.from_params(PARAMS).cell
+    noted = Cell.from_params({**PARAMS, "seed": 9}, note="as printed in Table 5")
+    assert (noted.hash, noted) == (cell.hash, cell)
+    assert cell.latent == "8x4"
+
+
+def test_member_without_seed_is_refused() -> None:
+    with pytest.raises(ValueError, match="seed"):
+        Member.from_params({key: value for key, value in PARAMS.items() if key != "seed"})

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pytest
+import torch
+
+from tests.trainables.members import images, member
+from trainables.pack import Pack
+from trainables.schema import METRICS
+from trainables.training import EpochRecord, PackTrainer, prepare_process
+
+TEST = images(200, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    prepare_process(1)
+
+
+def _trainer(pack: Pack, steps: int = 6) -> PackTrainer:
+    return PackTrainer(pack, images(steps * 100), TEST)
+
+
+def _values(record: EpochRecord, index: int = 0) -> Mapping[str, float]:
+    metrics = record.metrics[index]
+    assert metrics is not None
+    return {name: value for name, value in metrics.items() if name != "epoch_seconds"}
+
+
+def test_epoch_reports_every_metric_of_the_schema() -> None:
+    record = _trainer(Pack((member(),))).run_epoch()
+    assert record.metrics[0] is not None
+    assert set(record.metrics[0]) == set(METRICS)
+    assert record.metrics[0]["train_neg_elbo"] == pytest.approx(
+        record.metrics[0]["train_recon"] + record.metrics[0]["train_kl"], abs=0
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "radam"])
+@pytest.mark.parametrize("estimator", ["reinmax", "reinmax_rao"])
+def test_member_of_a_pack_equals_member_alone_bit_for_bit(estimator: str, optimizer: str) -> None:
+    settings = {"estimator": estimator, "optimizer": optimizer, "num_mc_samples": 10}
+    members = tuple(
+        member(seed, temperature=tau, **settings) for seed, tau in enumerate((1.0, 0.3, 0.5, 1.3))
+    )
+    together = _trainer(Pack(members), steps=50).run_epoch()
+    for index, one in enumerate(members):
+        alone = _trainer(Pack((one,)), steps=50).run_epoch()
+        assert _values(together, index) == _values(alone)
+
+
+def test_member_of_a_pack_of_a_ragged_width_equals_member_alone_nearly() -> None:
+    # 300 latent units are no multiple of the vector width, and kernels round the last ones differently.
+    members = tuple(member(seed, categorical_dim=10, latent_dim=30) for seed in range(4))
+    together = _trainer(Pack(members), steps=50).run_epoch()
+    for index, one in enumerate(members):
+        alone = _trainer(Pack((one,)), steps=50).run_epoch()
+        assert _values(together, index) == pytest.approx(_values(alone), rel=1e-5)
+
+
+def test_members_have_their_own_seeds() -> None:
+    record = _trainer(Pack((member(0), member(1)))).run_epoch()
+    assert _values(record, 0) != _values(record, 1)
+
+
+def test_estimators_share_initial_parameters_and_data_order() -> None:
+    one, other = (_trainer(Pack((member(estimator=name),))) for name in ("st", "reinmax"))
+    for mine, theirs in zip(one.model.parameters(), other.model.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "radam"])
+def test_restored_pack_goes_on_bit_for_bit(optimizer: str) -> None:
+    pack = Pack((member(0, optimizer=optimizer), member(1, optimizer=optimizer)))
+    whole = _trainer(pack)
+    whole.run_epoch()
+    state = whole.state_dict()
+    restored = _trainer(pack)
+    restored.load_state_dict(_through_bytes(state))
+    for _ in range(2):
+        expected, record = whole.run_epoch(), restored.run_epoch()
+        assert [_values(record, index) for index in range(2)] == [
+            _values(expected, index) for index in range(2)
+        ]
+    assert [record.epoch for record in restored.history] == [1, 2, 3]
+    assert restored.is_finished
+
+
+def _through_bytes(state: Mapping[str, object]) -> Mapping[str, object]:
+    import io
+
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    buffer.seek(0)
+    loaded: Mapping[str, object] = torch.load(buffer, weights_only=True)
+    return loaded
+
+
+def test_state_of_other_members_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be of members"):
+        _trainer(Pack((member(1),))).load_state_dict(_trainer(Pack((member(0),))).state_dict())
+
+
+def test_training_does_not_touch_the_global_generator() -> None:
+    before = torch.get_rng_state()
+    _trainer(Pack((member(estimator="reinmax_cv"),))).run_epoch()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_diverged_member_stops_and_its_pack_goes_on() -> None:
+    pack = Pack((member(0), member(1)))
+    trainer, calm = _trainer(pack), _trainer(pack)
+    trainer.run_epoch()
+    expected = calm.run_epoch(), calm.run_epoch()
+    with torch.no_grad():
+        trainer.model.encoder[0].weight[0, 0, 0] = math.nan
+    record = trainer.run_epoch()
+    assert record.diverged == (2, None)
+    assert record.metrics[0] is None
+    assert _values(record, 1) == _values(expected[1], 1)
+    assert not trainer.is_finished
+    assert trainer.run_epoch().diverged == (2, None)
+
+
+def test_pack_is_finished_when_all_have_diverged() -> None:
+    trainer = _trainer(Pack((member(0),)))
+    with torch.no_grad():
+        trainer.model.encoder[0].weight.fill_(math.inf)
+    assert trainer.run_epoch().diverged == (1,)
+    assert trainer.is_finished
+
+
+def test_last_smaller_batch_counts_by_its_images() -> None:
+    whole = PackTrainer(Pack((member(lr=1e-30),)), images(150), TEST).run_epoch()
+    # With a learning rate of nothing, the mean over images does not depend on how they are batched.
+    batched = PackTrainer(Pack((member(lr=1e-30, batch_size=150),)), images(150), TEST).run_epoch()
+    assert _values(whole)["train_kl"] == pytest.approx(_values(batched)["train_kl"], rel=1e-5)
