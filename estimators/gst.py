@@ -40,8 +40,8 @@ def gst(
         estimator"; GST-1.0 in Beyond ReinMax is gap 1.
     """
     check_logits(logits)
-    TEMPERATURE.check(temperature)
-    GAP.check(gap)
+    TEMPERATURE.check(temperature, logits)
+    GAP.check(gap, logits)
     theta = logits.detach()
     sample = sample_one_hot(theta, generator)
     return attach_gradient(sample, logits, lambda g: gst_gradient(theta, sample, g, temperature, gap))

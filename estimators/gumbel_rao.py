@@ -22,7 +22,8 @@ def gumbel_rao(
         grad = (1/K) Σ_k J_τ(Y_k) g,   Y_k ~ θ + G given D
 
     The derivative through Y's own dependence on θ is ignored, as in every public implementation: not a
-    Rao-Blackwellisation of STGS in the strict sense. The K draws are made in the backward pass.
+    Rao-Blackwellisation of STGS in the strict sense. The K draws are made in the backward pass,
+    anew each time it runs.
 
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
@@ -38,8 +39,8 @@ def gumbel_rao(
     Source: Beyond ReinMax, Eq. 6 and 7; Paulus et al. (2021).
     """
     check_logits(logits)
-    TEMPERATURE.check(temperature)
-    NUM_MC_SAMPLES.check(num_mc_samples)
+    TEMPERATURE.check(temperature, logits)
+    NUM_MC_SAMPLES.check(num_mc_samples, logits)
     theta = logits.detach()
     sample = sample_one_hot(theta, generator)
     return attach_gradient(

@@ -43,25 +43,39 @@ class Hyperparameter:
             return True
         return value >= self.minimum if self.is_minimum_allowed else value > self.minimum
 
-    def check(self, value: float | torch.Tensor) -> None:
-        """Raise unless the value keeps the rule.
+    def check(self, value: float | torch.Tensor, logits: torch.Tensor) -> None:
+        """Raise unless the value keeps the rule and goes with the logits.
 
         The values of a tensor on an accelerator are not looked at, since that would wait for the device.
+
+        Args:
+            value: A number; or a tensor that broadcasts to (..., 1, 1), one value for each leading index.
+            logits: What the value is for, shape (..., L, C).
 
         Raises:
             ValueError: If a number breaks the rule, or a tensor does not broadcast to (..., 1, 1).
         """
         if not isinstance(value, torch.Tensor):
-            if not self.allows(value):
+            if (self.is_integer and not isinstance(value, int)) or not self.allows(value):
                 raise ValueError(f"{self.name} must be {self.rule}, got {value!r}")
             return
-        if value.numel() != 1 and (value.ndim < 2 or value.shape[-2:] != (1, 1)):
+        leading = logits.shape[:-2]
+        if not _broadcasts(value.shape, torch.Size((*leading, 1, 1))):
             raise ValueError(
-                f"{self.name} must be a number or broadcast to (..., 1, 1), got shape {tuple(value.shape)}"
+                f"{self.name} must be a number or broadcast to {(*leading, 1, 1)}, "
+                f"got shape {tuple(value.shape)}"
             )
         if value.device.type == "cpu":
             for number in value.flatten().tolist():
-                self.check(number)
+                if not self.allows(number):
+                    raise ValueError(f"{self.name} must be {self.rule}, got {number!r}")
+
+
+def _broadcasts(shape: torch.Size, target: torch.Size) -> bool:
+    try:
+        return bool(torch.broadcast_shapes(shape, target) == target)  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return False
 
 
 TEMPERATURE = Hyperparameter("temperature", default=1.0, minimum=0.0, is_minimum_allowed=False)

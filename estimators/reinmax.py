@@ -33,7 +33,7 @@ def reinmax(
     Source: Beyond ReinMax, Eq. 12; Liu et al. (2023).
     """
     check_logits(logits)
-    TEMPERATURE.check(temperature)
+    TEMPERATURE.check(temperature, logits)
     theta = logits.detach()
     sample = sample_one_hot(theta, generator)
     return attach_gradient(sample, logits, lambda g: reinmax_gradient(theta, sample, g, temperature))

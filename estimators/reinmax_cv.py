@@ -28,7 +28,8 @@ def reinmax_cv(
         grad = 2 J_1(θ_D) g - η (1/τ) vjp(softmax(θ_D + S), g) + η (1/K) Σ_k J_τ(Y_k) g - ½ J_1(θ) g
 
     Not Algorithm 2 of the paper, which has the Gumbels G where this has S: that is `reinmax_cv_alg2`, and
-    it does not train. The K draws are made in the backward pass.
+    it does not train. The K draws are made in the backward pass,
+    anew each time it runs.
 
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
@@ -46,9 +47,9 @@ def reinmax_cv(
     Source: Beyond ReinMax, Eq. 18, with the control variate of the published runs.
     """
     check_logits(logits)
-    TEMPERATURE.check(temperature)
-    ETA.check(eta)
-    NUM_MC_SAMPLES.check(num_mc_samples)
+    TEMPERATURE.check(temperature, logits)
+    ETA.check(eta, logits)
+    NUM_MC_SAMPLES.check(num_mc_samples, logits)
     theta = logits.detach()
     perturbed = theta + sample_gumbel(theta.shape, generator, like=theta)
     sample = one_hot_argmax(perturbed)

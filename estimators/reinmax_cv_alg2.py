@@ -29,7 +29,8 @@ def reinmax_cv_alg2(
 
     G is already known to make D win, and θ_D raises D further: θ_D + G is so peaked at D that the control
     variate all but vanishes, and the Gumbel-Rao term enters as bias. Use `reinmax_cv` for the estimator
-    behind the published results. The K draws are made in the backward pass.
+    behind the published results. The K draws are made in the backward pass,
+    anew each time it runs.
 
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
@@ -47,9 +48,9 @@ def reinmax_cv_alg2(
     Source: Beyond ReinMax, Algorithm 2 and Eq. 18.
     """
     check_logits(logits)
-    TEMPERATURE.check(temperature)
-    ETA.check(eta)
-    NUM_MC_SAMPLES.check(num_mc_samples)
+    TEMPERATURE.check(temperature, logits)
+    ETA.check(eta, logits)
+    NUM_MC_SAMPLES.check(num_mc_samples, logits)
     theta = logits.detach()
     gumbels = sample_gumbel(theta.shape, generator, like=theta)
     sample = one_hot_argmax(theta + gumbels)

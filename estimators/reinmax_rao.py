@@ -25,7 +25,7 @@ def reinmax_rao(
 
     Less variance than ReinMax, more bias. The last term is at θ and temperature 1: the paper prints θ_D in
     Eq. 17 and J_τ(θ) in Algorithm 1, and neither reproduces its results. The K draws are made in the
-    backward pass.
+    backward pass, anew each time it runs.
 
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
@@ -41,8 +41,8 @@ def reinmax_rao(
     Source: Beyond ReinMax, Eq. 17 and Algorithm 1, with the last term as in the published runs.
     """
     check_logits(logits)
-    TEMPERATURE.check(temperature)
-    NUM_MC_SAMPLES.check(num_mc_samples)
+    TEMPERATURE.check(temperature, logits)
+    NUM_MC_SAMPLES.check(num_mc_samples, logits)
     theta = logits.detach()
     sample = sample_one_hot(theta, generator)
     return attach_gradient(

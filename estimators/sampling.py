@@ -61,12 +61,15 @@ def attach_gradient(sample: torch.Tensor, logits: torch.Tensor, rule: GradientRu
 class _SampleWithGradient(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: FunctionCtx, _logits: torch.Tensor, sample: torch.Tensor, rule: GradientRule
+        ctx: FunctionCtx, logits: torch.Tensor, sample: torch.Tensor, rule: GradientRule
     ) -> torch.Tensor:
         ctx.rule = rule  # type: ignore[attr-defined]
+        ctx.save_for_backward(logits)
         return sample.clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, grad_sample: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        # The rule has the logits already; unpacking them raises if they were changed in place meanwhile.
+        _ = ctx.saved_tensors  # type: ignore[attr-defined]
         return ctx.rule(grad_sample), None, None  # type: ignore[attr-defined]

@@ -33,7 +33,7 @@ def st(
     Source: Beyond ReinMax, Eq. 3; Bengio et al. (2013).
     """
     check_logits(logits)
-    TEMPERATURE.check(temperature)
+    TEMPERATURE.check(temperature, logits)
     theta = logits.detach()
     sample = sample_one_hot(theta, generator)
     return attach_gradient(sample, logits, lambda g: st_gradient(theta, g, temperature))

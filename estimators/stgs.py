@@ -34,7 +34,7 @@ def stgs(
     Source: Beyond ReinMax, Eq. 5; Jang et al. (2017), Maddison et al. (2017).
     """
     check_logits(logits)
-    TEMPERATURE.check(temperature)
+    TEMPERATURE.check(temperature, logits)
     theta = logits.detach()
     perturbed = theta + sample_gumbel(theta.shape, generator, like=theta)
     return attach_gradient(
