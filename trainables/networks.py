@@ -13,8 +13,8 @@ from torch import nn
 class PackedLinear(nn.Module):
     """P affine maps, applied by one batched matrix product: (P, B, in) to (P, B, out).
 
-    Initialised as `torch.nn.Linear` is, weight and bias from U(-1/√in, 1/√in), each member from its own
-    generator.
+    A member's parameters are, bit for bit, those that `torch.nn.Linear` would draw from its generator:
+    U(-1/√in, 1/√in) for the weight, then for the bias.
 
     Args:
         in_features: Width of the input.
@@ -29,9 +29,11 @@ class PackedLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(members, 1, out_features))
         bound = 1 / math.sqrt(in_features)
         with torch.no_grad():
-            for parameter in (self.weight, self.bias):
-                for member_slice, generator in zip(parameter, generators, strict=True):
-                    member_slice.uniform_(-bound, bound, generator=generator)
+            for weight, bias, generator in zip(self.weight, self.bias, generators, strict=True):
+                linear_weight = torch.empty(out_features, in_features)
+                nn.init.kaiming_uniform_(linear_weight, a=math.sqrt(5), generator=generator)
+                weight.copy_(linear_weight.t())
+                bias.uniform_(-bound, bound, generator=generator)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map inputs (P, B, in) to outputs (P, B, out)."""

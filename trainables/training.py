@@ -61,10 +61,11 @@ def prepare_process(num_threads: int) -> None:
 
 
 def seeded_generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
-    """Return a generator for one of a member's random streams.
+    """Return a generator for one of a member's random streams, data order or noise.
 
-    Members with the same seed share their initial parameters and data order whatever their estimator, so
-    that estimators are compared on equal terms.
+    Members with the same seed share their data order whatever their estimator, so that estimators are
+    compared on equal terms. (They share their initial parameters too: those that `torch.manual_seed` with
+    the seed gives to the same network of `torch.nn.Linear` layers.)
 
     Args:
         seed: The member's seed.
@@ -111,7 +112,7 @@ class PackTrainer:
         self.model = DiscreteVAE(
             int(shared["categorical_dim"]),
             int(shared["latent_dim"]),
-            [seeded_generator(seed, "parameters", cpu) for seed in seeds],
+            [torch.Generator(cpu).manual_seed(seed) for seed in seeds],
         ).to(self._device)
         self._optimizer = OPTIMIZERS[shared["optimizer"]](self.model.parameters(), float(shared["lr"]))
         self._sampler = partial(
