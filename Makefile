@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help quickstart test test-all check bench ui constraints clean
+.PHONY: help quickstart test test-all check bench docs ui constraints clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -31,6 +31,9 @@ check: $(READY)  ## Check format, style and types
 
 bench: $(READY)  ## Train against the authors' curves and print how far off we are
 	$(BIN)/python benchmarks/reference_curves.py
+
+docs: $(READY)  ## Write the command line reference anew
+	$(BIN)/python -m typer sweep.cli.main utils docs --name catsweep --title 'Command line' --output docs/cli.md
 
 ui: $(READY)  ## Open the MLflow UI on this folder's store
 	$(BIN)/catsweep ui

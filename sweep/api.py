@@ -11,8 +11,8 @@ from sweep.cell_status import sweep_status
 from sweep.home import Home
 from sweep.planning import Plan, make_plan
 from sweep.quiet import quieten
-from sweep.runner import Outcome, run_sweep
-from sweep.spec_file import load_spec, read_spec_text
+from sweep.runner import ClusterError, Outcome, run_sweep
+from sweep.spec_file import load_spec, place_in_spec, read_spec_text
 from sweep.store import Store
 
 
@@ -46,7 +46,11 @@ def execute(
     """Do what `run` does in this home, and return how it ended."""
     quieten()
     text, _ = read_spec_text(spec)
-    return run_sweep(load_spec(spec), text, home, address=address, retry_failed=retry_failed)
+    try:
+        return run_sweep(load_spec(spec), text, home, address=address, retry_failed=retry_failed)
+    except ClusterError as error:
+        where = f"{place_in_spec(spec, 'resources', error.key)}: " if error.key else ""
+        raise ClusterError(f"{where}{error}", error.key) from None
 
 
 def current_plan(spec: str | Path, home: Home, *, retry_failed: bool = False) -> Plan:

@@ -74,7 +74,7 @@ def read_calibration(home: Home) -> dict[str, float]:
     """Return what `calibrate` has measured in this home, seconds per epoch by kind."""
     try:
         return {str(kind): float(value) for kind, value in json.loads(home.calibration.read_text()).items()}
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback
@@ -82,11 +83,17 @@ class PackEvents(Callback):  # type: ignore[misc]
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A pack has failed for good."""
         pack = _pack(trial)
-        error = str(trial.get_error() or "the trial ended without saying why")
+        error = _error(trial) or "the trial ended without saying why"
         self._tracker.fail(pack.members, error)
         self._progress.ended(pack, has_failed=True)
-        reason = error.strip().splitlines()[-1]
+        reason = error.splitlines()[-1]
         self._display.say(f"failed: {pack_name(pack)}: {reason}")
+
+
+def _error(trial: Trial) -> str:
+    # Tune's own reader looks into the storage path, to which this file is copied only later.
+    path = Path(trial.error_file) if trial.error_file else None
+    return path.read_text().strip() if path is not None and path.exists() else ""
 
 
 def _pack(trial: Trial) -> Pack:

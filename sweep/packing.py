@@ -43,11 +43,12 @@ def packs_left_behind(checkpoints: Path) -> list[Pack]:
     for manifest in sorted(checkpoints.glob(f"*/{_MANIFEST}")):
         try:
             pack = Pack.from_params(json.loads(manifest.read_text()))
-        except (OSError, ValueError) as error:
+            if pack.hash != manifest.parent.name:
+                raise ValueError(f"{_MANIFEST} is of pack {pack.hash}")
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             _log.warning("checkpoint folder %s is left alone: %s", manifest.parent, error)
             continue
-        if pack.hash == manifest.parent.name:
-            packs.append(pack)
+        packs.append(pack)
     return packs
 
 

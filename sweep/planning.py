@@ -21,7 +21,7 @@ class Plan:
     Args:
         spec: The spec.
         requests: Its cells, each with its seeds.
-        stored: What the store knows of its members, by hash.
+        stored: What the store knows, by member hash; also of members that are only in a pack.
         packs: The packs to train.
     """
 
@@ -73,11 +73,10 @@ def make_plan(
     """
     requests = spec.requests()
     members = [member for request in requests for member in request.members]
-    own = {member.hash: stored[member.hash] for member in members if member.hash in stored}
     left = [
         member
         for member in members
-        if member.hash not in own
-        or not (own[member.hash].is_finished or (own[member.hash].has_failed and not retry_failed))
+        if member.hash not in stored
+        or not (stored[member.hash].is_finished or (stored[member.hash].has_failed and not retry_failed))
     ]
-    return Plan(spec, requests, own, form_packs(left, home.checkpoints, spec.resources.pack_size))
+    return Plan(spec, requests, stored, form_packs(left, home.checkpoints, spec.resources.pack_size))

@@ -45,6 +45,12 @@ class Progress:
     def __post_init__(self) -> None:
         self._start = self.clock()
         self.finished = {member.hash for member in self.plan.members if self.plan.is_finished(member)}
+        to_run = {member.hash for member in self.plan.members_to_run}
+        self._failed_before = {
+            member.hash
+            for member in self.plan.members
+            if self.plan.has_failed(member) and member.hash not in to_run
+        }
         self._epochs_of = {pack.hash: 0 for pack in self.plan.packs}
         self._epochs_run = 0
 
@@ -59,6 +65,17 @@ class Progress:
     def num_members_done(self) -> int:
         """Members asked for that have finished."""
         return sum(member.hash in self.finished for member in self.plan.members)
+
+    @property
+    def num_members_failed(self) -> int:
+        """Members asked for that have failed, in this run or before it."""
+        failed = (self.failed | self._failed_before) - self.finished
+        return sum(member.hash in failed for member in self.plan.members)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every member asked for has finished or failed."""
+        return self.num_members_done + self.num_members_failed == len(self.plan.members)
 
     @property
     def seconds_left(self) -> float | None:
@@ -89,5 +106,8 @@ class Progress:
         self.running.pop(pack.hash, None)
         self._epochs_of[pack.hash] = pack.epochs
         hashes = {member.hash for member in pack.members}
-        (self.failed if has_failed else self.finished).update(hashes)
+        if has_failed:
+            self.failed |= hashes - self.finished
+        else:
+            self.finished |= hashes
         self.diverged.update(member.hash for member in diverged)

@@ -33,7 +33,16 @@ _OBJECT_STORE_BYTES = 400 * 2**20
 
 
 class ClusterError(Exception):
-    """The cluster cannot run the spec; the message says what it lacks."""
+    """The cluster cannot run the spec; the message says what it lacks.
+
+    Args:
+        message: The message.
+        key: Key of the spec's resources that asks for too much, where that is the reason.
+    """
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 @dataclass(frozen=True)
@@ -103,8 +112,8 @@ def _check_fit(resources: Resources) -> None:
         most = max((node.get(key, 0) for node in nodes), default=0)
         if wanted > most:
             raise ClusterError(
-                f"resources.{name} must be at most {most:g}, what the largest node of the cluster has, "
-                f"got {wanted:g}"
+                f"{name} must be at most {most:g}, what the largest node of the cluster has, got {wanted:g}",
+                key=name,
             )
 
 
@@ -132,6 +141,8 @@ def run_sweep(
         ClusterError: If the cluster does not fit the spec.
     """
     store = Store(home)
+    if home.sqlite_path is None:
+        store.check()  # before a folder is made; an SQLite store needs the folder first
     home.make_folders()
     with driver_lock(home):
         store.check()
@@ -168,9 +179,8 @@ def _train(plan: Plan, store: Store, spec_text: str, dataset: ImageDataset) -> O
         except KeyboardInterrupt:
             is_interrupted = True
         finally:
-            is_complete = progress.num_members_done + len(progress.failed) >= len(plan.members)
-            tracker.close(is_complete=is_complete)
-    return _outcome(plan, progress, is_interrupted=is_interrupted or not is_complete)
+            tracker.close(is_complete=progress.is_complete)
+    return _outcome(plan, progress, is_interrupted=is_interrupted or not progress.is_complete)
 
 
 def _tuner(
@@ -220,6 +230,5 @@ def _announcement(plan: Plan) -> str:
 
 
 def _outcome(plan: Plan, progress: Progress, *, is_interrupted: bool) -> Outcome:
-    failed = {member.hash for member in plan.members if plan.has_failed(member)} - progress.finished
     run = sum(member.hash in progress.finished for member in plan.members_to_run)
-    return Outcome(run, len(failed | progress.failed), is_interrupted)
+    return Outcome(run, progress.num_members_failed, is_interrupted)

@@ -70,6 +70,12 @@ def load_spec(spec: str | Path) -> Spec:
         raise SpecError("\n".join(problems)) from None
 
 
+def place_in_spec(spec: str | Path, *location: str | int) -> str:
+    """Return where a valid spec states a key, for messages, for example "grid.yaml, line 9"."""
+    text, source = read_spec_text(spec)
+    return f"{source}, line {_line(_compose(text, source), location)}"
+
+
 def _compose(text: str, source: str) -> yaml.Node:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -39,7 +39,7 @@ def _number(name: str, value: Any) -> float:
         if isinstance(value, bool):
             raise TypeError
         return float(value)  # also "5e-4", which YAML takes for text
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise SpecValueError(f"{name} must be a number", value) from None
 
 

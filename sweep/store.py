@@ -10,6 +10,7 @@ import requests
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.home import Home
 from trainables.schema import (
@@ -101,7 +102,7 @@ class Store:
                 f"tracking server {uri} does not answer ({reason}); start it, or name another "
                 f"with --tracking-uri or MLFLOW_TRACKING_URI"
             ) from None
-        except (MlflowException, ImportError) as error:
+        except (MlflowException, SQLAlchemyError, ImportError) as error:
             reason = str(error).splitlines()[0]
             raise StoreError(f"tracking store {uri} cannot be used: {reason}") from None
 
@@ -118,6 +119,8 @@ class Store:
         self.check()
         best: dict[str, tuple[bool, int, StoredMember]] = {}
         for run in self._member_runs():
+            if not run.data.tags.get(TAG_DIVERGED, "0").isdecimal():
+                continue  # not after the schema, hence no member for analysis either
             stored = _stored_member(run)
             key = stored.member.hash if stored.member else run.data.tags.get(TAG_MEMBER)
             if key is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Metric, Param, RunTag
@@ -13,6 +14,7 @@ from sweep.home import Home
 from sweep.outbox import Outbox, Write
 from sweep.planning import Plan
 from trainables.schema import (
+    KIND_CELL,
     KIND_MEMBER,
     KIND_SWEEP,
     TAG_CELL,
@@ -30,13 +32,23 @@ FLUSH_SECONDS = 5.0
 _MAX_METRICS_PER_BATCH = 1000
 _MAX_ERROR_LENGTH = 4000
 
+# Without the first, MLflow's UI opens an experiment with pages about language models.
+_TAG_UI_KIND = "mlflow.experimentKind"
+_TAG_UI_DESCRIPTION = "mlflow.note.content"
+_UI_DESCRIPTION = f"""A sweep of catsweep: members (one seed each) under cells, cells under the sweep.
+
+For the numbers of the tables, search for ``tags.`{TAG_KIND}` = '{KIND_CELL}'`` and sort by
+`test_neg_elbo_mean`.
+"""
+
 
 def open_experiment(client: MlflowClient, name: str, home: Home) -> str:
     """Return the id of the sweep's experiment, which is made, or restored, where need be."""
     experiment: Experiment | None = client.get_experiment_by_name(name)
     if experiment is None:
         location = home.artifacts.as_uri() if home.sqlite_path is not None else None
-        experiment_id: str = client.create_experiment(name, artifact_location=location)
+        tags = {_TAG_UI_KIND: "custom_model_development", _TAG_UI_DESCRIPTION: _UI_DESCRIPTION}
+        experiment_id: str = client.create_experiment(name, artifact_location=location, tags=tags)
         return experiment_id
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
@@ -95,9 +107,10 @@ class Tracker:
 
     def log(self, members: Sequence[Member], records: Sequence[EpochRecord]) -> None:
         """Note what epochs gave; written in batches, at the latest after some seconds or with `finish`."""
+        unfinished = {member.hash for member in self._unfinished(members)}
         for record in records:
             for member, values in zip(members, record.metrics, strict=True):
-                if values is not None:
+                if values is not None and member.hash in unfinished:
                     self._metrics.setdefault(member.hash, []).extend(
                         Metric(key, value, record.timestamp_ms, record.epoch) for key, value in values.items()
                     )
@@ -173,10 +186,12 @@ class Tracker:
                 self._run_ids[member.hash] = run.info.run_id
             run_id = self._run_ids[member.hash]
             self._client.update_run(run_id, status="RUNNING")
-            self._client.log_batch(run_id, params=[Param(*item) for item in member.params.items()])
-            if member.hash in self._stored and self._stored[member.hash].error:
+            stored = self._stored.get(member.hash)
+            if stored is None or stored.member is None:  # a param that is there cannot change its form
+                self._client.log_batch(run_id, params=[Param(*item) for item in member.params.items()])
+            if stored is not None and stored.error:
                 self._client.delete_tag(run_id, TAG_ERROR)
-                del self._stored[member.hash]
+                self._stored[member.hash] = replace(stored, error="")
 
         return write
 

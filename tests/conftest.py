@@ -9,6 +9,8 @@ from trainables.data import fetch
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
 
 @pytest.fixture(scope="session")
 def mnist_folder() -> Path:
@@ -19,3 +21,13 @@ def mnist_folder() -> Path:
     folder = Path(os.environ.get("CATSWEEP_TEST_DATA") or REPOSITORY / ".catsweep" / "data")
     fetch("mnist", folder)
     return folder.absolute()
+
+
+@pytest.fixture(scope="session")
+def empty_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an SQLite store without runs, to be copied, since making one takes seconds."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path

@@ -42,7 +42,6 @@ def main() -> None:
 
 def _expected_errors() -> tuple[type[Exception], ...]:
     from analysis.choices import UnknownNameError
-
     from sweep.home import HomeError
     from sweep.runner import ClusterError
     from sweep.spec_file import SpecError

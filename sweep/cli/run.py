@@ -88,4 +88,4 @@ def _options_as_given(spec: str, home: object, tracking_uri: str | None) -> str:
 
 
 def _without_spec(options: str) -> str:
-    return "".join(f" {word}" for word in shlex.split(options)[1:])
+    return "".join(f" {shlex.quote(word)}" for word in shlex.split(options)[1:])

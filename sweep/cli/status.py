@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import typer
@@ -12,6 +13,7 @@ from rich.table import Table
 from sweep.cli.options import HomeOption, JsonOption, SpecArgument, TrackingOption
 
 _COUNTS = ("done", "diverged", "running", "failed", "missing")
+_PIPE_WIDTH = 200
 
 
 def command(
@@ -46,11 +48,14 @@ def command(
         table.add_row(cell_name(cell.cell) + note, *(str(getattr(cell, f"num_{key}")) for key in _COUNTS))
     table.add_section()
     table.add_row("all", *(str(totals[key]) for key in _COUNTS))
-    console = Console(highlight=False, soft_wrap=True)
+    # In a pipe nothing says how wide a line may be, so that a cell stays on one line.
+    console = Console(
+        highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH
+    )
     console.print(table)
     for cell in cells:
         for error in cell.errors:
-            console.print(f"failed: {cell_name(cell.cell)} {error}", markup=False)
+            console.print(f"failed: {cell_name(cell.cell)} {error}")
 
 
 def _as_json(cell: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
+from trainables.schema import METRICS
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -45,8 +46,14 @@ def table_text(
 ) -> str:
     """Return a spec's table as text in one of the formats; arguments as the command's options."""
     from analysis import load_runs, render, table
+    from analysis.choices import check_choice
     from sweep.spec_file import load_spec
+    from sweep.store import Store
 
+    check_choice("metric", metric, METRICS)
     requests = load_spec(spec).requests()
+    store = Store(home)
+    if not store.is_empty_file:
+        store.check()
     runs = load_runs(home.tracking_uri, metrics=[metric])
     return render(table(runs, requests, metric=metric, spread=spread, compare=compare), output_format)

@@ -1,6 +1,5 @@
 """Real tracking stores, made once and copied, and members with known numbers to fill them with."""
 
-import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +8,6 @@ import pytest
 
 from analysis.run_record import LastValue, RunRecord
 from trainables import schema
-
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 METRIC = "test_neg_elbo"
 
@@ -77,15 +74,6 @@ class Store:
         if status != "RUNNING":
             self.client.set_terminated(run_id, status)
         return run_id
-
-
-@pytest.fixture(scope="session")
-def empty_store_file(tmp_path_factory):
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sweep.home import Home
+from tests.sweep.conftest import Answer
+from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def words(home: Home, drive: Callable[..., Driver]) -> tuple[object, ...]:
+    """The command for a cell of two finished seeds."""
+    drive(spec_of()).train_all({0: 100.0, 1: 104.0})
+    Path("grid.yaml").write_text(SPEC_TEXT)
+    return "tables", "grid.yaml", "--home", home.path
+
+
+def test_the_table_shows_mean_and_spread_of_the_test_loss(
+    words: tuple[object, ...], catsweep: Command
+) -> None:
+    answer = catsweep(*words)
+    assert (answer.status, answer.err) == (0, "")
+    # test_neg_elbo is 3 more than the value of the seed; the spread of 100 and 104 is sqrt(8).
+    assert "105.00 ± 2.83" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("options", "mean", "error"),
+    [
+        ([], 105.0, 8**0.5),
+        (["--metric", "train_neg_elbo"], 102.0, 8**0.5),
+        (["--spread", "sem"], 105.0, 2.0),
+        (["--spread", "sem-population"], 105.0, 2**0.5),
+    ],
+)
+def test_metric_and_spread_can_be_chosen(
+    options: list[str], mean: float, error: float, words: tuple[object, ...], catsweep: Command
+) -> None:
+    answer = json.loads(catsweep(*words, *options, "--format", "json").out)
+    (row,) = answer["rows"] if isinstance(answer, dict) else answer
+    assert (row["n"], row["mean"], row["error"]) == (2, pytest.approx(mean), pytest.approx(error))
+
+
+@pytest.mark.parametrize(
+    ("output_format", "sign"),
+    [("text", "±"), ("markdown", "|"), ("latex", "\\toprule"), ("csv", "estimator,latent,metric,n,mean"),
+     ("json", "{")],
+)  # fmt: skip
+def test_there_are_five_formats(
+    output_format: str, sign: str, words: tuple[object, ...], catsweep: Command
+) -> None:
+    answer = catsweep(*words, "--format", output_format)
+    assert answer.status == 0
+    assert sign in answer.out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        (
+            "--metric",
+            "test_elbo",
+            "unknown metric 'test_elbo'; allowed: train_neg_elbo, train_recon, train_kl, test_neg_elbo, "
+            "test_recon, test_kl, epoch_seconds; did you mean 'test_neg_elbo'?",
+        ),
+        (
+            "--format",
+            "latx",
+            "unknown format 'latx'; allowed: text, markdown, latex, csv, json; did you mean 'latex'?",
+        ),
+        (
+            "--spread",
+            "sems",
+            "unknown spread 'sems'; allowed: std, sem, sem-population; did you mean 'sem'?",
+        ),
+        (
+            "--compare",
+            "publishd",
+            "unknown comparison 'publishd'; allowed: published, curves; did you mean 'published'?",
+        ),
+    ],
+)
+def test_an_unknown_name_is_answered_with_what_is_allowed(
+    option: str, value: str, expected: str, catsweep: Command, own_folder: Path
+) -> None:
+    answer = catsweep("tables", "quickstart", option, value)
+    assert answer == Answer(2, "", f"error: {expected}\n")
+    assert list(own_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("uri", ["foo://bar", "sqlite:///notes.db"])
+def test_what_is_no_store_is_named(uri: str, catsweep: Command) -> None:
+    Path("notes.db").write_text("not a database, but several lines of text\n" * 100)
+    answer = catsweep("tables", "quickstart", "--tracking-uri", uri)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith(f"error: tracking store {uri} cannot be used: ")
+    assert "Traceback" not in answer.err
+
+
+def test_without_a_store_there_is_a_table_of_what_is_missing(catsweep: Command, own_folder: Path) -> None:
+    answer = catsweep("tables", "quickstart")
+    assert answer.status == 0
+    assert "n = 0: no run counts yet." in answer.out
+    assert list(own_folder.iterdir()) == []

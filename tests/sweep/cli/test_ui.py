@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sweep.home import Home
+from tests.sweep.conftest import Answer
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The programs that were started in place of this one."""
+    programs: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda path, arguments: programs.append([path, *arguments]))
+    return programs
+
+
+def test_it_becomes_mlflows_server_on_this_machine_only(
+    catsweep: Command, home: Home, started: list[list[str]]
+) -> None:
+    answer = catsweep("ui", "--home", home.path, "--port", "5123")
+    assert answer == Answer(0, "", "MLflow UI on http://127.0.0.1:5123 (Ctrl-C ends it)\n")
+    server = ["server", "--backend-store-uri", home.tracking_uri, "--host", "127.0.0.1", "--port", "5123"]
+    assert started == [[sys.executable, sys.executable, "-m", "mlflow", *server]]
+
+
+def test_a_store_that_is_not_there_is_not_made(
+    catsweep: Command, own_folder: Path, started: list[list[str]]
+) -> None:
+    assert catsweep("ui") == Answer(
+        2,
+        "",
+        f"error: there is no store at {own_folder}/.catsweep/mlflow.db yet; "
+        "run a sweep first: catsweep run SPEC\n",
+    )
+    assert (started, list(own_folder.iterdir())) == ([], [])
+
+
+def test_a_server_has_a_ui_of_its_own(catsweep: Command, started: list[list[str]]) -> None:
+    assert catsweep("ui", "--tracking-uri", "http://store:5000") == Answer(
+        2, "", "error: the store is a server, which has a UI of its own: open http://store:5000\n"
+    )
+    assert started == []

@@ -1,0 +1,102 @@
+"""Small specs, records of epochs with known numbers, and a driver that has no Ray underneath."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweep.home import Home
+from sweep.outbox import Outbox
+from sweep.packing import write_manifest
+from sweep.planning import make_plan
+from sweep.spec import Spec
+from sweep.store import Store
+from sweep.tracking import Tracker, open_experiment
+from trainables.pack import Pack
+from trainables.schema import METRICS, Member
+from trainables.training import EpochRecord
+
+BLOCK = {"estimator": "st", "latent": "8x4", "lr": 0.0005}
+SPEC_TEXT = """name: small
+epochs: 2
+seeds: 2
+grid:
+  - estimator: st
+    latent: 8x4
+    lr: 0.0005
+"""
+
+
+def spec_of(*blocks: Mapping[str, object], **changes: object) -> Spec:
+    """Return a spec of one cell and two seeds, changed as asked."""
+    grid = [{**BLOCK, **block} for block in blocks] or [BLOCK]
+    return Spec.model_validate({"name": "small", "epochs": 2, "seeds": 2, "grid": grid, **changes})
+
+
+def metrics_of(value: float) -> dict[str, float]:
+    """Return every metric of an epoch: the value, and 1, 2, ... more for each further metric."""
+    return {name: value + offset for offset, name in enumerate(METRICS)}
+
+
+def record(epoch: int, *values: float | None) -> EpochRecord:
+    """Return what an epoch gave, a value for each member; None is a member that diverged in epoch 1."""
+    return EpochRecord(
+        epoch,
+        1_700_000_000_000 + 1000 * epoch,
+        tuple(None if value is None else metrics_of(value) for value in values),
+        tuple(1 if value is None else None for value in values),
+    )
+
+
+class Driver:
+    """What a run does for the store, without the training.
+
+    Args:
+        spec: The spec.
+        home: Its home.
+        retry_failed: As for the command.
+    """
+
+    def __init__(self, spec: Spec, home: Home, *, retry_failed: bool = False) -> None:
+        self.home = home
+        self.store = Store(home)
+        self.plan = make_plan(spec, self.store.members(), home, retry_failed=retry_failed)
+        self.outbox = Outbox()
+        self.experiment_id = open_experiment(self.store.client, spec.name, home)
+        self.tracker = Tracker(self.store.client, self.experiment_id, self.plan, self.outbox)
+        self.tracker.open(SPEC_TEXT, {"code": "abc"})
+        for pack in self.plan.packs:
+            write_manifest(home.checkpoints, pack)
+        self.done: list[Pack] = []
+
+    def train(self, pack: Pack, *records: EpochRecord) -> None:
+        """Tell the tracker of a pack's whole life."""
+        self.tracker.start(pack.members)
+        self.tracker.log(pack.members, records)
+        self.tracker.finish(pack.members, records[-1], lambda: self.done.append(pack))
+
+    def train_all(self, values: Mapping[int, float | None]) -> None:
+        """Train every pack of the plan for two epochs; each member ends at the value of its seed."""
+        for pack in self.plan.packs:
+            last = [values[member.seed] for member in pack.members]
+            first = [None if value is None else value + 10 for value in last]
+            self.train(pack, record(1, *first), record(2, *last))
+        self.tracker.close(is_complete=True)
+
+    def run_of(self, member: Member) -> Any:
+        """Return the one run of a member."""
+        (run,) = self.runs(f"tags.`catsweep.member` = '{member.hash}'")
+        return run
+
+    def runs(self, query: str = "") -> Sequence[Any]:
+        """Return the runs of the sweep that match."""
+        return list(self.store.client.search_runs([self.experiment_id], query))
+
+
+def rows(home: Home, query: str) -> list[tuple[Any, ...]]:
+    """Ask the store's database itself."""
+    assert isinstance(home.sqlite_path, Path)
+    with sqlite3.connect(home.sqlite_path) as store:
+        return store.execute(query).fetchall()

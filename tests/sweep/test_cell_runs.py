@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from sweep.cell_runs import cell_metrics, cell_name
+from tests.sweep.samples import Driver, metrics_of, rows, spec_of
+from trainables.schema import METRICS
+
+
+def values_of(metrics: object) -> dict[str, float]:
+    return {metric.key: metric.value for metric in metrics}  # type: ignore[attr-defined]
+
+
+def test_means_and_deviations_are_those_of_the_seeds() -> None:
+    metrics = cell_metrics([metrics_of(value) for value in (100.0, 104.0, 102.0)], epoch=7)
+    assert {metric.step for metric in metrics} == {7}
+    expected = {"num_seeds": 3.0}
+    for offset, name in enumerate(METRICS):
+        expected |= {f"{name}_mean": 102.0 + offset, f"{name}_std": 2.0}  # ddof=1: sqrt((4 + 4 + 0) / 2)
+    assert values_of(metrics) == pytest.approx(expected)
+
+
+def test_one_seed_has_a_mean_and_no_deviation() -> None:
+    values = values_of(cell_metrics([metrics_of(100.0)], epoch=2))
+    assert set(values) == {"num_seeds", *(f"{name}_mean" for name in METRICS)}
+    assert (values["num_seeds"], values["test_neg_elbo_mean"]) == (1, 103.0)
+
+
+def test_no_seed_has_neither() -> None:
+    assert values_of(cell_metrics([], epoch=2)) == {"num_seeds": 0}
+
+
+def test_a_metric_that_a_run_lacks_is_averaged_over_the_others() -> None:
+    values = values_of(cell_metrics([{"test_neg_elbo": 100.0}, metrics_of(100.0)], epoch=2))
+    assert values["test_neg_elbo_mean"] == pytest.approx((100 + 103) / 2)
+    assert values["train_neg_elbo_mean"] == 100.0
+    assert "train_neg_elbo_std" not in values
+
+
+def test_a_cell_is_named_by_what_tells_it_from_others() -> None:
+    blocks = ({"temperature": 1.3}, {"estimator": "reinmax_cv", "optimizer": "radam", "eta": 1.5})
+    assert [cell_name(request.cell) for request in spec_of(*blocks).requests()] == [
+        "st 8x4 adam lr=0.0005 τ=1.3",
+        "reinmax_cv 8x4 radam lr=0.0005 τ=1.0 η=1.5",
+    ]
+
+
+def test_the_store_holds_the_means_of_what_has_finished(drive: Callable[..., Driver]) -> None:
+    driver = drive(spec_of(seeds=3))
+    driver.train_all({0: 100.0, 1: 104.0, 2: 102.0})
+    (run,) = driver.runs("tags.`catsweep.kind` = 'cell'")
+    assert run.data.metrics == pytest.approx(
+        {"num_seeds": 3}
+        | {f"{name}_mean": 102.0 + offset for offset, name in enumerate(METRICS)}
+        | dict.fromkeys((f"{name}_std" for name in METRICS), 2.0)
+    )
+
+
+def test_means_grow_with_every_pack_that_finishes(drive: Callable[..., Driver]) -> None:
+    driver = drive(spec_of(seeds=2))
+    history = "select value from metrics where key = 'num_seeds' order by timestamp, value"
+    assert rows(driver.home, history) == [(0.0,)]
+    driver.train_all({0: 100.0, 1: 104.0})
+    assert rows(driver.home, history) == [(0.0,), (1.0,), (2.0,)]
+
+
+def test_members_that_diverged_are_missing_in_the_means(drive: Callable[..., Driver]) -> None:
+    driver = drive(spec_of(seeds=3))
+    driver.train_all({0: 100.0, 1: None, 2: 102.0})
+    for again in (driver, drive(spec_of(seeds=3))):
+        (run,) = again.runs("tags.`catsweep.kind` = 'cell'")
+        assert run.data.metrics["num_seeds"] == 2
+        assert run.data.metrics["train_neg_elbo_mean"] == 101.0
+        assert run.data.metrics["train_neg_elbo_std"] == pytest.approx(math.sqrt(2))
+
+
+def test_finished_members_of_another_sweep_are_in_the_means(drive: Callable[..., Driver]) -> None:
+    drive(spec_of(name="first", seeds=2)).train_all({0: 100.0, 1: 104.0})
+    second = drive(spec_of(name="second", seeds=3))
+    (run,) = second.runs("tags.`catsweep.kind` = 'cell'")
+    assert (run.data.metrics["num_seeds"], run.data.metrics["test_neg_elbo_mean"]) == (2, 105.0)
+    second.train_all({2: 102.0})
+    (run,) = second.runs("tags.`catsweep.kind` = 'cell'")
+    assert (run.data.metrics["num_seeds"], run.data.metrics["test_neg_elbo_mean"]) == (3, 105.0)
+
+
+def test_a_cell_has_one_run_however_often_the_sweep_is_opened(drive: Callable[..., Driver]) -> None:
+    spec = spec_of({"lr": [0.001, 0.002, 0.003]})
+    ids = [
+        sorted(run.info.run_id for run in drive(spec).runs("tags.`catsweep.kind` = 'cell'")) for _ in range(2)
+    ]
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 3

@@ -1,0 +1,146 @@
+"""The presets against the published reference numbers and the grids that the paper's Appendix E lists."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from analysis import published
+from analysis.names import PAPER_LATENTS
+from sweep.spec_file import load_spec, preset_names
+from trainables.schema import Cell
+
+TEMPERATURES = ("0.1", "0.3", "0.5", "0.7", "1.0", "1.1", "1.2", "1.3", "1.4", "1.5")
+LEARNING_RATES = ("0.001", "0.0007", "0.0005", "0.0003")
+ETAS = ("0.1", "0.3", "0.5", "0.7", "1.0", "1.5", "2.0")
+MEMBERS = {
+    "quickstart": (7, 14),
+    "table2-8x4": (7, 70),
+    "table2": (45, 450),
+    "grid-reinmax-rao": (480, 4800),
+    "grid-reinmax-cv": (420, 4200),
+}
+
+
+def cells(preset: str) -> list[Cell]:
+    return [request.cell for request in load_spec(preset).requests()]
+
+
+def hashes(preset: str) -> set[str]:
+    return {member.hash for request in load_spec(preset).requests() for member in request.members}
+
+
+def settings(cell: Cell, *names: str) -> tuple[str, ...]:
+    params = {**cell.params, "latent": cell.latent}
+    return tuple(params[name] for name in names)
+
+
+def table_5(*, with_corrections: bool) -> dict[tuple[str, str], tuple[str, str, str, str]]:
+    """Return optimiser, lr, τ and η of Table 5, read line by line from the reference files."""
+    table = {
+        (line.estimator, line.latent): {
+            "optimizer": line.optimizer,
+            "lr": line.lr,
+            "temperature": line.temperature,
+            "eta": line.eta,
+        }
+        for line in published.hyperparameters()
+    }
+    for fix in published.corrections() if with_corrections else ():
+        assert table[fix.estimator, fix.latent][fix.field] == fix.printed
+        table[fix.estimator, fix.latent][fix.field] = fix.as_run
+    return {key: tuple(values.values()) for key, values in table.items()}  # type: ignore[misc]
+
+
+def stated(cell: Cell) -> tuple[str, str, str, str]:
+    params = cell.params
+    return params["optimizer"], params["lr"], params["temperature"], params.get("eta", "")
+
+
+def test_every_preset_is_tested_here() -> None:
+    assert preset_names() == sorted(MEMBERS)
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_preset_has_its_name_its_cells_and_its_members(preset: str) -> None:
+    spec = load_spec(preset)
+    assert (spec.name, spec.task, spec.dataset, spec.batch_size) == (preset, "mnist_vae", "mnist", 100)
+    assert (len(spec.requests()), len(hashes(preset))) == MEMBERS[preset]
+
+
+def test_quickstart_is_the_8x4_column_with_2_seeds_and_3_epochs() -> None:
+    spec = load_spec("quickstart")
+    assert (spec.epochs, spec.seeds) == (3, (0, 1))
+    table = table_5(with_corrections=True)
+    assert {cell.estimator: stated(cell) for cell in cells("quickstart")} == {
+        estimator: values for (estimator, latent), values in table.items() if latent == "8x4"
+    }
+
+
+def test_table2_runs_every_cell_of_the_printed_results_and_the_three_that_are_misprinted() -> None:
+    kinds = Counter(published.provenance(cell) for cell in cells("table2"))
+    assert kinds == {"as published": 42, "as printed": 3}
+
+
+def test_every_hyperparameter_of_table2_is_the_published_one_with_its_corrections() -> None:
+    ordinary = {(cell.estimator, cell.latent): stated(cell) for cell in cells("table2") if not cell.note}
+    assert ordinary == table_5(with_corrections=True)
+
+
+def test_the_noted_cells_of_table2_are_those_that_table_5_prints_otherwise() -> None:
+    printed, as_run = table_5(with_corrections=False), table_5(with_corrections=True)
+    noted = {(cell.estimator, cell.latent): stated(cell) for cell in cells("table2") if cell.note}
+    assert noted == {key: values for key, values in printed.items() if values != as_run[key]}
+    assert {cell.note for cell in cells("table2")} == {"", "as printed in Table 5"}
+
+
+@pytest.mark.parametrize("preset", ["table2", "table2-8x4", "grid-reinmax-rao", "grid-reinmax-cv"])
+def test_presets_of_the_paper_have_its_epochs_seeds_and_shared_settings(preset: str) -> None:
+    spec = load_spec(preset)
+    assert (spec.epochs, spec.seeds) == (published.EPOCHS, tuple(range(10)))
+    for cell in cells(preset):
+        assert cell.params.get("num_mc_samples", "100") == "100"
+        assert cell.params.get("gap", "1.0") == "1.0"
+
+
+def test_members_of_the_8x4_column_are_members_of_the_whole_table() -> None:
+    assert hashes("table2-8x4") < hashes("table2")
+    of_8x4 = {(cell.estimator, cell.latent) for cell in cells("table2-8x4")}
+    assert of_8x4 == {key for key in table_5(with_corrections=True) if key[1] == "8x4"}
+
+
+def test_the_grid_of_reinmax_rao_is_that_of_appendix_e() -> None:
+    keys = ("estimator", "latent", "optimizer", "lr", "temperature")
+    found = [settings(cell, *keys) for cell in cells("grid-reinmax-rao")]
+    wanted = itertools.product(
+        ["reinmax_rao"], PAPER_LATENTS, ["adam", "radam"], LEARNING_RATES, TEMPERATURES
+    )
+    assert sorted(found) == sorted(wanted)
+
+
+def test_the_grid_of_reinmax_cv_has_the_optimiser_and_lr_of_reinmax() -> None:
+    keys = ("estimator", "latent", "optimizer", "lr", "temperature", "eta")
+    found = [settings(cell, *keys) for cell in cells("grid-reinmax-cv")]
+    of_reinmax = {
+        line.latent: (line.optimizer, line.lr)
+        for line in published.hyperparameters()
+        if line.estimator == "reinmax"
+    }
+    assert set(of_reinmax) == set(PAPER_LATENTS)
+    wanted = [
+        ("reinmax_cv", latent, *of_reinmax[latent], temperature, eta)
+        for latent, temperature, eta in itertools.product(PAPER_LATENTS, TEMPERATURES, ETAS)
+    ]
+    assert sorted(found) == sorted(wanted)
+
+
+def test_the_cells_that_were_selected_lie_in_the_grids_they_were_selected_from() -> None:
+    table = table_5(with_corrections=True)
+    for latent in PAPER_LATENTS:
+        optimizer, lr, temperature, _ = table["reinmax_rao", latent]
+        assert optimizer in ("adam", "radam")
+        assert lr in LEARNING_RATES
+        assert temperature in TEMPERATURES
+        assert table["reinmax_cv", latent][3] in ETAS

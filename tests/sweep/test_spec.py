@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from sweep.spec import Spec
+from tests.sweep.samples import BLOCK, spec_of
+from trainables.schema import Cell
+
+
+def params_of(*names: str, spec: Spec) -> list[tuple[str, ...]]:
+    return [tuple(request.cell.params[name] for name in names) for request in spec.requests()]
+
+
+def message(*blocks: dict[str, object], **changes: object) -> str:
+    with pytest.raises(ValidationError) as caught:
+        spec_of(*blocks, **changes)
+    (problem,) = caught.value.errors()
+    return str(problem.get("ctx", {}).get("error", problem["msg"]))
+
+
+def test_lists_of_a_block_multiply_the_last_one_fastest() -> None:
+    spec = spec_of({"estimator": ["st", "reinmax"], "lr": [0.001, 0.0005], "temperature": [0.5, 1.3]})
+    assert params_of("estimator", "lr", "temperature", spec=spec) == [
+        (estimator, lr, temperature)
+        for estimator in ("st", "reinmax")
+        for lr in ("0.001", "0.0005")
+        for temperature in ("0.5", "1.3")
+    ]
+
+
+def test_blocks_join_in_their_order_and_a_cell_of_both_is_there_once() -> None:
+    spec = spec_of({"lr": [0.003, 0.001]}, {"lr": [0.001, 0.002]})
+    assert params_of("lr", spec=spec) == [("0.003",), ("0.001",), ("0.002",)]
+
+
+def test_a_number_in_two_forms_is_one_cell() -> None:
+    spec = spec_of({"lr": ["5e-4", 0.0005, "0.00050"], "temperature": [1, 1.0, "1"]})
+    assert params_of("lr", "temperature", spec=spec) == [("0.0005", "1.0")]
+
+
+def test_hyperparameters_left_out_are_stated_at_their_defaults() -> None:
+    spec = spec_of({"estimator": ["st", "gst", "gumbel_rao", "reinmax_cv"]})
+    own = ("temperature", "eta", "num_mc_samples", "gap")
+    stated = [
+        {name: request.cell.params[name] for name in own if name in request.cell.params}
+        for request in spec.requests()
+    ]
+    assert stated == [
+        {"temperature": "1.0"},
+        {"temperature": "1.0", "gap": "1.0"},
+        {"temperature": "1.0", "num_mc_samples": "100"},
+        {"temperature": "1.0", "eta": "1.0", "num_mc_samples": "100"},
+    ]
+
+
+def test_a_stated_default_and_one_left_out_are_the_same_cell() -> None:
+    left_out, stated = (
+        spec_of({"estimator": "gst"}),
+        spec_of({"estimator": "gst", "gap": 1, "temperature": 1}),
+    )
+    assert left_out.requests() == stated.requests()
+
+
+def test_a_cell_has_every_param_of_the_spec() -> None:
+    (request,) = spec_of({"optimizer": "radam"}, epochs=7, batch_size=50, dataset="omniglot").requests()
+    assert request.cell == Cell.from_params(
+        {
+            "task": "mnist_vae",
+            "task_version": 1,
+            "dataset": "omniglot",
+            "estimator": "st",
+            "categorical_dim": 8,
+            "latent_dim": 4,
+            "optimizer": "radam",
+            "lr": 0.0005,
+            "temperature": 1,
+            "batch_size": 50,
+            "epochs": 7,
+        }
+    )
+
+
+@pytest.mark.parametrize(("given", "seeds"), [(3, (0, 1, 2)), (1, (0,)), ([3], (3,)), ([7, 2], (7, 2))])
+def test_seeds_are_a_count_from_0_or_a_list(given: object, seeds: tuple[int, ...]) -> None:
+    assert [request.seeds for request in spec_of(seeds=given).requests()] == [seeds]
+
+
+def test_an_ordinary_cell_wins_over_the_same_cell_with_a_note() -> None:
+    noted, plain = {"note": "as printed", "lr": [0.001, 0.002]}, {"lr": 0.001}
+    for blocks in ((noted, plain), (plain, noted)):
+        notes = {request.cell.params["lr"]: request.cell.note for request in spec_of(*blocks).requests()}
+        assert notes == {"0.001": "", "0.002": "as printed"}
+
+
+def test_resources_default_to_one_cpu_no_gpu_and_one_member_a_pack() -> None:
+    resources = spec_of().resources
+    assert (resources.cpus, resources.gpus, resources.pack_size) == (1, 0.0, 1)
+    assert spec_of(resources={"members_per_pack": "auto"}).resources.pack_size == 1
+    assert spec_of(resources={"members_per_pack": 5, "gpus": "0.25"}).resources.pack_size == 5
+
+
+@pytest.mark.parametrize("value", [0, -0.1, "fast", True, None, [], {}, float("nan"), float("inf"), 10**400])
+def test_a_learning_rate_is_a_positive_number(value: object) -> None:
+    assert message({"lr": [value]}).startswith("lr must be ")
+
+
+@pytest.mark.parametrize("value", ["8by4", "8x", "x4", "8x4x2", "0x4", "08x4", "8 x 4", "8X4", 84, True])
+def test_a_latent_is_categories_x_variables(value: object) -> None:
+    rule = "latent must be categories x variables, such as 8x4"
+    assert message({"latent": value}) == f"{rule}, got {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ({"temperature": 0}, "temperature must be > 0, got 0"),
+        ({"temperature": -1}, "temperature must be > 0, got -1"),
+        ({"temperature": "hot"}, "temperature must be a number, got 'hot'"),
+        ({"temperature": float("nan")}, "temperature must be > 0, got nan"),
+        ({"estimator": "reinmax_cv", "eta": "inf"}, "eta must be finite, got 'inf'"),
+        ({"estimator": "gst", "gap": -0.1}, "gap must be >= 0, got -0.1"),
+        (
+            {"estimator": "gumbel_rao", "num_mc_samples": 2.5},
+            "num_mc_samples must be an integer >= 1, got 2.5",
+        ),
+        ({"gap": 1.0}, "gap must be left out: st takes only temperature, got [1.0]"),
+        (
+            {"estimator": ["reinmax_rao", "reinmax"], "num_mc_samples": 10},
+            "num_mc_samples must be left out: reinmax takes only temperature, got [10.0]",
+        ),
+    ],
+)
+def test_a_hyperparameter_keeps_the_rule_of_its_estimator(block: dict[str, object], expected: str) -> None:
+    assert message(block) == expected
+
+
+def test_eta_may_be_negative_where_there_is_one() -> None:
+    (request,) = spec_of({"estimator": "reinmax_cv", "eta": -0.5}).requests()
+    assert request.cell.params["eta"] == "-0.5"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"seeds": [0, 1, 1, 0]}, "seeds must differ, but 0, 1 occurs twice, got [0, 1, 1, 0]"),
+        ({"seeds": 0}, "seeds must be a count >= 1 or a list of seeds, got 0"),
+        ({"seeds": []}, "seeds must be a count >= 1 or a list of seeds, got []"),
+        ({"seeds": True}, "seeds must be a count >= 1 or a list of seeds, got True"),
+        ({"seeds": [0, -1]}, "a seed must be an integer >= 0, got -1"),
+        ({"seeds": [0, 1.0]}, "a seed must be an integer >= 0, got 1.0"),
+        ({"seeds": [2**63]}, f"a seed must be an integer >= 0, got {2**63}"),
+        ({"epochs": 0}, "epochs must be an integer >= 1, got 0"),
+        ({"epochs": "3"}, "epochs must be an integer >= 1, got '3'"),
+        ({"batch_size": 2.5}, "batch_size must be an integer >= 1, got 2.5"),
+        ({"name": "a b"}, "name must consist of letters, digits, '.', '_' and '-', got 'a b'"),
+        ({"name": "../up"}, "name must consist of letters, digits, '.', '_' and '-', got '../up'"),
+        ({"task": "mnist"}, "task must be one of mnist_vae, got 'mnist'"),
+        ({"resources": {"cpus": 0}}, "cpus must be an integer >= 1, got 0"),
+        ({"resources": {"gpus": -1}}, "gpus must be >= 0, got -1"),
+        ({"resources": {"members_per_pack": 0}}, "members_per_pack must be an integer >= 1, got 0"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_rule(change: dict[str, object], expected: str) -> None:
+    assert message(**change) == expected
+
+
+def test_a_spec_cannot_be_changed() -> None:
+    spec = spec_of()
+    with pytest.raises(ValidationError):
+        spec.epochs = 3  # type: ignore[misc]
+    assert BLOCK["lr"] == spec.grid[0].lr[0]

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sweep.spec_file import SpecError, load_spec, place_in_spec, preset_names, read_spec_text
+from tests.sweep.samples import SPEC_TEXT, spec_of
+
+
+def message(text: str) -> str:
+    Path("grid.yaml").write_text(text)
+    with pytest.raises(SpecError) as caught:
+        load_spec("grid.yaml")
+    return str(caught.value)
+
+
+def test_a_file_gives_the_spec_that_it_states() -> None:
+    Path("grid.yaml").write_text(SPEC_TEXT)
+    assert load_spec("grid.yaml") == load_spec(Path("grid.yaml")) == spec_of()
+    assert read_spec_text("grid.yaml") == (SPEC_TEXT, "grid.yaml")
+
+
+def test_a_file_need_not_be_called_yaml() -> None:
+    Path("grid").write_text(SPEC_TEXT)
+    assert load_spec("grid") == spec_of()
+
+
+def test_a_preset_wins_over_a_file_of_its_name() -> None:
+    Path("quickstart").write_text(SPEC_TEXT)
+    assert load_spec("quickstart").name == "quickstart"
+
+
+def test_numbers_that_yaml_takes_for_text_are_numbers() -> None:
+    Path("grid.yaml").write_text(SPEC_TEXT.replace("0.0005", "[5e-4, 1e-3, 7E-4]"))
+    lrs = [request.cell.params["lr"] for request in load_spec("grid.yaml").requests()]
+    assert lrs == ["0.0005", "0.001", "0.0007"]
+
+
+def test_anchors_and_aliases_work() -> None:
+    Path("grid.yaml").write_text(SPEC_TEXT + "    temperature: &t [0.5, 1.0]\n  - {estimator: reinmax, "
+                                 "latent: 8x4, lr: 0.001, temperature: *t}\n")  # fmt: skip
+    assert len(load_spec("grid.yaml").requests()) == 4
+
+
+def test_every_problem_is_reported_on_a_line_of_its_own() -> None:
+    text = SPEC_TEXT.replace("epochs", "epoch").replace("8x4", "8by4").replace("0.0005", "[0.1, -1]")
+    assert message(text).splitlines() == [
+        "grid.yaml, line 1: epochs must be given",
+        "grid.yaml, line 6: latent must be categories x variables, such as 8x4, got '8by4' (grid block 1)",
+        "grid.yaml, line 7: lr must be > 0, got -1 (grid block 1)",
+        "grid.yaml, line 2: unknown key 'epoch'; nearest: epochs",
+    ]
+
+
+def test_a_value_of_a_long_list_is_found_on_its_own_line() -> None:
+    text = SPEC_TEXT.replace("0.0005", "\n    - 0.1\n    - 0.2\n    - oops")
+    assert message(text) == "grid.yaml, line 10: lr must be a number, got 'oops' (grid block 1)"
+
+
+def test_the_block_is_named_by_its_number() -> None:
+    text = SPEC_TEXT + "  - {estimator: st, latent: 8x4}\n"
+    assert message(text) == "grid.yaml, line 8: lr must be given (grid block 2)"
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"),
+    [
+        ("seed: 3\n", "unknown key 'seed'; nearest: seeds"),
+        ("zzz: 3\n", "unknown key 'zzz'; allowed: name, task, dataset, epochs, batch_size, seeds, grid, "
+                     "search, resources"),
+        ("resources: {cpu: 2}\n", "unknown key 'cpu'; nearest: cpus"),
+        ("resources: {member_per_pack: 2}\n", "unknown key 'member_per_pack'; nearest: members_per_pack"),
+        ("search: {kind: optuna}\n", "kind must be 'grid', got 'optuna'"),
+        ("search: {trials: 3}\n", "unknown key 'trials'; allowed: kind"),
+        ("    temprature: 1\n", "unknown key 'temprature'; nearest: temperature (grid block 1)"),
+        ("    optimizer: adm\n", "optimizer must be one of adam, radam, got 'adm'; nearest: adam "
+                                 "(grid block 1)"),
+        ("    optimizer: []\n", "optimizer must not be empty (grid block 1)"),
+        ("dataset: mnst\n", "dataset must be one of mnist, fashion_mnist, omniglot, got 'mnst'; "
+                            "nearest: mnist"),
+    ],
+)  # fmt: skip
+def test_a_problem_names_file_line_and_what_is_allowed(added: str, expected: str) -> None:
+    assert message(SPEC_TEXT + added) == f"grid.yaml, line 8: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "grid.yaml: a spec must be a mapping of keys to values"),
+        ("- st\n- gst\n", "grid.yaml: a spec must be a mapping of keys to values"),
+        (SPEC_TEXT + "---\nname: two\n",
+         "grid.yaml, line 8, column 1: YAML syntax error: but found another document"),
+        (SPEC_TEXT.replace("    lr", "\tlr"),
+         "grid.yaml, line 7, column 1: YAML syntax error: found character '\\t' that cannot start any token"),
+        (SPEC_TEXT + "x: !!python/object:os.system {}\n",
+         "grid.yaml, line 8, column 4: YAML syntax error: could not determine a constructor for the tag "
+         "'tag:yaml.org,2002:python/object:os.system'"),
+        (SPEC_TEXT + "    lr: 0.1\n", "grid.yaml, line 8: key 'lr' stands already on line 7"),
+        (SPEC_TEXT + "name: again\n", "grid.yaml, line 8: key 'name' stands already on line 1"),
+    ],
+)  # fmt: skip
+def test_what_is_no_spec_at_all_is_refused(text: str, expected: str) -> None:
+    assert message(text) == expected
+
+
+def test_a_repeated_key_would_be_silent_in_yaml_itself() -> None:
+    import yaml
+
+    assert yaml.safe_load("lr: 1\nlr: 2\n") == {"lr": 2}
+
+
+@pytest.mark.parametrize("given", ["grid: 3", "grid:", "grid: {estimator: st}", "grid: [st]"])
+def test_a_grid_of_the_wrong_shape_is_refused(given: str) -> None:
+    text = SPEC_TEXT[: SPEC_TEXT.index("grid:")] + given + "\n"
+    assert message(text).startswith("grid.yaml, line 4: grid is wrong (")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("quikstart", "spec must be a YAML file or a preset, got 'quikstart'; nearest: quickstart"),
+        ("zzz", "spec must be a YAML file or a preset, got 'zzz'; allowed: " + ", ".join(preset_names())),
+        ("no.yaml", "spec no.yaml cannot be read: [Errno 2] No such file or directory: 'no.yaml'"),
+        ("folder.yaml", "spec folder.yaml cannot be read: [Errno 21] Is a directory: 'folder.yaml'"),
+    ],
+)
+def test_a_spec_that_is_not_there_is_named(spec: str, expected: str) -> None:
+    Path("folder.yaml").mkdir()
+    with pytest.raises(SpecError) as caught:
+        load_spec(spec)
+    assert str(caught.value) == expected
+
+
+def test_a_file_that_is_no_text_is_refused() -> None:
+    Path("grid.yaml").write_bytes(b"\xff\xfe\x00name")
+    with pytest.raises(SpecError, match=r"^spec grid.yaml cannot be read: 'utf-8' codec"):
+        load_spec("grid.yaml")
+
+
+def test_a_key_is_found_in_the_spec_that_states_it() -> None:
+    Path("grid.yaml").write_text(SPEC_TEXT + "resources:\n  gpus: 0\n  cpus: 2\n")
+    assert place_in_spec("grid.yaml", "resources", "cpus") == "grid.yaml, line 10"
+    assert place_in_spec("grid.yaml", "grid", 0, "lr") == "grid.yaml, line 7"
+    assert place_in_spec("quickstart", "grid", 1) == "preset quickstart, line 10"
