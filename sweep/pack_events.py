@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from sweep.display import Display, pack_name
+from sweep.packing import write_manifest
 from sweep.progress import Progress
 from sweep.tracking import Tracker
 from trainables.checkpoint import CheckpointFolder
@@ -25,7 +25,7 @@ class PackEvents(Callback):  # type: ignore[misc]
         tracker: Writes to the store.
         progress: Counts.
         display: Shows.
-        folders: Checkpoint folder of each pack, by the pack's hash.
+        checkpoints: Folder of all checkpoints; a pack that has started leaves its manifest there.
     """
 
     def __init__(
@@ -33,12 +33,12 @@ class PackEvents(Callback):  # type: ignore[misc]
         tracker: Tracker,
         progress: Progress,
         display: Display,
-        folders: Mapping[str, CheckpointFolder],
+        checkpoints: Path,
     ) -> None:
         self._tracker = tracker
         self._progress = progress
         self._display = display
-        self._folders = folders
+        self._checkpoints = checkpoints
         self._last: dict[str, EpochRecord] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -48,6 +48,7 @@ class PackEvents(Callback):  # type: ignore[misc]
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A pack has started, or started again after its process died."""
         pack = _pack(trial)
+        write_manifest(self._checkpoints, pack)
         self._tracker.start(pack.members)
         self._progress.started(pack)
         self._display.update()
@@ -73,7 +74,7 @@ class PackEvents(Callback):  # type: ignore[misc]
             for member, epoch in zip(pack.members, last.diverged, strict=True)
             if epoch is not None
         }
-        self._tracker.finish(pack.members, last, self._folders[pack.hash].remove)
+        self._tracker.finish(pack.members, last, CheckpointFolder(self._checkpoints / pack.hash).remove)
         self._progress.ended(pack, has_failed=False, diverged=diverged)
         if diverged:
             epochs = ", ".join(str(epoch) for epoch in diverged.values())

@@ -17,7 +17,7 @@ from sweep.environment import environment
 from sweep.home import Home, HomeError
 from sweep.outbox import Outbox
 from sweep.pack_events import PackEvents
-from sweep.packing import finished_folders, write_manifest
+from sweep.packing import finished_folders
 from sweep.planning import Plan, make_plan
 from sweep.progress import Progress
 from sweep.spec import Resources, Spec
@@ -169,13 +169,12 @@ def _track(plan: Plan, store: Store, spec_text: str) -> Tracker:
 
 def _train(plan: Plan, store: Store, spec_text: str, dataset: ImageDataset) -> Outcome:
     tracker = _track(plan, store, spec_text)
-    folders = {pack.hash: write_manifest(store.home.checkpoints, pack) for pack in plan.packs}
     progress = Progress(plan)
     is_interrupted = False
     with make_display(progress) as display, tempfile.TemporaryDirectory(prefix="catsweep-tune-") as scratch:
         display.say(_announcement(plan))
         try:
-            _tuner(plan, folders, dataset, Path(scratch), tracker, progress, display).fit()
+            _tuner(plan, store.home, dataset, Path(scratch), tracker, progress, display).fit()
         except KeyboardInterrupt:
             is_interrupted = True
         finally:
@@ -185,7 +184,7 @@ def _train(plan: Plan, store: Store, spec_text: str, dataset: ImageDataset) -> O
 
 def _tuner(
     plan: Plan,
-    folders: dict[str, Path],
+    home: Home,
     dataset: ImageDataset,
     scratch: Path,
     tracker: Tracker,
@@ -199,12 +198,11 @@ def _tuner(
     configs = [
         {
             "members": pack.to_params(),
-            "checkpoint_folder": str(folders[pack.hash]),
+            "checkpoint_folder": str(home.checkpoints / pack.hash),
             "num_threads": resources.cpus,
         }
         for pack in plan.packs
     ]
-    checkpoints = {key: CheckpointFolder(folder) for key, folder in folders.items()}
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
         param_space={PACK: tune.grid_search(configs)},
@@ -212,7 +210,7 @@ def _tuner(
         run_config=tune.RunConfig(
             name=plan.spec.name,
             storage_path=str(scratch),
-            callbacks=[PackEvents(tracker, progress, display, checkpoints)],
+            callbacks=[PackEvents(tracker, progress, display, home.checkpoints)],
             # Packs keep checkpoints of their own, from which any later run goes on.
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=RETRIES_OF_A_PACK),

@@ -49,7 +49,8 @@ def command(
         return
     start = time.monotonic()
     outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
-    typer.echo(table_text(spec, place, compare="published"))
+    if not outcome.is_interrupted:
+        typer.echo(table_text(spec, place, compare="published"))
     _say_where_and_what_next(
         outcome, place, _options_as_given(spec, home, tracking_uri), duration(time.monotonic() - start)
     )
@@ -69,12 +70,13 @@ def _say_where_and_what_next(outcome: Outcome, place: Home, options: str, second
         lines.append(f"interrupted; to go on: catsweep run {options}")
     if outcome.num_failed:
         lines.append(f"{outcome.num_failed} members failed; to see why: catsweep status {options}")
-    lines += [
-        "next:",
-        f"  catsweep tables {options} --format latex     the table for a paper; also markdown, csv, json",
-        f"  catsweep tables {options} --compare curves   beside the authors' own runs at the same epoch",
-        f"  catsweep ui{_without_spec(options)}          every run in the browser",
-    ]
+    hints = {
+        f"catsweep tables {options} --format latex": "the table for a paper; also markdown, csv, json",
+        f"catsweep tables {options} --compare curves": "beside the authors' own runs at the same epoch",
+        f"catsweep ui{_without_spec(options)}": "every run in the browser",
+    }
+    width = max(map(len, hints))
+    lines += ["next:", *(f"  {command:<{width}}  # {purpose}" for command, purpose in hints.items())]
     console = Console(stderr=True, highlight=False)
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
