@@ -16,6 +16,9 @@ __all__ = ["plan", "run", "status"]
 def __getattr__(name: str) -> Any:
     # Ray, MLflow and torch take seconds to import; `catsweep --help` must not wait for them.
     if name in __all__:
+        from sweep.quiet import quieten
+
+        quieten()
         from sweep import api
 
         return getattr(api, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,6 +80,7 @@ class CellRuns:
         self._requests = {request.cell.hash: request for request in requests}
         self._results = results
         self._run_ids: dict[str, str] = {}
+        self._written: dict[str, dict[str, float]] = {}
 
     def open(self, sweep_run_id: str) -> None:
         """Find the runs of all cells or make them, under the sweep's run, and bring them up to date."""
@@ -101,19 +103,40 @@ class CellRuns:
         return self._run_ids[cell.hash]
 
     def write(self, cell: Cell) -> None:
-        """Bring the cell's means up to date with the members asked for that have a result."""
+        """Bring the cell's means up to date with the members asked for that have a result.
+
+        A metric cannot be deleted: one that is no longer defined, since fewer seeds are asked for, is NaN.
+        """
         request = self._requests.get(cell.hash)
         if request is None:
             return
         results = [self._results[member.hash] for member in request.members if member.hash in self._results]
-        self._client.log_batch(self.run_id(cell), cell_metrics(results, int(cell.params["epochs"])))
+        epoch = int(cell.params["epochs"])
+        metrics = cell_metrics(results, epoch)
+        defined = {metric.key for metric in metrics}
+        written = self._written.setdefault(cell.hash, {})
+        now = time.time_ns() // 1_000_000
+        metrics += [Metric(key, math.nan, now, epoch) for key in written if key not in defined]
+        changed = [one for one in metrics if not _is_same(one.value, written.get(one.key))]
+        if changed:
+            self._client.log_batch(self.run_id(cell), changed)
+            written.update({metric.key: metric.value for metric in changed})
 
     def _find(self) -> None:
         query = f"tags.`{TAG_KIND}` = '{KIND_CELL}'"
         token = None
         while True:
             page = self._client.search_runs([self._experiment_id], query, page_token=token)
-            self._run_ids |= {run.data.tags.get(TAG_CELL, ""): run.info.run_id for run in page}
+            for run in page:
+                cell_hash = run.data.tags.get(TAG_CELL, "")
+                self._run_ids[cell_hash] = run.info.run_id
+                self._written[cell_hash] = dict(run.data.metrics)
             token = page.token
             if not token:
                 return
+
+
+def _is_same(value: float, written: float | None) -> bool:
+    if written is None:
+        return False
+    return value == written or (math.isnan(value) and math.isnan(written))

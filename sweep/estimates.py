@@ -30,6 +30,7 @@ _KIND_PARAMS = (
     "optimizer",
     "num_mc_samples",
     "batch_size",
+    "pack_size",
 )
 _WARM_UP_STEPS = 3
 _TIMED_STEPS = 20
@@ -55,9 +56,9 @@ class Estimate:
     bases: Mapping[str, int]
 
 
-def kind_of(member: Member) -> str:
-    """Return as a key what the seconds of a member's epoch depend on."""
-    params = member.params
+def kind_of(member: Member, pack_size: int) -> str:
+    """Return as a key what the seconds of an epoch of a member's pack depend on."""
+    params = {**member.params, "pack_size": pack_size}
     return " ".join(f"{name}={params[name]}" for name in _KIND_PARAMS if name in params)
 
 
@@ -66,7 +67,7 @@ def recorded_seconds(stored: Iterable[StoredMember]) -> dict[str, float]:
     seconds: dict[str, list[float]] = {}
     for one in stored:
         if one.member is not None and EPOCH_SECONDS in one.metrics:
-            seconds.setdefault(kind_of(one.member), []).append(one.metrics[EPOCH_SECONDS])
+            seconds.setdefault(kind_of(one.member, one.pack_size), []).append(one.metrics[EPOCH_SECONDS])
     return {kind: statistics.median(values) for kind, values in seconds.items()}
 
 
@@ -83,27 +84,27 @@ def calibrate(packs: Iterable[Pack], dataset: ImageDataset, home: Home, num_thre
     known = read_calibration(home)
     prepare_process(num_threads)
     for pack in packs:
-        kind = kind_of(pack.members[0])
+        kind = kind_of(pack.members[0], len(pack))
         if kind not in known:
             known[kind] = _seconds_per_epoch(pack, dataset)
             home.path.mkdir(parents=True, exist_ok=True)
             home.calibration.write_text(json.dumps(known, indent=1))
 
 
-def estimate(plan: Plan, stored: Iterable[StoredMember], home: Home) -> Estimate:
+def estimate(plan: Plan, home: Home) -> Estimate:
     """Estimate what the plan's packs will cost; the store's record goes before a calibration."""
-    recorded, calibrated = recorded_seconds(stored), read_calibration(home)
+    recorded, calibrated = recorded_seconds(plan.stored.values()), read_calibration(home)
     cpus = plan.spec.resources.cpus
     bases: Counter[str] = Counter()
     core_seconds = 0.0
     for pack in plan.packs:
-        kind = kind_of(pack.members[0])
+        kind = kind_of(pack.members[0], len(pack))
         basis = RECORDED if kind in recorded else CALIBRATED
         seconds = recorded.get(kind, calibrated.get(kind))
         if seconds is None:
             continue
         bases[basis] += 1
-        core_seconds += seconds * pack.epochs * cpus
+        core_seconds += seconds * _epochs_left(plan, pack) * cpus
     num_known = bases.total()
     at_once = max(1, (os.cpu_count() or 1) // cpus)
     return Estimate(
@@ -113,6 +114,11 @@ def estimate(plan: Plan, stored: Iterable[StoredMember], home: Home) -> Estimate
         num_unknown=len(plan.packs) - num_known,
         bases=dict(bases),
     )
+
+
+def _epochs_left(plan: Plan, pack: Pack) -> int:
+    done = [plan.stored[member.hash].epoch for member in pack.members if member.hash in plan.stored]
+    return max(0, pack.epochs - max(done, default=0))
 
 
 def _seconds_per_epoch(pack: Pack, dataset: ImageDataset) -> float:

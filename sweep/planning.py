@@ -46,11 +46,6 @@ class Plan:
             if member.hash in asked and not self.is_finished(member)
         )
 
-    @property
-    def num_printed_cells(self) -> int:
-        """How many cells carry a note, hence are no ordinary ones."""
-        return sum(bool(request.cell.note) for request in self.requests)
-
     def is_finished(self, member: Member) -> bool:
         """Whether the store holds the member's whole result."""
         return member.hash in self.stored and self.stored[member.hash].is_finished

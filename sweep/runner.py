@@ -10,7 +10,9 @@ from pathlib import Path
 
 import ray
 from filelock import FileLock, Timeout
+from mlflow.exceptions import MlflowException
 from ray import tune
+from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.display import Display, make_display
 from sweep.environment import environment
@@ -21,7 +23,7 @@ from sweep.packing import finished_folders
 from sweep.planning import Plan, make_plan
 from sweep.progress import Progress
 from sweep.spec import Resources, Spec
-from sweep.store import Store
+from sweep.store import Store, StoreError
 from sweep.tracking import Tracker, open_experiment
 from trainables.checkpoint import CheckpointFolder
 from trainables.data import ImageDataset, fetch, load
@@ -157,9 +159,13 @@ def run_sweep(
 
 
 def _track(plan: Plan, store: Store, spec_text: str) -> Tracker:
-    experiment_id = open_experiment(store.client, plan.spec.name, store.home)
-    tracker = Tracker(store.client, experiment_id, plan, Outbox())
-    tracker.open(spec_text, environment())
+    try:
+        experiment_id = open_experiment(store.client, plan.spec.name, store.home)
+        tracker = Tracker(store.client, experiment_id, plan, Outbox())
+        tracker.open(spec_text, environment())
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise StoreError(f"tracking store {store.home.tracking_uri} refuses the sweep: {reason}") from None
     checkpoints = store.home.checkpoints
     finished = {key for key, stored in plan.stored.items() if stored.is_finished}
     for folder in finished_folders(checkpoints, finished):
@@ -200,6 +206,7 @@ def _tuner(
             "members": pack.to_params(),
             "checkpoint_folder": str(home.checkpoints / pack.hash),
             "num_threads": resources.cpus,
+            "device": "cuda" if resources.gpus > 0 else "cpu",
         }
         for pack in plan.packs
     ]

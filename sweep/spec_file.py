@@ -92,7 +92,11 @@ def _compose(text: str, source: str) -> yaml.Node:
     return root
 
 
-def _refuse_repeated_keys(node: yaml.Node, source: str) -> None:
+def _refuse_repeated_keys(node: yaml.Node, source: str, seen_nodes: set[int] | None = None) -> None:
+    seen_nodes = set() if seen_nodes is None else seen_nodes
+    if id(node) in seen_nodes:  # an alias, possibly to itself
+        return
+    seen_nodes.add(id(node))
     children: Iterable[yaml.Node] = node.value if isinstance(node, yaml.SequenceNode) else ()
     if isinstance(node, yaml.MappingNode):
         seen: dict[Any, int] = {}
@@ -104,7 +108,7 @@ def _refuse_repeated_keys(node: yaml.Node, source: str) -> None:
             seen[key.value] = line
         children = [value for _, value in node.value]
     for child in children:
-        _refuse_repeated_keys(child, source)
+        _refuse_repeated_keys(child, source, seen_nodes)
 
 
 def _describe(error: ErrorDetails, root: yaml.Node, source: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from trainables.schema import (
     TAG_ERROR,
     TAG_KIND,
     TAG_MEMBER,
+    TAG_PACK_SIZE,
     TAG_SCHEMA_VERSION,
     Member,
 )
@@ -36,13 +38,14 @@ class StoredMember:
     """A member as the store knows it.
 
     Args:
-        member: Its params; none where a crash left the run without them.
+        member: What its params say it is; none where a crash left the run without them.
         run_id: Its MLflow run.
         status: Status of the run: FINISHED, FAILED, RUNNING or another of MLflow's.
         epoch: Last epoch with metrics, 0 where there is none.
         metrics: Values of the last epoch, nats per image and seconds.
         diverged: Epoch in which the loss was not finite, or none.
         error: Why it failed, or "".
+        pack_size: How many members trained together.
     """
 
     member: Member | None
@@ -52,11 +55,20 @@ class StoredMember:
     metrics: Mapping[str, float]
     diverged: int | None = None
     error: str = ""
+    pack_size: int = 1
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is left to do, divergence included."""
-        return self.status == "FINISHED"
+        """Whether nothing is left to do, divergence included; not so where the last epoch is missing."""
+        if self.status != "FINISHED" or self.diverged is not None:
+            return self.status == "FINISHED"
+        return self.member is not None and self.epoch >= int(self.member.cell.params["epochs"])
+
+    @property
+    def result(self) -> Mapping[str, float] | None:
+        """The metrics of the last epoch that count in means; none where it has not finished or diverged."""
+        is_finite = all(math.isfinite(value) for value in self.metrics.values())
+        return self.metrics if self.is_finished and self.diverged is None and is_finite else None
 
     @property
     def has_failed(self) -> bool:
@@ -150,6 +162,7 @@ def _stored_member(run: Run) -> StoredMember:
     # The public view of a run's metrics has no steps.
     steps = [metric.step for metric in run.data._metric_objs]
     diverged = run.data.tags.get(TAG_DIVERGED)
+    pack_size = run.data.tags.get(TAG_PACK_SIZE, "1")
     return StoredMember(
         member=member,
         run_id=run.info.run_id,
@@ -158,4 +171,5 @@ def _stored_member(run: Run) -> StoredMember:
         metrics=dict(run.data.metrics),
         diverged=int(diverged) if diverged else None,
         error=run.data.tags.get(TAG_ERROR, ""),
+        pack_size=int(pack_size) if pack_size.isdecimal() else 1,
     )

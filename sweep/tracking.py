@@ -22,6 +22,7 @@ from trainables.schema import (
     TAG_ERROR,
     TAG_KIND,
     TAG_MEMBER,
+    TAG_NOTE,
     TAG_PACK_SIZE,
     TAG_PARENT,
     Member,
@@ -72,9 +73,7 @@ class Tracker:
         self._stored = dict(plan.stored)
         self._run_ids = {key: stored.run_id for key, stored in plan.stored.items()}
         self._results: dict[str, Mapping[str, float]] = {
-            key: stored.metrics
-            for key, stored in plan.stored.items()
-            if stored.is_finished and stored.diverged is None
+            key: stored.result for key, stored in plan.stored.items() if stored.result is not None
         }
         self._cells = CellRuns(client, experiment_id, plan.requests, self._results)
         self._metrics: dict[str, list[Metric]] = {}
@@ -181,6 +180,8 @@ class Tracker:
                     TAG_PARENT: self._cells.run_id(member.cell),
                     TAG_PACK_SIZE: str(pack_size),
                 }
+                if member.cell.note:
+                    tags[TAG_NOTE] = member.cell.note
                 name = f"{cell_name(member.cell)} seed {member.seed}"
                 run = self._client.create_run(self._experiment_id, tags=tags, run_name=name)
                 self._run_ids[member.hash] = run.info.run_id

@@ -20,6 +20,12 @@ def test_command_line_reference_is_what_the_help_says() -> None:
     assert (ROOT / "docs" / "cli.md").read_text().strip() == answer.stdout.strip(), "run `make docs`"
 
 
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
 def test_readme_python_examples_run() -> None:
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert blocks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,3 +81,18 @@ def test_importing_brings_in_nothing_heavy(module: str, forbidden: tuple[str, ..
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("code", ["from sweep import run", "from analysis import load_runs"])
+def test_usage_reports_of_mlflow_are_off_in_a_notebook_too(code: str) -> None:
+    own = {key: value for key, value in os.environ.items() if key != "MLFLOW_DISABLE_TELEMETRY"}
+    ask = "from mlflow.telemetry.utils import is_telemetry_disabled; print(is_telemetry_disabled())"
+    answer = subprocess.run(
+        [sys.executable, "-c", f"{code}; {ask}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=own,
+    )
+    assert answer.stdout.strip() == "True"

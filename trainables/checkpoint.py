@@ -32,14 +32,15 @@ class CheckpointFolder:
         """Write the state after an epoch so that it is either wholly there or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
         target = self.path / f"epoch-{epoch:06d}.pt"
-        # One process trains a pack, so a left-over of this name is from one that died.
-        partial = target.with_suffix(".partial")
+        # After a driver was killed, its trial may live on for some seconds beside its successor.
+        partial = target.with_suffix(f".{os.getpid()}.partial")
         with partial.open("wb") as file:
             torch.save(dict(state), file)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
-        for old in self._newest_first()[NUM_KEPT:]:
+        left_overs = [path for path in self.path.glob("epoch-*.partial") if path < target]
+        for old in (*self._newest_first()[NUM_KEPT:], *left_overs):
             old.unlink(missing_ok=True)
 
     def load(self) -> dict[str, Any] | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from ray import tune
 
 from trainables.checkpoint import CheckpointFolder
@@ -15,8 +14,8 @@ from trainables.pack import Pack
 from trainables.training import PackTrainer, images_from_numpy, prepare_process
 
 PACK = "pack"
-"""Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path)
-and `num_threads`."""
+"""Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path),
+`num_threads` and `device`."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
 
@@ -61,9 +60,8 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
     def _start(self, config: Mapping[str, Any]) -> None:
         pack = config[PACK]
         prepare_process(pack["num_threads"])
-        device = "cuda" if torch.cuda.is_available() else "cpu"
         self._trainer = PackTrainer(
-            Pack.from_params(pack["members"]), self._train_images, self._test_images, device
+            Pack.from_params(pack["members"]), self._train_images, self._test_images, pack["device"]
         )
         self._checkpoints = CheckpointFolder(Path(pack["checkpoint_folder"]))
         state = self._checkpoints.load()

@@ -17,11 +17,10 @@ import torch
 import estimators
 from trainables.discrete_vae import DiscreteVAE, NegElbo
 from trainables.optimizers import OPTIMIZERS
-from trainables.pack import Pack
+from trainables.pack import FREE_PARAMS, Pack
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
 
 EVALUATION_BATCH_SIZE = 1000
-PER_MEMBER_HYPERPARAMETERS = frozenset({"temperature", "eta", "beta"})
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ class PackTrainer:
         for hyperparameter in estimators.get(self.pack.shared["estimator"]).hyperparameters:
             name = hyperparameter.name
             values = [float(member.params.get(name, DEFAULTS[name])) for member in self.pack.members]
-            if name in PER_MEMBER_HYPERPARAMETERS:
+            if name in FREE_PARAMS:
                 arguments[name] = torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
             else:
                 arguments[name] = int(values[0]) if hyperparameter.is_integer else values[0]

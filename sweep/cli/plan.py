@@ -15,7 +15,6 @@ from rich.table import Table
 from sweep.cli.options import HomeOption, JsonOption, SpecArgument, TrackingOption
 
 if TYPE_CHECKING:
-    from sweep.estimates import Estimate
     from sweep.home import Home
     from sweep.planning import Plan
 
@@ -73,7 +72,7 @@ def print_summary(plan: Plan, home: Home) -> None:
     for (estimator, latent), counts in groups.items():
         table.add_row(estimator, latent, *(str(counts[key]) for key in ("cells", "members", "done")))
     console.print(table)
-    for line in _estimate_lines(plan, _estimate(plan, home)):
+    for line in estimate_lines(plan, home):
         console.print(line)
 
 
@@ -86,14 +85,11 @@ def _provenance(plan: Plan) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def _estimate(plan: Plan, home: Home) -> Estimate:
-    from sweep.estimates import estimate
-    from sweep.store import Store
+def estimate_lines(plan: Plan, home: Home) -> list[str]:
+    """Return what the rest of a plan will take, in lines for people; arguments as for `print_summary`."""
+    from sweep.estimates import estimate as estimate_of
 
-    return estimate(plan, Store(home).members().values(), home)
-
-
-def _estimate_lines(plan: Plan, estimate: Estimate) -> list[str]:
+    estimate = estimate_of(plan, home)
     if not plan.packs:
         return ["nothing left to do"]
     bases = ", ".join(f"{count} packs {basis}" for basis, count in estimate.bases.items())
@@ -113,24 +109,25 @@ def _estimate_lines(plan: Plan, estimate: Estimate) -> list[str]:
 
 def _calibrate(plan: Plan, home: Home) -> None:
     from sweep.estimates import calibrate, kind_of, recorded_seconds
-    from sweep.store import Store
     from trainables.data import fetch, load
 
     home.make_folders()
     fetch(plan.spec.dataset, home.data)
-    recorded = recorded_seconds(Store(home).members().values())
-    packs = [pack for pack in plan.packs if kind_of(pack.members[0]) not in recorded]
+    recorded = recorded_seconds(plan.stored.values())
+    packs = [pack for pack in plan.packs if kind_of(pack.members[0], len(pack)) not in recorded]
     calibrate(packs, load(plan.spec.dataset, home.data), home, plan.spec.resources.cpus)
 
 
 def _as_json(plan: Plan, home: Home) -> dict[str, Any]:
+    from sweep.estimates import estimate
+
     return {
         "name": plan.spec.name,
         "num_cells": len(plan.requests),
         "num_members": len(plan.members),
         "num_done": sum(plan.is_finished(member) for member in plan.members),
         "num_packs": len(plan.packs),
-        "estimate": asdict(_estimate(plan, home)),
+        "estimate": asdict(estimate(plan, home)),
         "cells": [
             {
                 **request.cell.params,

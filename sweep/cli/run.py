@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,13 +71,14 @@ def _say_where_and_what_next(outcome: Outcome, place: Home, options: str, second
         f"store: {place.tracking_uri}",
     ]
     if outcome.is_interrupted:
-        lines.append(f"interrupted; to go on: catsweep run {options}")
+        lines.append(f"interrupted; to go on: {_program()} run {options}")
     if outcome.num_failed:
-        lines.append(f"{outcome.num_failed} members failed; to see why: catsweep status {options}")
+        lines.append(f"{outcome.num_failed} members failed; to see why: {_program()} status {options}")
+    program = _program()
     hints = {
-        f"catsweep tables {options} --format latex": "the table for a paper; also markdown, csv, json",
-        f"catsweep tables {options} --compare curves": "beside the authors' own runs at the same epoch",
-        f"catsweep ui{_without_spec(options)}": "every run in the browser",
+        f"{program} tables {options} --format latex": "the table for a paper; also markdown, csv, json",
+        f"{program} tables {options} --compare curves": "beside the authors' own runs at the same epoch",
+        f"{program} ui{_without_spec(options)}": "every run in the browser",
     }
     width = max(map(len, hints))
     lines += ["next:", *(f"  {command:<{width}}  # {purpose}" for command, purpose in hints.items())]
@@ -91,3 +96,10 @@ def _options_as_given(spec: str, home: object, tracking_uri: str | None) -> str:
 
 def _without_spec(options: str) -> str:
     return "".join(f" {shlex.quote(word)}" for word in shlex.split(options)[1:])
+
+
+def _program() -> str:
+    """Return what to type for this program: its path, where the shell would not find it by its name."""
+    if shutil.which("catsweep") or Path(sys.argv[0]).name != "catsweep":
+        return "catsweep"
+    return os.path.relpath(sys.argv[0])

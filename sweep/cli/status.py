@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sweep.cli.options import HomeOption, JsonOption, SpecArgument, TrackingOption
+from sweep.cli.plan import estimate_lines
 
 _COUNTS = ("done", "diverged", "running", "failed", "missing")
 _PIPE_WIDTH = 200
@@ -22,7 +24,7 @@ def command(
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Show how many members of every cell are done, diverged, running, failed and missing.
+    """Show how many members of every cell are done, diverged, running, failed and missing, and what is left.
 
     "Running" are members in training, and those whose driver was killed.
 
@@ -31,14 +33,18 @@ def command(
     from sweep.api import current_plan
     from sweep.cell_runs import cell_name
     from sweep.cell_status import sweep_status
+    from sweep.estimates import estimate
     from sweep.home import Home
 
-    plan = current_plan(spec, Home.resolve(home, tracking_uri))
+    place = Home.resolve(home, tracking_uri)
+    plan = current_plan(spec, place)
     cells = sweep_status(plan)
     totals = {key: sum(getattr(cell, f"num_{key}") for cell in cells) for key in _COUNTS}
     if as_json:
         rows = [_as_json(cell) for cell in cells]
-        typer.echo(json.dumps({"name": plan.spec.name, "totals": totals, "cells": rows}, indent=1))
+        left = asdict(estimate(plan, place))
+        answer = {"name": plan.spec.name, "totals": totals, "estimate": left, "cells": rows}
+        typer.echo(json.dumps(answer, indent=1))
         return
     table = Table("cell", box=None, padding=(0, 2, 0, 0))
     for key in _COUNTS:
@@ -56,6 +62,8 @@ def command(
     for cell in cells:
         for error in cell.errors:
             console.print(f"failed: {cell_name(cell.cell)} {error}")
+    for line in estimate_lines(plan, place):
+        console.print(line)
 
 
 def _as_json(cell: Any) -> dict[str, Any]:

@@ -87,6 +87,18 @@ def test_finished_members_of_another_sweep_are_in_the_means(drive: Callable[...,
     assert (run.data.metrics["num_seeds"], run.data.metrics["test_neg_elbo_mean"]) == (3, 105.0)
 
 
+def test_with_fewer_seeds_what_is_undefined_gives_way_and_nothing_is_written_twice(
+    drive: Callable[..., Driver],
+) -> None:
+    drive(spec_of(seeds=2)).train_all({0: 100.0, 1: 104.0})
+    for _ in range(2):
+        driver = drive(spec_of(seeds=1))
+        (run,) = driver.runs("tags.`catsweep.kind` = 'cell'")
+        assert (run.data.metrics["num_seeds"], run.data.metrics["train_neg_elbo_mean"]) == (1, 100.0)
+        assert math.isnan(run.data.metrics["train_neg_elbo_std"])
+        assert rows(driver.home, "select count(*) from metrics where key = 'num_seeds'") == [(4,)]
+
+
 def test_a_cell_has_one_run_however_often_the_sweep_is_opened(drive: Callable[..., Driver]) -> None:
     spec = spec_of({"lr": [0.001, 0.002, 0.003]})
     ids = [

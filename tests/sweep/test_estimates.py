@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sweep.planning import Plan, make_plan
 from sweep.store import StoredMember
 from tests.sweep.samples import spec_of
 from trainables.data import ImageDataset
+from trainables.schema import Member
 
 
 @pytest.fixture
@@ -25,12 +27,16 @@ def plan_of(place: Home, **changes: object) -> Plan:
     return make_plan(spec_of(block, epochs=36, seeds=10, **changes), {}, place)
 
 
-def stored(plan: Plan, *seconds: float) -> list[StoredMember]:
-    """Return runs of the plan's first cell, whose last epochs took so many seconds."""
-    return [
-        StoredMember(member, "run", "FINISHED", 36, {"epoch_seconds": value})
-        for member, value in zip(plan.members, seconds, strict=False)
-    ]
+def recorded(plan: Plan, *seconds: float, pack_size: int = 1) -> Plan:
+    """Return the plan with runs in the store, of the kind of its first cell, whose epochs took so long."""
+    others = [Member.from_params({**member.params, "lr": 0.9}) for member in plan.members]
+    runs = {
+        member.hash: StoredMember(
+            member, "run", "FINISHED", 36, {"epoch_seconds": value}, pack_size=pack_size
+        )
+        for member, value in zip(others, seconds, strict=False)
+    }
+    return replace(plan, stored=runs)
 
 
 def noise(num_train: int) -> ImageDataset:
@@ -40,7 +46,7 @@ def noise(num_train: int) -> ImageDataset:
 
 
 def test_without_a_measurement_there_is_no_estimate(place: Home) -> None:
-    answer = estimate(plan_of(place), [], place)
+    answer = estimate(plan_of(place), place)
     assert (answer.num_known, answer.num_unknown, answer.core_hours, answer.bases) == (0, 20, 0.0, {})
 
 
@@ -49,7 +55,7 @@ def test_hours_are_the_median_seconds_of_the_kind_times_the_epochs(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     plan = plan_of(place)
-    answer = estimate(plan, stored(plan, 10.0, 20.0, 90.0), place)
+    answer = estimate(recorded(plan, 10.0, 20.0, 90.0), place)
     # Ten packs of st, 36 epochs of 20 s each; the ten of reinmax are left out.
     assert answer.core_hours == pytest.approx(10 * 36 * 20 / 3600)
     assert answer.wall_hours == pytest.approx(10 * 36 * 20 / 3600 / 4)
@@ -61,7 +67,7 @@ def test_cores_of_a_pack_count_and_fewer_packs_fit_at_once(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     plan = plan_of(place, resources={"cpus": 2})
-    answer = estimate(plan, stored(plan, 20.0), place)
+    answer = estimate(recorded(plan, 20.0), place)
     assert answer.core_hours == pytest.approx(10 * 36 * 20 * 2 / 3600)
     assert answer.wall_hours == pytest.approx(10 * 36 * 20 / 2 / 3600)
 
@@ -71,13 +77,26 @@ def test_one_pack_is_not_faster_for_the_cores_that_stand_idle(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     plan = make_plan(spec_of(epochs=36, seeds=1), {}, place)
-    answer = estimate(plan, stored(plan, 20.0), place)
+    answer = estimate(recorded(plan, 20.0), place)
     assert answer.wall_hours == answer.core_hours == pytest.approx(36 * 20 / 3600)
+
+
+def test_seconds_of_larger_packs_are_not_those_of_small_ones(place: Home) -> None:
+    plan = plan_of(place)
+    assert estimate(recorded(plan, 20.0, pack_size=10), place).num_known == 0
+
+
+def test_only_the_epochs_that_are_left_count(place: Home) -> None:
+    plan = make_plan(spec_of(epochs=36, seeds=1), {}, place)
+    (member,) = plan.members
+    halfway = StoredMember(member, "run", "RUNNING", 18, {"epoch_seconds": 20.0})
+    answer = estimate(replace(plan, stored={member.hash: halfway}), place)
+    assert answer.core_hours == pytest.approx(18 * 20 / 3600)
 
 
 def test_a_kind_does_not_depend_on_what_costs_nothing(place: Home) -> None:
     kinds = {
-        kind_of(member)
+        kind_of(member, 1)
         for changes in (
             {"lr": [0.1, 0.2], "temperature": [0.5, 1.0]},
             {"estimator": "reinmax"},
@@ -107,7 +126,7 @@ def test_a_calibration_is_kept_and_gives_way_to_the_record(
     assert len(measured) == 2
     assert sorted(read_calibration(place).values()) == [5.0, 7.0]
 
-    answer = estimate(plan, stored(plan, 20.0), place)
+    answer = estimate(recorded(plan, 20.0), place)
     assert answer.bases == {RECORDED: 10, CALIBRATED: 10}
     assert answer.core_hours == pytest.approx(10 * 36 * (20 + 7) / 3600)
 

@@ -8,7 +8,6 @@ from sweep.home import Home
 from sweep.packing import write_manifest
 from sweep.planning import Plan, make_plan
 from sweep.spec import Spec
-from sweep.spec_file import load_spec
 from sweep.store import StoredMember
 from tests.sweep.samples import spec_of
 from trainables.pack import Pack
@@ -101,8 +100,3 @@ def test_members_that_finished_elsewhere_do_not_count_as_still_to_run(place: Hom
     plan = make_plan(spec_of(), stored(0, "FINISHED"), place)
     assert seeds_to_run(plan) == [[0, 1]]
     assert plan.members_to_run == (member(1),)
-
-
-def test_cells_with_a_note_are_counted(place: Home) -> None:
-    assert make_plan(spec_of({"note": "odd", "lr": 0.1}, {}), {}, place).num_printed_cells == 1
-    assert make_plan(load_spec("table2"), {}, place).num_printed_cells == 3

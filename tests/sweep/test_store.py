@@ -74,6 +74,20 @@ def test_a_run_without_hashes_or_defaults_and_with_other_forms_of_numbers_is_rec
     assert (one.is_finished, one.has_failed, one.diverged, one.error) == (True, False, None, "")
 
 
+def test_a_finished_run_without_its_last_epoch_is_not_finished(
+    home: Home, log_run: Callable[..., str]
+) -> None:
+    log_run([101.0], epochs="2")
+    (one,) = Store(home).members().values()
+    assert (one.status, one.epoch, one.is_finished, one.result) == ("FINISHED", 1, False, None)
+
+
+def test_a_result_that_is_not_finite_does_not_count_in_means(home: Home, log_run: Callable[..., str]) -> None:
+    log_run([101.0, float("nan")], epochs="2")
+    (one,) = Store(home).members().values()
+    assert (one.is_finished, one.result) == (True, None)
+
+
 def test_runs_of_every_sweep_are_found(home: Home, drive: Callable[..., Driver]) -> None:
     for name in ("one", "two"):
         drive(spec_of(name=name, seeds=[0] if name == "one" else [1])).train_all({0: 100.0, 1: 90.0})
