@@ -121,7 +121,7 @@ def test_of_several_runs_of_a_member_the_finished_one_counts(
 ) -> None:
     ids = {}
     for status in ("FINISHED", "FAILED") if finished_first else ("FAILED", "FINISHED"):
-        ids[status] = log_run([1.0], status=status)
+        ids[status] = log_run([2.0, 1.0], status=status)
         time.sleep(0.002)
     assert Store(home).members()[asked_for().hash].run_id == ids["FINISHED"]
 

@@ -30,11 +30,12 @@ def test_every_cell_has_a_line_with_its_members_by_state(catsweep: Command, home
     Path("grid.yaml").write_text(SPEC_TEXT.replace("seeds: 2", "seeds: 5") + "    note: '[odd] [/one]'\n")
     answer = catsweep("status", "grid.yaml", "--home", home.path)
     assert (answer.status, answer.err) == (0, "")
-    heading, cell, total, error = (" ".join(line.split()) for line in answer.out.splitlines())
+    heading, cell, total, error, left = (" ".join(line.split()) for line in answer.out.splitlines())
     assert heading == "cell done diverged running failed missing"
     assert cell == "st 8x4 adam lr=0.0005 τ=1.0 ([odd] [/one]) 1 1 1 1 1"
     assert total == "all 1 1 1 1 1"
     assert error == "failed: st 8x4 adam lr=0.0005 τ=1.0 seed 3: RuntimeError: no [odd] memory"
+    assert left.startswith("estimate: ")
 
 
 @pytest.mark.usefixtures("half_done")
@@ -51,7 +52,7 @@ def test_json_holds_the_same_for_programs(catsweep: Command, home: Home) -> None
 
 def test_a_long_cell_stays_on_one_line_in_a_pipe(catsweep: Command) -> None:
     lines = catsweep("status", "table2").out.splitlines()
-    assert len(lines) == 1 + 45 + 1
+    assert len(lines) == 1 + 45 + 1 + 1  # heading, cells, sum, and that nothing has been measured yet
     long = "reinmax_cv 10x30 radam lr=0.0005 τ=0.7 η=1.5 (as printed in Table 5)"
     assert [line.split(long)[1].split() for line in lines if long in line] == [["0", "0", "0", "0", "10"]]
 
