@@ -182,7 +182,7 @@ class Tracker:
                 }
                 if member.cell.note:
                     tags[TAG_NOTE] = member.cell.note
-                name = f"{cell_name(member.cell)} seed {member.seed}"
+                name = f"seed {member.seed}, {cell_name(member.cell)}"  # the UI cuts names off at the end
                 run = self._client.create_run(self._experiment_id, tags=tags, run_name=name)
                 self._run_ids[member.hash] = run.info.run_id
             run_id = self._run_ids[member.hash]

@@ -66,7 +66,7 @@ def test_a_member_becomes_a_run_of_the_schema(drive: Drive) -> None:
         "catsweep.pack_size": "1",
     }
     assert run.data.metrics == metrics_of(100.0)
-    assert run.info.run_name == "reinmax_cv 8x4 adam lr=0.0005 τ=1.0 η=1.5 seed 0"
+    assert run.info.run_name == "seed 0, reinmax_cv 8x4 adam lr=0.0005 τ=1.0 η=1.5"
     assert (run.info.status, run.info.end_time) == ("FINISHED", record(2).timestamp_ms)
 
 
