@@ -105,7 +105,7 @@ def _kill_in_the_middle(sweep: Sweep) -> None:
     driver.wait(30)
 
 
-def _check_killed_sweep_equals_uninterrupted(spec: str, mnist_folder: Path, tmp_path: Path) -> None:
+def check_killed_sweep_equals_uninterrupted(spec: str, mnist_folder: Path, tmp_path: Path) -> None:
     sweeps = []
     for name in ("whole", "killed"):
         home = tmp_path / name
@@ -137,10 +137,10 @@ def test_killed_sweep_resumes_to_the_same_bits(
 ) -> None:
     spec = tmp_path / "spec.yaml"
     spec.write_text(SPEC.format(epochs=3, members_per_pack=members_per_pack))
-    _check_killed_sweep_equals_uninterrupted(str(spec), mnist_folder, tmp_path)
+    check_killed_sweep_equals_uninterrupted(str(spec), mnist_folder, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_killed_quickstart_resumes_to_the_same_bits(mnist_folder: Path, tmp_path: Path) -> None:
-    _check_killed_sweep_equals_uninterrupted("quickstart", mnist_folder, tmp_path)
+    check_killed_sweep_equals_uninterrupted("quickstart", mnist_folder, tmp_path)
