@@ -51,6 +51,17 @@ def test_member_of_a_pack_equals_member_alone_bit_for_bit(estimator: str, optimi
         assert _values(together, index) == _values(alone)
 
 
+@pytest.mark.parametrize(("categorical_dim", "latent_dim"), [(4, 24), (8, 16), (16, 12), (64, 8)])
+def test_member_of_a_pack_equals_member_alone_at_every_even_width(
+    categorical_dim: int, latent_dim: int
+) -> None:
+    shape = {"categorical_dim": categorical_dim, "latent_dim": latent_dim}
+    members = tuple(member(seed, **shape) for seed in range(2))
+    together = _trainer(Pack(members), steps=20).run_epoch()
+    for index, one in enumerate(members):
+        assert _values(together, index) == _values(_trainer(Pack((one,)), steps=20).run_epoch())
+
+
 def test_member_of_a_pack_of_a_ragged_width_equals_member_alone_nearly() -> None:
     # 300 latent units are no multiple of the vector width, and kernels round the last ones differently.
     members = tuple(member(seed, categorical_dim=10, latent_dim=30) for seed in range(4))
