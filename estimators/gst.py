@@ -6,7 +6,7 @@ import torch
 
 from estimators.hyperparameter import GAP, TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import attach_gradient, check_logits, sample_one_hot
+from estimators.sampling import Draw, attach_gradient, check_logits, sample_one_hot
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
@@ -42,9 +42,20 @@ def gst(
     check_logits(logits)
     TEMPERATURE.check(temperature, logits)
     GAP.check(gap, logits)
-    theta = logits.detach()
-    sample = sample_one_hot(theta, generator)
-    return attach_gradient(sample, logits, lambda g: gst_gradient(theta, sample, g, temperature, gap))
+    draw = draw_gst(logits.detach(), temperature=temperature, gap=gap, generator=generator)
+    return attach_gradient(draw, logits)
+
+
+def draw_gst(
+    logits: torch.Tensor,
+    *,
+    temperature: float | torch.Tensor,
+    gap: float | torch.Tensor,
+    generator: Generators,
+) -> Draw:
+    """Draw, and the rule that `gst` attaches; arguments as there, unchecked, and without a graph."""
+    sample = sample_one_hot(logits, generator)
+    return Draw(sample, lambda g: gst_gradient(logits, sample, g, temperature, gap))
 
 
 def gst_gradient(

@@ -7,7 +7,7 @@ import torch
 from estimators.gumbel import averaged_softmax_vjp
 from estimators.hyperparameter import NUM_MC_SAMPLES, TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import attach_gradient, check_logits, sample_one_hot
+from estimators.sampling import Draw, attach_gradient, check_logits, sample_one_hot
 
 
 def gumbel_rao(
@@ -41,12 +41,20 @@ def gumbel_rao(
     check_logits(logits)
     TEMPERATURE.check(temperature, logits)
     NUM_MC_SAMPLES.check(num_mc_samples, logits)
-    theta = logits.detach()
-    sample = sample_one_hot(theta, generator)
-    return attach_gradient(
+    draw = draw_gumbel_rao(
+        logits.detach(), temperature=temperature, num_mc_samples=num_mc_samples, generator=generator
+    )
+    return attach_gradient(draw, logits)
+
+
+def draw_gumbel_rao(
+    logits: torch.Tensor, *, temperature: float | torch.Tensor, num_mc_samples: int, generator: Generators
+) -> Draw:
+    """Draw, and the rule that `gumbel_rao` attaches; arguments as there, unchecked, and without a graph."""
+    sample = sample_one_hot(logits, generator)
+    return Draw(
         sample,
-        logits,
-        lambda g: gumbel_rao_gradient(theta, sample, g, temperature, num_mc_samples, generator),
+        lambda g: gumbel_rao_gradient(logits, sample, g, temperature, num_mc_samples, generator),
     )
 
 

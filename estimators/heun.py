@@ -6,6 +6,8 @@ import math
 
 import torch
 
+from estimators.softmax import log_softmax
+
 
 def heun_logits(logits: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
     """Return θ_D = log((softmax(logits) + sample) / 2), finite where a probability underflows.
@@ -21,5 +23,5 @@ def heun_logits(logits: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
         Normalised log-probabilities, shape (..., L, C).
     Source: Beyond ReinMax, Eq. 16 at temperature 1.
     """
-    log_probs = torch.log_softmax(logits, -1)
+    log_probs = log_softmax(logits)
     return torch.where(sample > 0, torch.log1p(log_probs.exp()), log_probs) - math.log(2)

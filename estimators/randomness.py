@@ -19,37 +19,53 @@ def _unseeded_generator(device: torch.device) -> torch.Generator:
     return generator
 
 
-def uniform(shape: Sequence[int], generator: Generators, *, like: torch.Tensor) -> torch.Tensor:
-    """Draw uniformly from the open interval (0, 1).
+def fill_uniform(noise: torch.Tensor, generator: Generators) -> torch.Tensor:
+    """Fill a tensor with uniform draws from [0, 1), and return it.
 
     A member of a pack draws the same numbers as it would alone, since each generator fills its own slice.
 
     Args:
-        shape: Shape of the result.
+        noise: What to fill.
         generator: One generator, one for each index of the first axis, or none: then a private generator,
             seeded by the operating system, is used.
+    Raises:
+        ValueError: If the number of generators is not the length of the first axis.
+    """
+    if isinstance(generator, torch.Generator):
+        return noise.uniform_(generator=generator)
+    if generator is None:
+        return noise.uniform_(generator=_unseeded_generator(noise.device))
+    if noise.ndim == 0 or len(generator) != noise.shape[0]:
+        raise ValueError(
+            f"generator must be one generator or one for each index of the first axis, "
+            f"got {len(generator)} for shape {tuple(noise.shape)}"
+        )
+    for member, member_generator in enumerate(generator):
+        noise[member].uniform_(generator=member_generator)
+    return noise
+
+
+def fill_exponential(noise: torch.Tensor, generator: Generators) -> torch.Tensor:
+    """Fill a tensor with draws from Exp(1), finite and above 0, and return it; as for `fill_uniform`."""
+    # On a CPU Tensor.exponential_ takes several times as long as this. uniform_ may return exactly 0, whose
+    # logarithm is infinite; a quarter of eps lies below its grid.
+    lowest = torch.finfo(noise.dtype).eps / 4
+    return fill_uniform(noise, generator).clamp_(min=lowest).log_().neg_()
+
+
+def uniform(shape: Sequence[int], generator: Generators, *, like: torch.Tensor) -> torch.Tensor:
+    """Draw uniformly from [0, 1).
+
+    Args:
+        shape: Shape of the result.
+        generator: As for `fill_uniform`.
         like: Tensor whose dtype and device the result takes.
     Raises:
         ValueError: If the number of generators is not the length of the first axis.
     """
-    noise = torch.empty(tuple(shape), dtype=like.dtype, device=like.device)
-    if isinstance(generator, torch.Generator):
-        noise.uniform_(generator=generator)
-    elif generator is None:
-        noise.uniform_(generator=_unseeded_generator(like.device))
-    else:
-        if noise.ndim == 0 or len(generator) != noise.shape[0]:
-            raise ValueError(
-                f"generator must be one generator or one for each index of the first axis, "
-                f"got {len(generator)} for shape {tuple(shape)}"
-            )
-        for member_noise, member_generator in zip(noise, generator, strict=True):
-            member_noise.uniform_(generator=member_generator)
-    # uniform_ may return exactly 0, whose logarithm is infinite; a quarter of eps lies below its grid.
-    return noise.clamp_(min=torch.finfo(noise.dtype).eps / 4)
+    return fill_uniform(torch.empty(tuple(shape), dtype=like.dtype, device=like.device), generator)
 
 
 def exponential(shape: Sequence[int], generator: Generators, *, like: torch.Tensor) -> torch.Tensor:
     """Draw from Exp(1), finite and above 0; arguments as for `uniform`."""
-    # On a CPU Tensor.exponential_ takes several times as long as this.
-    return uniform(shape, generator, like=like).log_().neg_()
+    return fill_exponential(torch.empty(tuple(shape), dtype=like.dtype, device=like.device), generator)

@@ -9,15 +9,16 @@ from types import MappingProxyType
 
 import torch
 
-from estimators.gst import gst
-from estimators.gumbel_rao import gumbel_rao
+from estimators.gst import draw_gst, gst
+from estimators.gumbel_rao import draw_gumbel_rao, gumbel_rao
 from estimators.hyperparameter import ETA, GAP, NUM_MC_SAMPLES, TEMPERATURE, Hyperparameter
-from estimators.reinmax import reinmax
-from estimators.reinmax_cv import reinmax_cv
-from estimators.reinmax_cv_alg2 import reinmax_cv_alg2
-from estimators.reinmax_rao import reinmax_rao
-from estimators.st import st
-from estimators.stgs import stgs
+from estimators.reinmax import draw_reinmax, reinmax
+from estimators.reinmax_cv import draw_reinmax_cv, reinmax_cv
+from estimators.reinmax_cv_alg2 import draw_reinmax_cv_alg2, reinmax_cv_alg2
+from estimators.reinmax_rao import draw_reinmax_rao, reinmax_rao
+from estimators.sampling import Draw
+from estimators.st import draw_st, st
+from estimators.stgs import draw_stgs, stgs
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,15 @@ class Estimator:
 
     Args:
         function: Maps logits (..., L, C) to a sample (..., L, C) with the estimator's gradient.
+        draw: The same without a graph and without checks: maps logits to a `Draw`. Takes every
+            hyperparameter, and the generator, by name.
         hyperparameters: What the function takes besides logits and generator.
         is_one_hot: Whether the sample is exactly one-hot.
         uses_monte_carlo: Whether the backward pass averages over further random draws.
     """
 
     function: Callable[..., torch.Tensor]
+    draw: Callable[..., Draw]
     hyperparameters: tuple[Hyperparameter, ...] = (TEMPERATURE,)
     is_one_hot: bool = True
     uses_monte_carlo: bool = False
@@ -43,14 +47,16 @@ class Estimator:
 
 
 _ESTIMATORS = (
-    Estimator(stgs),
-    Estimator(gumbel_rao, (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
-    Estimator(st),
-    Estimator(gst, (TEMPERATURE, GAP)),
-    Estimator(reinmax),
-    Estimator(reinmax_rao, (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
-    Estimator(reinmax_cv, (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True),
-    Estimator(reinmax_cv_alg2, (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True),
+    Estimator(stgs, draw_stgs),
+    Estimator(gumbel_rao, draw_gumbel_rao, (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
+    Estimator(st, draw_st),
+    Estimator(gst, draw_gst, (TEMPERATURE, GAP)),
+    Estimator(reinmax, draw_reinmax),
+    Estimator(reinmax_rao, draw_reinmax_rao, (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
+    Estimator(reinmax_cv, draw_reinmax_cv, (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True),
+    Estimator(
+        reinmax_cv_alg2, draw_reinmax_cv_alg2, (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True
+    ),
 )
 
 REGISTRY: Mapping[str, Estimator] = MappingProxyType({entry.name: entry for entry in _ESTIMATORS})

@@ -6,7 +6,8 @@ import torch
 
 from estimators.hyperparameter import TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import attach_gradient, check_logits, sample_one_hot
+from estimators.sampling import Draw, attach_gradient, check_logits, sample_one_hot
+from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp
 
 
@@ -34,9 +35,14 @@ def reinmax(
     """
     check_logits(logits)
     TEMPERATURE.check(temperature, logits)
-    theta = logits.detach()
-    sample = sample_one_hot(theta, generator)
-    return attach_gradient(sample, logits, lambda g: reinmax_gradient(theta, sample, g, temperature))
+    draw = draw_reinmax(logits.detach(), temperature=temperature, generator=generator)
+    return attach_gradient(draw, logits)
+
+
+def draw_reinmax(logits: torch.Tensor, *, temperature: float | torch.Tensor, generator: Generators) -> Draw:
+    """Draw, and the rule that `reinmax` attaches; arguments as there, unchecked, and without a graph."""
+    sample = sample_one_hot(logits, generator)
+    return Draw(sample, lambda g: reinmax_gradient(logits, sample, g, temperature))
 
 
 def reinmax_gradient(
@@ -46,7 +52,7 @@ def reinmax_gradient(
     temperature: float | torch.Tensor,
 ) -> torch.Tensor:
     """Return the gradient of Eq. 12, shape (..., L, C); arguments as in `reinmax`."""
-    probs_tau = torch.softmax(logits / temperature, -1)
+    probs_tau = softmax(logits / temperature)
     second_order = softmax_vjp((probs_tau + sample) / 2, grad_sample)
-    first_order = softmax_vjp(torch.softmax(logits, -1), grad_sample)
+    first_order = softmax_vjp(softmax(logits), grad_sample)
     return 2 * second_order - 0.5 * first_order

@@ -8,7 +8,8 @@ from estimators.gumbel import averaged_softmax_vjp, sample_gumbel
 from estimators.heun import heun_logits
 from estimators.hyperparameter import ETA, NUM_MC_SAMPLES, TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import attach_gradient, check_logits, one_hot_argmax
+from estimators.sampling import Draw, attach_gradient, check_logits, one_hot_argmax
+from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp, tempered_softmax_vjp
 
 
@@ -50,14 +51,29 @@ def reinmax_cv(
     TEMPERATURE.check(temperature, logits)
     ETA.check(eta, logits)
     NUM_MC_SAMPLES.check(num_mc_samples, logits)
-    theta = logits.detach()
-    perturbed = theta + sample_gumbel(theta.shape, generator, like=theta)
+    draw = draw_reinmax_cv(
+        logits.detach(), temperature=temperature, eta=eta, num_mc_samples=num_mc_samples, generator=generator
+    )
+    return attach_gradient(draw, logits)
+
+
+def draw_reinmax_cv(
+    logits: torch.Tensor,
+    *,
+    temperature: float | torch.Tensor,
+    eta: float | torch.Tensor,
+    num_mc_samples: int,
+    generator: Generators,
+) -> Draw:
+    """Draw, and the rule that `reinmax_cv` attaches; arguments as there, unchecked, and without a graph."""
+    perturbed = logits + sample_gumbel(logits.shape, generator, like=logits)
     sample = one_hot_argmax(perturbed)
-    relaxed = torch.softmax(perturbed / temperature, -1)
-    return attach_gradient(
+    relaxed = softmax(perturbed / temperature)
+    return Draw(
         sample,
-        logits,
-        lambda g: reinmax_cv_gradient(theta, sample, relaxed, g, temperature, eta, num_mc_samples, generator),
+        lambda g: reinmax_cv_gradient(
+            logits, sample, relaxed, g, temperature, eta, num_mc_samples, generator
+        ),
     )
 
 
@@ -73,7 +89,7 @@ def reinmax_cv_gradient(
 ) -> torch.Tensor:
     """Return the gradient in `reinmax_cv`'s docstring, shape (..., L, C); relaxed_sample is S there."""
     theta_d = heun_logits(logits, sample)
-    control = softmax_vjp(torch.softmax(theta_d + relaxed_sample, -1), grad_sample) / temperature
+    control = softmax_vjp(softmax(theta_d + relaxed_sample), grad_sample) / temperature
     return control_variate_gradient(
         logits, theta_d, sample, control, grad_sample, temperature, eta, num_mc_samples, generator
     )

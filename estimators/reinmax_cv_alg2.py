@@ -9,7 +9,7 @@ from estimators.heun import heun_logits
 from estimators.hyperparameter import ETA, NUM_MC_SAMPLES, TEMPERATURE
 from estimators.randomness import Generators
 from estimators.reinmax_cv import control_variate_gradient
-from estimators.sampling import attach_gradient, check_logits, one_hot_argmax
+from estimators.sampling import Draw, attach_gradient, check_logits, one_hot_argmax
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
@@ -51,14 +51,27 @@ def reinmax_cv_alg2(
     TEMPERATURE.check(temperature, logits)
     ETA.check(eta, logits)
     NUM_MC_SAMPLES.check(num_mc_samples, logits)
-    theta = logits.detach()
-    gumbels = sample_gumbel(theta.shape, generator, like=theta)
-    sample = one_hot_argmax(theta + gumbels)
-    return attach_gradient(
+    draw = draw_reinmax_cv_alg2(
+        logits.detach(), temperature=temperature, eta=eta, num_mc_samples=num_mc_samples, generator=generator
+    )
+    return attach_gradient(draw, logits)
+
+
+def draw_reinmax_cv_alg2(
+    logits: torch.Tensor,
+    *,
+    temperature: float | torch.Tensor,
+    eta: float | torch.Tensor,
+    num_mc_samples: int,
+    generator: Generators,
+) -> Draw:
+    """Draw, and the rule that `reinmax_cv_alg2` attaches; arguments as there, unchecked, without a graph."""
+    gumbels = sample_gumbel(logits.shape, generator, like=logits)
+    sample = one_hot_argmax(logits + gumbels)
+    return Draw(
         sample,
-        logits,
         lambda g: reinmax_cv_alg2_gradient(
-            theta, sample, gumbels, g, temperature, eta, num_mc_samples, generator
+            logits, sample, gumbels, g, temperature, eta, num_mc_samples, generator
         ),
     )
 

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from estimators.gumbel import sample_gumbel
-from estimators.randomness import Generators
+from estimators.randomness import Generators, uniform
+from estimators.softmax import softmax
 
 GradientRule = Callable[[torch.Tensor], torch.Tensor]
 """Maps ∂f/∂D, shape (..., L, C), to the estimate of ∂E[f]/∂θ, shape (..., L, C)."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a pathwise estimator is: a draw, and how the gradient comes back through it.
+
+    Args:
+        sample: Value of the forward pass, shape (..., L, C), without a graph.
+        rule: Called once, with the gradient with respect to the sample; refers to no tensor with a graph.
+    """
+
+    sample: torch.Tensor
+    rule: GradientRule
 
 
 def check_logits(logits: torch.Tensor) -> None:
@@ -30,11 +45,14 @@ def check_logits(logits: torch.Tensor) -> None:
 
 def one_hot_argmax(scores: torch.Tensor) -> torch.Tensor:
     """Return the one-hot vector of the largest score, shape and dtype of scores, (..., C)."""
-    return torch.zeros_like(scores).scatter_(-1, scores.argmax(-1, keepdim=True), 1.0)
+    # Over an axis that is not contiguous, max is several times faster than argmax.
+    return _one_hot(scores.max(-1, keepdim=True).indices, like=scores)
 
 
 def sample_one_hot(logits: torch.Tensor, generator: Generators) -> torch.Tensor:
-    """Draw D ~ softmax(logits) by the Gumbel-max trick.
+    """Draw D ~ softmax(logits) by inverting the cumulative distribution.
+
+    One uniform number a variable, where the Gumbel-max trick takes C and two logarithms of each.
 
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C).
@@ -43,18 +61,37 @@ def sample_one_hot(logits: torch.Tensor, generator: Generators) -> torch.Tensor:
         One-hot draw, shape and dtype of logits, without a graph.
     """
     logits = logits.detach()
-    return one_hot_argmax(logits + sample_gumbel(logits.shape, generator, like=logits))
+    cumulative = softmax(logits.to(_comparable(logits.dtype))).cumsum(-1)
+    # Below the rounded total, so that no category of probability zero is drawn, not even the last.
+    threshold = uniform(logits.shape[:-1], generator, like=cumulative).mul_(cumulative[..., -1]).unsqueeze(-1)
+    is_below = torch.le(cumulative, threshold, out=torch.empty_like(cumulative))
+    return _one_hot(is_below.sum(-1, keepdim=True), like=logits)
 
 
-def attach_gradient(sample: torch.Tensor, logits: torch.Tensor, rule: GradientRule) -> torch.Tensor:
-    """Return the sample unchanged, with `rule` as its gradient with respect to logits.
+def _one_hot(index: torch.Tensor, *, like: torch.Tensor) -> torch.Tensor:
+    # A comparison that writes floats takes a third of one that makes booleans, to be converted then.
+    categories = _categories(like.shape[-1], _comparable(like.dtype), like.device)
+    return torch.eq(categories, index.to(categories.dtype), out=torch.empty_like(like))
+
+
+@cache
+def _categories(count: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    return torch.arange(count, dtype=dtype, device=device)
+
+
+def _comparable(dtype: torch.dtype) -> torch.dtype:
+    """Return a dtype as wide, and wide enough for an index and for a sum of probabilities."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+def attach_gradient(draw: Draw, logits: torch.Tensor) -> torch.Tensor:
+    """Return the draw's sample with its rule as the gradient with respect to logits.
 
     Args:
-        sample: Value of the forward pass, shape (..., L, C).
+        draw: The draw, whose rule is called in the backward pass.
         logits: What the gradient flows to, shape (..., L, C).
-        rule: Called once in the backward pass; it must not refer to a tensor that carries a graph.
     """
-    result: torch.Tensor = _SampleWithGradient.apply(logits, sample, rule)  # type: ignore[no-untyped-call]
+    result: torch.Tensor = _SampleWithGradient.apply(logits, draw.sample, draw.rule)  # type: ignore[no-untyped-call]
     return result
 
 

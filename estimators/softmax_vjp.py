@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from estimators.softmax import softmax
+
 
 def softmax_vjp(probs: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
     """Multiply the Jacobian of softmax by a vector, in O(C) and without building the C×C matrix.
@@ -34,4 +36,4 @@ def tempered_softmax_vjp(
     Returns:
         Gradient with respect to logits, shape (..., C).
     """
-    return softmax_vjp(torch.softmax(logits / temperature, -1), grad) / temperature
+    return softmax_vjp(softmax(logits / temperature), grad) / temperature

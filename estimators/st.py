@@ -6,7 +6,7 @@ import torch
 
 from estimators.hyperparameter import TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import attach_gradient, check_logits, sample_one_hot
+from estimators.sampling import Draw, attach_gradient, check_logits, sample_one_hot
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
@@ -34,9 +34,13 @@ def st(
     """
     check_logits(logits)
     TEMPERATURE.check(temperature, logits)
-    theta = logits.detach()
-    sample = sample_one_hot(theta, generator)
-    return attach_gradient(sample, logits, lambda g: st_gradient(theta, g, temperature))
+    return attach_gradient(draw_st(logits.detach(), temperature=temperature, generator=generator), logits)
+
+
+def draw_st(logits: torch.Tensor, *, temperature: float | torch.Tensor, generator: Generators) -> Draw:
+    """Draw, and the rule that `st` attaches; arguments as there, unchecked, and without a graph."""
+    sample = sample_one_hot(logits, generator)
+    return Draw(sample, lambda g: st_gradient(logits, g, temperature))
 
 
 def st_gradient(

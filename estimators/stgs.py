@@ -7,7 +7,7 @@ import torch
 from estimators.gumbel import sample_gumbel
 from estimators.hyperparameter import TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import attach_gradient, check_logits, one_hot_argmax
+from estimators.sampling import Draw, attach_gradient, check_logits, one_hot_argmax
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
@@ -35,11 +35,14 @@ def stgs(
     """
     check_logits(logits)
     TEMPERATURE.check(temperature, logits)
-    theta = logits.detach()
-    perturbed = theta + sample_gumbel(theta.shape, generator, like=theta)
-    return attach_gradient(
-        one_hot_argmax(perturbed), logits, lambda g: stgs_gradient(perturbed, g, temperature)
-    )
+    draw = draw_stgs(logits.detach(), temperature=temperature, generator=generator)
+    return attach_gradient(draw, logits)
+
+
+def draw_stgs(logits: torch.Tensor, *, temperature: float | torch.Tensor, generator: Generators) -> Draw:
+    """Draw, and the rule that `stgs` attaches; arguments as there, unchecked, and without a graph."""
+    perturbed = logits + sample_gumbel(logits.shape, generator, like=logits)
+    return Draw(one_hot_argmax(perturbed), lambda g: stgs_gradient(perturbed, g, temperature))
 
 
 def stgs_gradient(

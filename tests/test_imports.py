@@ -66,6 +66,16 @@ def test_only_one_file_of_trainables_needs_ray() -> None:
     assert importing == ["pack_trainable.py"]
 
 
+def test_estimators_need_torch_alone_and_one_file_triton_where_there_is_one() -> None:
+    outside = {
+        (path.name, module.split(".")[0])
+        for path in (ROOT / "estimators").rglob("*.py")
+        for module in _imports(path)
+        if module.split(".")[0] not in {"estimators", *sys.stdlib_module_names}
+    }
+    assert {pair for pair in outside if pair[1] != "torch"} == {("fused_gumbel.py", "triton")}
+
+
 @pytest.mark.parametrize(
     ("module", "forbidden"),
     [

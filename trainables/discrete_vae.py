@@ -7,78 +7,169 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 from torch.nn import functional
 
-from trainables.networks import packed_mlp
+from estimators.sampling import Draw
+from estimators.softmax import log_softmax
+from trainables.networks import PackedMLP
 
 NUM_PIXELS = 784
 ENCODER_WIDTHS = (512, 256)
 DECODER_WIDTHS = (256, 512)
 
-Sampler = Callable[[torch.Tensor], torch.Tensor]
-"""Maps logits (P, B, L, C) to a sample (P, B, L, C): an estimator with everything but logits filled in."""
+_MANY_CATEGORIES = 32
+
+Sampler = Callable[[torch.Tensor], Draw]
+"""Maps logits (P, B, L, C) to a draw: an estimator's `draw` with everything but the logits filled in."""
 
 
 @dataclass(frozen=True)
 class NegElbo:
-    """The two terms of the negative ELBO, nats per image, each of shape (P,): means over the batch."""
+    """The two terms of the negative ELBO summed over a batch of images, in nats, each of shape (P,)."""
 
     recon: torch.Tensor
     kl: torch.Tensor
 
-    @property
-    def total(self) -> torch.Tensor:
-        """Their sum, shape (P,)."""
-        return self.recon + self.kl
 
-
-class DiscreteVAE(nn.Module):
+class DiscreteVAE:
     """P auto-encoders 784-512-256-(L·C)-256-512-784 with L categorical variables of C categories each.
+
+    The gradient is written out but for the estimator's own, which is any differentiable function.
 
     Args:
         categorical_dim: Number C of categories.
         latent_dim: Number L of variables.
         generators: One CPU generator for each member, for the initial parameters.
+        device: Where the parameters are.
+
+    Attributes:
+        parameters: Every parameter of every member, shape (P, N).
+        gradients: Gradients of each member's mean negative ELBO, shape (P, N).
     """
 
-    def __init__(self, categorical_dim: int, latent_dim: int, generators: Sequence[torch.Generator]) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        categorical_dim: int,
+        latent_dim: int,
+        generators: Sequence[torch.Generator],
+        device: str | torch.device = "cpu",
+    ) -> None:
         self.categorical_dim = categorical_dim
         self.latent_dim = latent_dim
         width = categorical_dim * latent_dim
-        self.encoder = packed_mlp((NUM_PIXELS, *ENCODER_WIDTHS, width), generators)
-        self.decoder = packed_mlp((width, *DECODER_WIDTHS, NUM_PIXELS), generators)
+        encoder_widths = (NUM_PIXELS, *ENCODER_WIDTHS, width)
+        decoder_widths = (width, *DECODER_WIDTHS, NUM_PIXELS)
+        size = PackedMLP.num_parameters(encoder_widths)
+        shape = (len(generators), size + PackedMLP.num_parameters(decoder_widths))
+        self.parameters, self.gradients = (torch.zeros(shape, device=device) for _ in range(2))
+        self.encoder = PackedMLP(encoder_widths, self.parameters[:, :size], self.gradients[:, :size])
+        self.decoder = PackedMLP(decoder_widths, self.parameters[:, size:], self.gradients[:, size:])
+        self.encoder.initialize(generators)
+        self.decoder.initialize(generators)
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Map grey levels in [0, 1], shape (P, B, 784), to logits, shape (P, B, L, C)."""
-        encoded: torch.Tensor = self.encoder(images)
-        return encoded.view(*encoded.shape[:-1], self.latent_dim, self.categorical_dim)
+        """Map images, shape (P or 1, B, 784), bytes, to logits, shape (P, B, L, C)."""
+        batch_size = images.shape[1]
+        self.encoder.inputs(batch_size).copy_(images).div_(255)
+        return self._for_estimator(self._per_variable(self.encoder.forward(batch_size)))
 
     def decode(self, sample: torch.Tensor) -> torch.Tensor:
         """Map a sample, shape (P, B, L, C), to pixel logits, shape (P, B, 784)."""
-        decoded: torch.Tensor = self.decoder(sample.flatten(-2))
-        return decoded
+        batch_size = sample.shape[1]
+        self._per_variable(self.decoder.inputs(batch_size)).copy_(sample)
+        return self.decoder.forward(batch_size)
 
-    def forward(self, images: torch.Tensor, sampler: Sampler) -> NegElbo:
-        """Return the negative ELBO with one sample per image.
+    def _per_variable(self, tensor: torch.Tensor) -> torch.Tensor:
+        """View (P, B, L·C) as (P, B, L, C)."""
+        return tensor.view(*tensor.shape[:2], self.latent_dim, self.categorical_dim)
 
-        The KL term is differentiated through the logits directly; only the reconstruction term's gradient
-        passes through the estimator.
+    def _for_estimator(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Lay (P, B, L, C) out in memory as (P, C, B, L) where categories are few.
+
+        What estimators do is elementwise but for sums and maxima over categories. Where few of these are the
+        contiguous axis, a softmax takes ten times as long.
+        """
+        if self.categorical_dim >= _MANY_CATEGORIES:
+            return tensor.contiguous()
+        return tensor.movedim(-1, 1).contiguous().movedim(1, -1)
+
+    def evaluate(self, images: torch.Tensor, sampler: Sampler) -> NegElbo:
+        """Return the negative ELBO of the images, with one sample of each.
 
         Args:
-            images: Grey levels in [0, 1], shape (P, B, 784); they are not binarised.
+            images: Grey levels, shape (P or 1, B, 784), uint8; they are not binarised.
             sampler: The estimator.
         """
         logits = self.encode(images)
-        pixel_logits = self.decode(sampler(logits))
-        recon = functional.binary_cross_entropy_with_logits(pixel_logits, images, reduction="none")
-        return NegElbo(recon.sum(-1).mean(-1), kl_to_uniform(logits).mean(-1))
+        pixel_logits = self.decode(sampler(logits).sample)
+        recon = bernoulli_nll(pixel_logits, self.encoder.inputs(images.shape[1]))
+        return NegElbo(recon, kl_to_uniform(logits).sum(-1))
+
+    def differentiate(self, images: torch.Tensor, sampler: Sampler) -> NegElbo:
+        """Return the negative ELBO of the images, and leave the gradient of its mean in `gradients`.
+
+        One sample per image. The KL term is differentiated through the logits directly; only the
+        reconstruction term's gradient passes through the estimator.
+
+        Args:
+            images: Grey levels, shape (P or 1, B, 784), uint8; they are not binarised.
+            sampler: The estimator.
+        """
+        batch_size = images.shape[1]
+        logits = self.encode(images)
+        draw = sampler(logits)
+        pixel_logits = self.decode(draw.sample)
+        recon, grad_pixels = bernoulli_nll_and_gradient(pixel_logits, self.encoder.inputs(batch_size))
+        # These are gradients of sums over the batch; the weight products divide them by its size.
+        grad_first = self.decoder.backward(grad_pixels, 1 / batch_size)
+        grad_sample = self._per_variable(self.decoder.input_gradient(grad_first))
+        grad_recon = draw.rule(self._for_estimator(grad_sample))
+        kl, grad_kl = kl_to_uniform_and_gradient(logits)
+        grad_logits = torch.add(grad_recon, grad_kl, out=grad_sample)
+        self.encoder.backward(grad_logits.flatten(-2), 1 / batch_size)
+        return NegElbo(recon, kl)
 
 
 def kl_to_uniform(logits: torch.Tensor) -> torch.Tensor:
     """Return KL(softmax(logits) ‖ uniform) = Σ q log q + L log C in nats: (..., L, C) to (...)."""
-    log_probs = torch.log_softmax(logits, -1)
-    latent_dim, categorical_dim = logits.shape[-2:]
-    negative_entropy = (log_probs.exp() * log_probs).sum((-1, -2))
-    return negative_entropy + latent_dim * math.log(categorical_dim)
+    log_probs = log_softmax(logits)
+    negative_entropy = (log_probs.exp() * log_probs).sum(-1)
+    return (negative_entropy + math.log(logits.shape[-1])).sum(-1)
+
+
+def kl_to_uniform_and_gradient(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `kl_to_uniform` summed over a batch, and its gradient.
+
+    With H the entropy of one variable, the gradient is q (log q + H).
+
+    Args:
+        logits: Unnormalised log-probabilities, shape (P, B, L, C).
+    Returns:
+        The sum, shape (P,), in nats; its gradient with respect to the logits, shape (P, B, L, C).
+    """
+    log_probs = log_softmax(logits)
+    probs = log_probs.exp()
+    terms = probs * log_probs
+    negative_entropy = terms.sum(-1, keepdim=True)
+    gradient = terms.addcmul_(probs, negative_entropy, value=-1)
+    return negative_entropy.add_(math.log(logits.shape[-1])).sum((-1, -2, -3)), gradient
+
+
+def bernoulli_nll(pixel_logits: torch.Tensor, grey_levels: torch.Tensor) -> torch.Tensor:
+    """Return -Σ [y log p + (1 - y) log(1 - p)] = Σ [softplus(x) - x y], in nats.
+
+    Args:
+        pixel_logits: Logits x of p, shape (P, B, N); finite ones give a finite result.
+        grey_levels: y in [0, 1], shape (P, B, N).
+    Returns:
+        Negative log-likelihood summed over a batch and its pixels, shape (P,).
+    """
+    terms = functional.softplus(pixel_logits).addcmul_(pixel_logits, grey_levels, value=-1)
+    return terms.sum((-1, -2))
+
+
+def bernoulli_nll_and_gradient(
+    pixel_logits: torch.Tensor, grey_levels: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return `bernoulli_nll` and its gradient p - y with respect to the logits, shape (P, B, N)."""
+    return bernoulli_nll(pixel_logits, grey_levels), torch.sigmoid(pixel_logits).sub_(grey_levels)

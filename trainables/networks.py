@@ -5,51 +5,170 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+_ALIGNMENT = 16
+"""Floats in 64 bytes: a cache line, and the widest vector register."""
 
-class PackedLinear(nn.Module):
-    """P affine maps, applied by one batched matrix product: (P, B, in) to (P, B, out).
 
-    A member's parameters are, bit for bit, those that `torch.nn.Linear` would draw from its generator:
-    U(-1/√in, 1/√in) for the weight, then for the bias.
+_mask = torch.ops.aten.threshold_backward.grad_input
+"""ReLU's backward pass, in place."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A layer and its buffers for one batch size B. Views are made once: a step makes no new one.
 
     Args:
-        in_features: Width of the input.
-        out_features: Width of the output.
-        generators: One CPU generator for each member.
+        inputs: What it reads, shape (P, B, in + 1); the last column is one, for the bias.
+        values: The same without that column, shape (P, B, in).
+        output: Where it writes, shape (P, B, out).
+        weight: Weight with the bias as its last row, shape (P, in + 1, out).
+        weight_gradient: Where its gradient goes, same shape.
+        gradient: Where the gradient with respect to `values` goes, same shape as these.
+        inputs_t: `inputs` transposed.
+        weight_t: Weight without the bias, transposed.
     """
 
-    def __init__(self, in_features: int, out_features: int, generators: Sequence[torch.Generator]) -> None:
-        super().__init__()
-        members = len(generators)
-        self.weight = nn.Parameter(torch.empty(members, in_features, out_features))
-        self.bias = nn.Parameter(torch.empty(members, 1, out_features))
-        bound = 1 / math.sqrt(in_features)
-        with torch.no_grad():
-            for weight, bias, generator in zip(self.weight, self.bias, generators, strict=True):
-                linear_weight = torch.empty(out_features, in_features)
-                nn.init.kaiming_uniform_(linear_weight, a=math.sqrt(5), generator=generator)
-                weight.copy_(linear_weight.t())
-                bias.uniform_(-bound, bound, generator=generator)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Map inputs (P, B, in) to outputs (P, B, out)."""
-        return torch.baddbmm(self.bias, inputs, self.weight)
+    inputs: torch.Tensor
+    values: torch.Tensor
+    output: torch.Tensor
+    weight: torch.Tensor
+    weight_gradient: torch.Tensor
+    gradient: torch.Tensor
+    inputs_t: torch.Tensor
+    weight_t: torch.Tensor
 
 
-def packed_mlp(widths: Sequence[int], generators: Sequence[torch.Generator]) -> nn.Sequential:
-    """Build P perceptrons with ReLU between layers and a linear output.
+class PackedMLP:
+    """P perceptrons with ReLU between layers and a linear output, and their gradient written out.
+
+    To train a small network is little more than three matrix products a layer. Nothing here but these takes
+    more than one pass over a layer's activations: the bias is a weight's last row, so that one product gives
+    a layer and one its whole gradient, and buffers are kept from step to step.
 
     Args:
         widths: Input width, hidden widths, output width.
-        generators: One CPU generator for each member.
-    Returns:
-        A module from (P, B, widths[0]) to (P, B, widths[-1]).
+        parameters: Where the parameters lie, shape (P, `num_parameters(widths)`).
+        gradients: Where `backward` leaves their gradients, same shape.
+
+    Attributes:
+        weights: Weight and bias of each layer, shape (P, in + 1, out); the bias is the last row.
+        weight_gradients: Their gradients, as `backward` left them.
     """
-    layers: list[nn.Module] = []
-    for in_features, out_features in itertools.pairwise(widths):
-        layers += [PackedLinear(in_features, out_features, generators), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        parameters: torch.Tensor,
+        gradients: torch.Tensor,
+    ) -> None:
+        self.weights = _split_into_layers(parameters, widths)
+        self.weight_gradients = _split_into_layers(gradients, widths)
+        self._layers_by_batch_size: dict[int, list[_Layer]] = {}
+
+    @staticmethod
+    def num_parameters(widths: Sequence[int]) -> int:
+        """Return how many numbers a member's parameters take, alignment included."""
+        return sum(_aligned((fan_in + 1) * fan_out) for fan_in, fan_out in itertools.pairwise(widths))
+
+    def initialize(self, generators: Sequence[torch.Generator]) -> None:
+        """Draw the parameters, bit for bit those that `torch.nn.Linear` layers would draw.
+
+        U(-1/√in, 1/√in) for a layer's weight, then for its bias.
+
+        Args:
+            generators: One CPU generator for each member.
+        """
+        for weight in self.weights:
+            fan_in, fan_out = weight.shape[1] - 1, weight.shape[2]
+            bound = 1 / math.sqrt(fan_in)
+            for member, generator in enumerate(generators):
+                drawn = torch.empty(fan_out, fan_in)
+                nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=generator)
+                bias = torch.empty(1, fan_out).uniform_(-bound, bound, generator=generator)
+                weight[member].copy_(torch.cat((drawn.t(), bias)))
+
+    def inputs(self, batch_size: int) -> torch.Tensor:
+        """Return the buffer that `forward` maps, shape (P, B, in), for the caller to write to."""
+        return self._layers(batch_size)[0].values
+
+    def forward(self, batch_size: int) -> torch.Tensor:
+        """Map what `inputs` holds to the output, shape (P, B, out), which the next call writes over."""
+        layers = self._layers(batch_size)
+        for layer in layers:
+            torch.bmm(layer.inputs, layer.weight, out=layer.output)
+            if layer is not layers[-1]:
+                layer.output.relu_()
+        return layers[-1].output
+
+    def backward(self, grad_output: torch.Tensor, scale: float) -> torch.Tensor:
+        """Leave the gradients of the parameters where they belong, for the batch that went forward last.
+
+        Args:
+            grad_output: Gradient with respect to the output, shape (P, B, out).
+            scale: What the gradients of the parameters are multiplied by.
+        Returns:
+            Gradient with respect to what the first layer gives before its ReLU, for `input_gradient`.
+        """
+        layers = self._layers(grad_output.shape[1])
+        for layer in reversed(layers):
+            gradient = layer.weight_gradient
+            # With β = 0 it does not count what the gradient held before.
+            torch.baddbmm(gradient, layer.inputs_t, grad_output, beta=0, alpha=scale, out=gradient)
+            if layer is not layers[0]:
+                below = layer.gradient
+                torch.bmm(grad_output, layer.weight_t, out=below)
+                grad_output = _mask(below, layer.values, 0, grad_input=below)
+        return grad_output
+
+    def input_gradient(self, grad_first: torch.Tensor) -> torch.Tensor:
+        """Map what `backward` returned to the gradient with respect to the inputs, shape (P, B, in)."""
+        first = self._layers(grad_first.shape[1])[0]
+        return torch.bmm(grad_first, first.weight_t, out=first.gradient)
+
+    def _layers(self, batch_size: int) -> list[_Layer]:
+        if batch_size not in self._layers_by_batch_size:
+            self._layers_by_batch_size[batch_size] = self._allocate(batch_size)
+        return self._layers_by_batch_size[batch_size]
+
+    def _allocate(self, batch_size: int) -> list[_Layer]:
+        like = self.weights[0]
+
+        def buffer(width: int) -> torch.Tensor:
+            return like.new_zeros(len(like), batch_size, _aligned(width))[..., :width]
+
+        inputs = [buffer(weight.shape[1]) for weight in self.weights]
+        for tensor in inputs:
+            tensor[..., -1] = 1
+        values = [tensor[..., :-1] for tensor in inputs]
+        outputs = [*values[1:], buffer(self.weights[-1].shape[2])]
+        return [
+            _Layer(
+                inputs=inputs[index],
+                values=values[index],
+                output=outputs[index],
+                weight=weight,
+                weight_gradient=self.weight_gradients[index],
+                gradient=buffer(weight.shape[1] - 1),
+                inputs_t=inputs[index].mT,
+                weight_t=weight[:, :-1].mT,
+            )
+            for index, weight in enumerate(self.weights)
+        ]
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
+def _split_into_layers(flat: torch.Tensor, widths: Sequence[int]) -> list[torch.Tensor]:
+    layers, start = [], 0
+    for fan_in, fan_out in itertools.pairwise(widths):
+        size = (fan_in + 1) * fan_out
+        layers.append(flat[:, start : start + size].view(-1, fan_in + 1, fan_out))
+        start += _aligned(size)
+    return layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import math
 import time
@@ -21,6 +22,11 @@ from trainables.pack import FREE_PARAMS, Pack
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
 
 EVALUATION_BATCH_SIZE = 1000
+_STEPS_FETCHED_AT_ONCE = 10
+
+# Options of glibc's mallopt, from its malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 32 * 2**20  # the most that glibc takes
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,22 @@ class EpochRecord:
 
 
 def prepare_process(num_threads: int) -> None:
-    """Set up the process that trains: its threads, and denormal numbers flushed to zero.
+    """Set up the process that trains: its threads, denormal numbers flushed to zero, freed memory kept.
 
-    Denormals make epochs on a CPU slower and slower as training goes on.
+    Denormals make epochs on a CPU slower and slower as training goes on. Memory that is given back to the
+    system at every step is filled with zeros by it at every step.
     """
     torch.set_num_threads(num_threads)
     torch.set_flush_denormal(True)
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep what is freed, up to `_KEPT_BYTES`; other C libraries are left alone."""
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+            set_option(option, _KEPT_BYTES)
 
 
 def seeded_generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
@@ -112,10 +128,13 @@ class PackTrainer:
             int(shared["categorical_dim"]),
             int(shared["latent_dim"]),
             [torch.Generator(cpu).manual_seed(seed) for seed in seeds],
-        ).to(self._device)
-        self._optimizer = OPTIMIZERS[shared["optimizer"]](self.model.parameters(), float(shared["lr"]))
+            self._device,
+        )
+        self._optimizer = OPTIMIZERS[shared["optimizer"]](
+            self.model.parameters, self.model.gradients, float(shared["lr"])
+        )
         self._sampler = partial(
-            estimators.get(shared["estimator"]).function,
+            estimators.get(shared["estimator"]).draw,
             **self._hyperparameters(),
             generator=self._noise,
         )
@@ -160,7 +179,7 @@ class PackTrainer:
             "members": [member.hash for member in self.pack.members],
             "epoch": self.epoch,
             "history": [record.to_state() for record in self.history],
-            "model": self.model.state_dict(),
+            "parameters": self.model.parameters,
             "optimizer": self._optimizer.state_dict(),
             "order_generators": [generator.get_state() for generator in self._order],
             "noise_generators": [generator.get_state() for generator in self._noise],
@@ -175,7 +194,7 @@ class PackTrainer:
         members = [member.hash for member in self.pack.members]
         if state["members"] != members:
             raise ValueError(f"the state must be of members {members}, got {state['members']}")
-        self.model.load_state_dict(state["model"])
+        self.model.parameters.copy_(state["parameters"])
         self._optimizer.load_state_dict(state["optimizer"])
         saved = (*state["order_generators"], *state["noise_generators"])
         for generator, generator_state in zip((*self._order, *self._noise), saved, strict=True):
@@ -199,25 +218,22 @@ class PackTrainer:
         num_images = len(self._train_images)
         orders = [torch.randperm(num_images, generator=generator) for generator in self._order]
         order = torch.stack(orders).to(self._device)
-        sums = torch.zeros(2, len(self.pack), dtype=torch.float64, device=self._device)
-        for index in torch.split(order, self._batch_size, dim=1):
-            self._optimizer.zero_grad(set_to_none=True)
-            loss: NegElbo = self.model(_grey_levels(self._train_images[index]), self._sampler)
-            torch.autograd.backward(loss.total.sum())
-            self._optimizer.step()
-            sums += torch.stack((loss.recon, loss.kl)).detach() * index.shape[1]
-        return _member_means(sums, num_images)
+        losses = []
+        # Images lie all over the memory: to fetch those of several steps at once takes a third of the time.
+        for indices in torch.split(order, self._batch_size * _STEPS_FETCHED_AT_ONCE, 1):
+            fetched = self._train_images.index_select(0, indices.flatten()).view(*indices.shape, -1)
+            for images in torch.split(fetched, self._batch_size, 1):
+                losses.append(self.model.differentiate(images, self._sampler))
+                self._optimizer.step()
+        return _member_means(losses, num_images)
 
-    @torch.no_grad()
     def _evaluate(self) -> list[tuple[float, float]]:
         """Run one pass over the test set, one sample per image; return each member's mean recon and kl."""
-        num_images = len(self._test_images)
-        sums = torch.zeros(2, len(self.pack), dtype=torch.float64, device=self._device)
-        for batch in torch.split(self._test_images, EVALUATION_BATCH_SIZE):
-            images = _grey_levels(batch).expand(len(self.pack), -1, -1)
-            loss: NegElbo = self.model(images, self._sampler)
-            sums += torch.stack((loss.recon, loss.kl)) * len(batch)
-        return _member_means(sums, num_images)
+        losses = [
+            self.model.evaluate(images.unsqueeze(0), self._sampler)
+            for images in torch.split(self._test_images, EVALUATION_BATCH_SIZE)
+        ]
+        return _member_means(losses, len(self._test_images))
 
 
 def images_from_numpy(images: np.ndarray[Any, np.dtype[np.uint8]]) -> torch.Tensor:
@@ -228,12 +244,13 @@ def images_from_numpy(images: np.ndarray[Any, np.dtype[np.uint8]]) -> torch.Tens
         return torch.from_numpy(images)
 
 
-def _grey_levels(images: torch.Tensor) -> torch.Tensor:
-    return images.to(torch.float32).div_(255)
-
-
-def _member_means(sums: torch.Tensor, num_images: int) -> list[tuple[float, float]]:
-    return [(recon, kl) for recon, kl in (sums / num_images).t().tolist()]
+def _member_means(losses: Sequence[NegElbo], num_images: int) -> list[tuple[float, float]]:
+    """Map the sums over each batch to each member's means over the images."""
+    recon, kl = (
+        torch.stack(terms).sum(0, dtype=torch.float64) / num_images
+        for terms in ([loss.recon for loss in losses], [loss.kl for loss in losses])
+    )
+    return list(zip(recon.tolist(), kl.tolist(), strict=True))
 
 
 def _named(split: str, terms: Sequence[float]) -> dict[str, float]:

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from estimators.gst import gst_gradient
-from estimators.gumbel import conditional_gumbels
+from estimators.gumbel import conditional_gumbels, sample_gumbel
 from estimators.gumbel_rao import gumbel_rao_gradient
 from estimators.heun import heun_logits
 from estimators.reinmax import reinmax_gradient
 from estimators.reinmax_cv import reinmax_cv_gradient
 from estimators.reinmax_cv_alg2 import reinmax_cv_alg2_gradient
 from estimators.reinmax_rao import reinmax_rao_gradient
+from estimators.sampling import sample_one_hot
 from estimators.st import st_gradient
 from estimators.stgs import stgs_gradient
 
@@ -58,6 +59,18 @@ def conditional_draws(name: str, d: Draw, num_mc_samples: int, generator: torch.
     """The conditional Gumbels that the rule `name` draws from a generator in this state."""
     logits = d.logits if name == "gumbel_rao" else heun_logits(d.logits, d.sample)
     return conditional_gumbels(logits, d.sample, num_mc_samples, generator)
+
+
+WITH_GUMBELS = frozenset({"stgs", "reinmax_cv", "reinmax_cv_alg2"})
+"""Rules that need the Gumbels that made the draw; the other draws invert the cumulative distribution."""
+
+
+def replayed_draw(name: str, logits: Tensor, generator: torch.Generator) -> Draw:
+    """The forward draw that the estimator `name` makes from a generator in this state."""
+    if name in WITH_GUMBELS:
+        return Draw(logits, sample_gumbel(logits.shape, generator, like=logits))
+    any_that_make_it_win = 1e3 * sample_one_hot(logits, generator)
+    return Draw(logits, any_that_make_it_win)
 
 
 def seeded(seed: int) -> torch.Generator:

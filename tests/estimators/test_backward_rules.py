@@ -6,13 +6,12 @@ import pytest
 import torch
 
 from estimators import REGISTRY, get
-from estimators.gumbel import sample_gumbel
 
 from . import oracles
 from .objectives import mlp
 from .oracles import Draw, Hyperparameters, draw, mean_jacobian, normal, softmax_jacobian
 from .registry_table import sample_of
-from .rule_table import RULES, conditional_draws, seeded
+from .rule_table import RULES, conditional_draws, replayed_draw, seeded
 
 PACK = Hyperparameters(
     temperature=torch.tensor([0.3, 1.0, 2.0], dtype=torch.float64).view(3, 1, 1, 1),
@@ -167,7 +166,7 @@ def test_public_gradient_is_the_rule_at_the_draw(name):
     mlp(sample).sum().backward()
 
     generator, theta = seeded(7), logits.detach()
-    d = Draw(theta, sample_gumbel(theta.shape, generator, like=theta))
+    d = replayed_draw(name, theta, generator)
     assert torch.equal(sample, d.sample)
     g = oracles.objective_gradient(mlp, d.sample)
     torch.testing.assert_close(logits.grad, RULES[name](d, g, h, generator), rtol=0, atol=1e-13)

@@ -64,6 +64,18 @@ def test_draw_check_rejects(planted):
         check_draws(planted)
 
 
+@pytest.mark.parametrize("function", ESTIMATORS)
+@pytest.mark.parametrize("impossible", [0, 1, 3])
+def test_category_whose_probability_underflows_is_never_drawn(function, impossible):
+    """Not even as the last one, where rounding may leave the cumulative probabilities short of one."""
+    logits = normal(4, seed=3, scale=0.1, dtype=torch.float32)
+    logits[impossible] = -300.0
+    sample = function(logits.expand(100_000, 1, 4), seeded(4))
+    assert torch.equal(sample.sum(-1), torch.ones(100_000, 1))
+    assert sample[..., impossible].sum() == 0
+    assert (sample.sum((0, 1)) > 0).sum() == 3
+
+
 # The gradient given D: its mean over whatever other noise the estimator uses.
 
 LOGITS = torch.tensor([0.4, -0.6, 0.9], dtype=torch.float64)

@@ -1,14 +1,38 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
+import pytest
 import torch
+from torch.nn import functional
 
-from trainables.discrete_vae import DiscreteVAE, kl_to_uniform
+import estimators
+from estimators.sampling import Draw
+from trainables.discrete_vae import (
+    DiscreteVAE,
+    bernoulli_nll,
+    bernoulli_nll_and_gradient,
+    kl_to_uniform,
+    kl_to_uniform_and_gradient,
+)
+
+LATENTS = [(8, 4), (4, 24), (64, 8), (10, 30)]
 
 
 def _generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def _images(count: int, *, members: int = 1) -> torch.Tensor:
+    noise = torch.rand(members, count, 784, generator=_generator(1))
+    return (noise**6 * 255).to(torch.uint8)
+
+
+def _all_in_category_2(logits: torch.Tensor) -> Draw:
+    sample = torch.zeros_like(logits)
+    sample[..., 2] = 1.0
+    return Draw(sample, torch.zeros_like)
 
 
 def test_kl_equals_its_definition() -> None:
@@ -26,23 +50,114 @@ def test_kl_is_bounded_by_that_of_a_certain_posterior() -> None:
     assert kl_to_uniform(torch.zeros(1, 4, 8)).abs() < 1e-5
 
 
+def test_kl_gradient_equals_automatic_differentiation() -> None:
+    logits = torch.randn(2, 3, 4, 8, dtype=torch.float64, generator=_generator()).requires_grad_()
+    log_probs = torch.log_softmax(logits, -1)
+    (log_probs.exp() * log_probs).sum().backward()
+    kl, gradient = kl_to_uniform_and_gradient(logits.detach())
+    torch.testing.assert_close(kl, kl_to_uniform(logits.detach()).sum(-1))
+    torch.testing.assert_close(gradient, logits.grad)
+
+
+def test_bernoulli_nll_and_its_gradient_equal_pytorch() -> None:
+    logits = (30 * torch.randn(2, 3, 50, dtype=torch.float64, generator=_generator())).requires_grad_()
+    grey = torch.rand(2, 3, 50, dtype=torch.float64, generator=_generator(1))
+    expected = functional.binary_cross_entropy_with_logits(logits, grey, reduction="none").sum((-1, -2))
+    expected.sum().backward()
+    value, gradient = bernoulli_nll_and_gradient(logits.detach(), grey)
+    torch.testing.assert_close(value, expected.detach())
+    torch.testing.assert_close(gradient, logits.grad)
+
+
+def test_bernoulli_nll_is_finite_for_extreme_logits() -> None:
+    logits = torch.tensor([[[-3e4, 3e4, -3e4, 3e4]]])
+    grey = torch.tensor([[[0.0, 1.0, 1.0, 0.5]]])
+    torch.testing.assert_close(bernoulli_nll(logits, grey), torch.tensor([4.5e4]))
+
+
 def test_recon_is_the_summed_bernoulli_log_likelihood_of_grey_levels() -> None:
     model = DiscreteVAE(8, 4, [_generator()])
-    images = torch.rand(1, 5, 784, generator=_generator())
-    sample = torch.zeros(1, 5, 4, 8)
-    sample[..., 2] = 1.0
-    loss = model(images, lambda logits: sample)
-    probs = torch.sigmoid(model.decode(sample)).double()
-    log_likelihood = images * probs.log() + (1 - images) * (1 - probs).log()
-    torch.testing.assert_close(loss.recon.double(), -log_likelihood.sum(-1).mean(-1), rtol=1e-5, atol=0)
-    torch.testing.assert_close(loss.kl, kl_to_uniform(model.encode(images)).mean(-1))
+    images = _images(5)
+    loss = model.evaluate(images, _all_in_category_2)
+    logits = model.encode(images)
+    probs = torch.sigmoid(model.decode(_all_in_category_2(logits).sample)).double()
+    grey = images / 255
+    log_likelihood = grey * probs.log() + (1 - grey) * (1 - probs).log()
+    torch.testing.assert_close(loss.recon.double(), -log_likelihood.sum((-1, -2)), rtol=1e-5, atol=0)
+    torch.testing.assert_close(loss.kl, kl_to_uniform(logits).sum(-1))
+
+
+def _plain_networks(model: DiscreteVAE, member: int) -> tuple[torch.nn.Sequential, torch.nn.Sequential]:
+    networks = []
+    for network in (model.encoder, model.decoder):
+        modules: list[torch.nn.Module] = []
+        for weight in network.weights:
+            layer = torch.nn.Linear(weight.shape[1] - 1, weight.shape[2])
+            with torch.no_grad():
+                layer.weight.copy_(weight[member, :-1].t())
+                layer.bias.copy_(weight[member, -1])
+            modules += [layer, torch.nn.ReLU()]
+        networks.append(torch.nn.Sequential(*modules[:-1]))
+    return networks[0], networks[1]
+
+
+def _check_gradients(model: DiscreteVAE, images: torch.Tensor, name: str) -> None:
+    """Compare the gradient of the mean negative ELBO with automatic differentiation of the same draw."""
+    members = len(model.parameters)
+    estimator = estimators.get(name)
+    fixed = {"temperature": 0.7}
+    draw = partial(estimator.draw, **fixed, generator=[_generator(seed) for seed in range(members)])
+    loss = model.differentiate(images, draw)
+    for member in range(members):
+        encoder, decoder = _plain_networks(model, member)
+        grey = images[member % len(images)] / 255
+        logits = encoder(grey).view(1, -1, model.latent_dim, model.categorical_dim)
+        sample = estimator.function(logits, **fixed, generator=_generator(member))
+        log_probs = torch.log_softmax(logits, -1)
+        constant = logits.shape[1] * model.latent_dim * math.log(model.categorical_dim)
+        kl = (log_probs.exp() * log_probs).sum() + constant
+        pixels = decoder(sample.flatten(-2))[0]
+        recon = functional.binary_cross_entropy_with_logits(pixels, grey, reduction="none").sum()
+        ((recon + kl) / logits.shape[1]).backward()
+        torch.testing.assert_close(loss.recon[member], recon.detach(), rtol=1e-5, atol=0)
+        # The KL is a small difference of numbers near this constant.
+        torch.testing.assert_close(loss.kl[member], kl.detach(), rtol=0, atol=1e-6 * constant)
+        for network, plain in ((model.encoder, encoder), (model.decoder, decoder)):
+            layers = [layer for layer in plain if isinstance(layer, torch.nn.Linear)]
+            for gradient, layer in zip(network.weight_gradients, layers, strict=True):
+                assert layer.weight.grad is not None
+                assert layer.bias.grad is not None
+                torch.testing.assert_close(gradient[member, :-1].t(), layer.weight.grad, rtol=1e-4, atol=1e-6)
+                torch.testing.assert_close(gradient[member, -1], layer.bias.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("categorical_dim", "latent_dim"), LATENTS)
+@pytest.mark.parametrize("name", ["st", "reinmax"])
+def test_gradient_equals_automatic_differentiation(name: str, categorical_dim: int, latent_dim: int) -> None:
+    model = DiscreteVAE(categorical_dim, latent_dim, [_generator(seed) for seed in range(2)])
+    _check_gradients(model, _images(20, members=2), name)
+
+
+def test_gradient_check_rejects_a_model_that_forgets_the_kl_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_gradient(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return kl_to_uniform_and_gradient(logits)[0], torch.zeros_like(logits)
+
+    model = DiscreteVAE(8, 4, [_generator()])
+    monkeypatch.setattr("trainables.discrete_vae.kl_to_uniform_and_gradient", without_gradient)
+    with pytest.raises(AssertionError, match="not close"):
+        _check_gradients(model, _images(20), "st")
 
 
 def test_kl_term_does_not_pass_through_the_estimator() -> None:
     model = DiscreteVAE(8, 4, [_generator()])
-    images = torch.rand(1, 5, 784, generator=_generator())
-    loss = model(images, torch.zeros_like)
-    (gradient,) = torch.autograd.grad(loss.total.sum(), model.encoder[0].weight, retain_graph=True)
-    (of_kl,) = torch.autograd.grad(loss.kl.sum(), model.encoder[0].weight)
-    assert torch.equal(gradient, of_kl)
+    model.differentiate(_images(5), _all_in_category_2)
+    of_kl = model.encoder.weight_gradients[0]
+    encoder, _ = _plain_networks(model, 0)
+    logits = encoder(_images(5)[0] / 255).view(5, 4, 8)
+    log_probs = torch.log_softmax(logits, -1)
+    (log_probs.exp() * log_probs).sum((-1, -2)).mean().backward()
+    first = encoder[0]
+    assert isinstance(first, torch.nn.Linear)
+    assert first.weight.grad is not None
+    torch.testing.assert_close(of_kl[0, :-1].t(), first.weight.grad, rtol=1e-4, atol=1e-7)
     assert of_kl.abs().max() > 0

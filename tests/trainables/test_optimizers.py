@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
 
-from trainables.optimizers import OPTIMIZERS, FusedRAdam
+from trainables.optimizers import OPTIMIZERS, FusedAdam, FusedRAdam
 
 
 def _gradients(steps: int, shape: tuple[int, ...]) -> list[torch.Tensor]:
@@ -14,8 +15,19 @@ def _gradients(steps: int, shape: tuple[int, ...]) -> list[torch.Tensor]:
     return [torch.randn(shape, generator=generator) * scales for _ in range(steps)]
 
 
-def _train(optimizer: torch.optim.Optimizer, parameter: torch.nn.Parameter, steps: int) -> torch.Tensor:
-    for gradient in _gradients(steps, tuple(parameter.shape)):
+def _ours(kind: type[FusedAdam], steps: int, shape: tuple[int, ...] = (3, 40)) -> torch.Tensor:
+    parameters, gradients = torch.zeros(shape), torch.zeros(shape)
+    optimizer = kind(parameters, gradients, 0.0007)
+    for gradient in _gradients(steps, shape):
+        gradients.copy_(gradient)
+        optimizer.step()
+    return parameters
+
+
+def _theirs(make: Callable[..., torch.optim.Optimizer], steps: int) -> torch.Tensor:
+    parameter = torch.nn.Parameter(torch.zeros(3, 40))
+    optimizer = make([parameter], lr=0.0007)
+    for gradient in _gradients(steps, (3, 40)):
         parameter.grad = gradient.clone()
         optimizer.step()
     return parameter.detach()
@@ -23,33 +35,40 @@ def _train(optimizer: torch.optim.Optimizer, parameter: torch.nn.Parameter, step
 
 @pytest.mark.parametrize("steps", [1, 5, 6, 7, 300])
 def test_fused_radam_equals_pytorch_radam(steps: int) -> None:
-    ours, theirs = (torch.nn.Parameter(torch.zeros(3, 40)) for _ in range(2))
-    result = _train(FusedRAdam([ours], 0.0007), ours, steps)
-    expected = _train(torch.optim.RAdam([theirs], 0.0007), theirs, steps)
-    torch.testing.assert_close(result, expected, rtol=2e-6, atol=1e-9)
+    torch.testing.assert_close(
+        _ours(FusedRAdam, steps), _theirs(torch.optim.RAdam, steps), rtol=2e-6, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("steps", [1, 7, 300])
+def test_fused_adam_equals_pytorch_adam(steps: int) -> None:
+    torch.testing.assert_close(
+        _ours(FusedAdam, steps), _theirs(torch.optim.Adam, steps), rtol=2e-6, atol=1e-9
+    )
+
+
+def test_fused_adam_is_pytorch_s_own_kernel() -> None:
+    def fused(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.Adam:
+        return torch.optim.Adam(parameters, lr=lr, fused=True)
+
+    assert torch.equal(_ours(FusedAdam, 50), _theirs(fused, 50))
 
 
 def test_plain_adam_is_not_radam() -> None:
-    ours, theirs = (torch.nn.Parameter(torch.zeros(3, 40)) for _ in range(2))
-    wrong = _train(torch.optim.Adam([ours], 0.0007), ours, 10)
-    expected = _train(torch.optim.RAdam([theirs], 0.0007), theirs, 10)
     with pytest.raises(AssertionError):
-        torch.testing.assert_close(wrong, expected, rtol=2e-6, atol=1e-9)
+        torch.testing.assert_close(_ours(FusedAdam, 10), _theirs(torch.optim.RAdam, 10), rtol=2e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_restored_optimizer_goes_on_bit_for_bit(name: str) -> None:
-    gradients = _gradients(12, (2, 8))
-    whole = torch.nn.Parameter(torch.ones(2, 8))
-    optimizer = OPTIMIZERS[name]([whole], 0.001)
-    for step, gradient in enumerate(gradients):
+    whole, half, gradients = torch.ones(2, 8), torch.ones(2, 8), torch.zeros(2, 8)
+    optimizer, restored = (OPTIMIZERS[name](one, gradients, 0.001) for one in (whole, half))
+    for step, gradient in enumerate(_gradients(12, (2, 8))):
+        gradients.copy_(gradient)
         if step == 7:
-            half = torch.nn.Parameter(whole.detach().clone())
-            restored = OPTIMIZERS[name]([half], 0.001)
+            half.copy_(whole)
             restored.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-        whole.grad = gradient.clone()
         optimizer.step()
         if step >= 7:
-            half.grad = gradient.clone()
             restored.step()
     assert torch.equal(half, whole)

@@ -1,0 +1,257 @@
+"""Time a training step of every estimator and latent on one thread, beside the floor that hardware sets.
+
+    python benchmarks/step.py [--estimators reinmax ...] [--latents 8x4 ...] [--optimizers adam radam]
+                              [--repeats 15] [--json FILE] [--against FILE] [--home .catsweep]
+
+A step is one of real training, batch 100, P = 1: data, both networks, estimator, loss and optimiser. The floor
+is the same matrix products alone, forward and backward. Every step follows a timed floor, so that both meet
+the same caches and the same neighbours, and the table has medians over the repeats: on a shared machine only
+the ratio means anything. The parts are shares of a profiled pass. Memory is the peak of a process of its own
+that trains an epoch of this, less the images.
+
+`--json` keeps the measurements; `--against` compares ratios with a file that another revision has written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import itertools
+import json
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import estimators
+from sweep.environment import environment
+from trainables.data import fetch, load
+from trainables.discrete_vae import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS, NegElbo
+from trainables.optimizers import OPTIMIZERS
+from trainables.pack import Pack
+from trainables.schema import Member
+from trainables.training import PackTrainer, images_from_numpy, prepare_process
+
+LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
+BATCH_SIZE = 100
+STEPS = 20
+PARTS = {
+    "data": ("index_select",),
+    "networks": ("forward", "backward", "input_gradient"),
+    "loss": ("bernoulli_nll_and_gradient", "kl_to_uniform_and_gradient"),
+    "optimiser": ("step",),
+    "estimator": ("draw_", "<lambda>"),
+}
+"""Which functions belong to which part of a step, by how their names begin."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one step costs.
+
+    Args:
+        estimator: Id of the estimator.
+        latent: Categories x variables.
+        optimizer: Id of the optimiser.
+        step_ms: Median milliseconds of a step.
+        floor_ms: Median milliseconds of the matrix products alone.
+        peak_mib: Peak of a process that trains this, MiB, less the images.
+        parts: Share of a profiled step that each part takes.
+    """
+
+    estimator: str
+    latent: str
+    optimizer: str
+    step_ms: float
+    floor_ms: float
+    peak_mib: float
+    parts: Mapping[str, float]
+
+    @property
+    def ratio(self) -> float:
+        """Step over floor."""
+        return self.step_ms / self.floor_ms
+
+    @property
+    def key(self) -> str:
+        """What is measured, as a key."""
+        return f"{self.estimator} {self.latent} {self.optimizer}"
+
+
+def make_trainer(estimator: str, latent: str, optimizer: str, data: Path) -> PackTrainer:
+    """Return a trainer of one member whose epoch is `STEPS` steps."""
+    categorical_dim, latent_dim = latent.split("x")
+    member = Member.from_params(
+        {
+            "task": "mnist_vae",
+            "dataset": "mnist",
+            "estimator": estimator,
+            "categorical_dim": categorical_dim,
+            "latent_dim": latent_dim,
+            "optimizer": optimizer,
+            "lr": 0.0005,
+            "batch_size": BATCH_SIZE,
+            "epochs": 1,
+            "seed": 0,
+        }
+    )
+    dataset = load("mnist", data)
+    train, test = images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
+    return PackTrainer(Pack((member,)), train[: STEPS * BATCH_SIZE], test[:BATCH_SIZE])
+
+
+def floor(latent: str) -> Callable[[], None]:
+    """Return a function that does the matrix products of a step: three a layer, two in the first."""
+    categorical_dim, latent_dim = (int(part) for part in latent.split("x"))
+    width = categorical_dim * latent_dim
+    widths = (NUM_PIXELS, *ENCODER_WIDTHS, width, *DECODER_WIDTHS, NUM_PIXELS)
+    values = [torch.rand(BATCH_SIZE, size) for size in widths]
+    weights = [torch.rand(size) for size in itertools.pairwise(widths)]
+
+    def products() -> None:
+        for value, weight in zip(values, weights, strict=False):
+            torch.mm(value, weight)
+        for layer in reversed(range(len(weights))):
+            torch.mm(values[layer].t(), values[layer + 1])
+            if layer > 0:
+                torch.mm(values[layer + 1], weights[layer].t())
+
+    return products
+
+
+class FlooredTrainer:
+    """A trainer that does a floor before every step.
+
+    Args:
+        trainer: The trainer.
+        products: The floor.
+    """
+
+    def __init__(self, trainer: PackTrainer, products: Callable[[], None]) -> None:
+        self._trainer = trainer
+        self._products = products
+        self._floor_seconds: list[float] = []
+        differentiate = trainer.model.differentiate
+
+        def after_a_floor(*arguments: Any) -> NegElbo:
+            start = time.perf_counter()
+            products()
+            self._floor_seconds.append(time.perf_counter() - start)
+            return differentiate(*arguments)
+
+        trainer.model.differentiate = after_a_floor  # type: ignore[method-assign]
+
+    def milliseconds(self) -> tuple[float, float]:
+        """Do a pass; return the milliseconds of a step, the floors taken off, and of a floor."""
+        self._floor_seconds.clear()
+        seconds, _ = self._trainer.time_passes()
+        floors = sum(self._floor_seconds)
+        return (seconds - floors) / STEPS * 1e3, floors / STEPS * 1e3
+
+
+def peak_mib(job: tuple[str, str, str, Path]) -> float:
+    """Return the peak of a new process that trains an epoch, in MiB, less the images."""
+    prepare_process(1)
+    dataset = load("mnist", job[-1])
+    make_trainer(*job).run_epoch()
+    num_bytes = dataset.train_images.nbytes + dataset.test_images.nbytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - num_bytes / 2**20
+
+
+def parts(trainer: PackTrainer) -> dict[str, float]:
+    """Return the share of each part in a profiled pass, and that of everything else."""
+    profile = cProfile.Profile()
+    profile.runcall(trainer.time_passes)
+    seconds = dict.fromkeys(PARTS, 0.0)
+    profile.create_stats()
+    stats = profile.stats  # type: ignore[attr-defined]
+    whole = next(value[3] for (_, _, name), value in stats.items() if name == "_train")
+    for (_, _, name), (_, _, _, cumulative, _) in stats.items():
+        for part, functions in PARTS.items():
+            if name.removeprefix("<method '").startswith(functions):
+                seconds[part] += cumulative
+    shares = {part: value / whole for part, value in seconds.items()}
+    return {**shares, "other": 1 - sum(shares.values())}
+
+
+def measure(
+    names: list[str], latent: str, optimizers: list[str], repeats: int, data: Path
+) -> Iterator[Measurement]:
+    """Measure every estimator and optimiser at one latent, all of them and the floor taking turns."""
+    products = floor(latent)
+    trainers = {
+        (name, one): FlooredTrainer(make_trainer(name, latent, one, data), products)
+        for name in names
+        for one in optimizers
+    }
+    times: dict[tuple[str, str], list[tuple[float, float]]] = {key: [] for key in trainers}
+    for repeat in range(repeats + 1):
+        for key, trainer in trainers.items():
+            milliseconds = trainer.milliseconds()
+            if repeat > 0:  # the first warms up
+                times[key].append(milliseconds)
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        peaks = pool.map(peak_mib, [(name, latent, one, data) for name, one in trainers], chunksize=1)
+    for (name, one), peak in zip(trainers, peaks, strict=True):
+        step_ms, floor_ms = (statistics.median(column) for column in zip(*times[name, one], strict=True))
+        shares = parts(make_trainer(name, latent, one, data))
+        yield Measurement(name, latent, one, step_ms, floor_ms, peak, shares)
+
+
+def row(one: Measurement, before: Mapping[str, float]) -> str:
+    """Return the measurement as a row of a Markdown table."""
+    cells = [
+        one.estimator,
+        one.latent,
+        one.optimizer,
+        f"{one.step_ms:.2f}",
+        f"{one.floor_ms:.2f}",
+        f"{one.ratio:.2f}",
+        *([f"{before[one.key]:.2f}" if one.key in before else ""] if before else []),
+        f"{one.peak_mib:.0f}",
+        *(f"{100 * share:.0f} %" for share in one.parts.values()),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> int:
+    """Measure, print the table, and keep it if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--estimators", nargs="+", default=list(estimators.REGISTRY))
+    parser.add_argument("--latents", nargs="+", default=list(LATENTS))
+    parser.add_argument("--optimizers", nargs="+", default=list(OPTIMIZERS))
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--home", type=Path, default=Path(".catsweep"))
+    arguments = parser.parse_args()
+    data = arguments.home / "data"
+    fetch("mnist", data)
+    prepare_process(1)
+    before = {}
+    if arguments.against:
+        rows = [Measurement(**one) for one in json.loads(arguments.against.read_text())["steps"]]
+        before = {one.key: one.ratio for one in rows}
+    heads = ["estimator", "latent", "optimiser", "step ms", "floor ms", "ratio"]
+    heads += ["before"] * bool(before) + ["peak MiB", *PARTS, "other"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    measured = []
+    for latent in arguments.latents:
+        for one in measure(arguments.estimators, latent, arguments.optimizers, arguments.repeats, data):
+            measured.append(one)
+            print(row(one, before), flush=True)
+    if arguments.json:
+        record = {"environment": environment(), "steps": [asdict(one) for one in measured]}
+        arguments.json.write_text(json.dumps(record, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
