@@ -24,8 +24,9 @@ from pathlib import Path
 from analysis.published import hyperparameters, training_curves
 from trainables.data import fetch, load
 from trainables.pack import Pack
+from trainables.process import prepare_process
 from trainables.schema import Member
-from trainables.training import EpochRecord, PackTrainer, images_from_numpy, prepare_process
+from trainables.training import EpochRecord, PackTrainer, images_from_numpy
 
 LATENT = "8x4"
 MOST_STANDARD_ERRORS = 4.0

@@ -3,11 +3,11 @@
     python benchmarks/step.py [--estimators reinmax ...] [--latents 8x4 ...] [--optimizers adam radam]
                               [--repeats 15] [--json FILE] [--against FILE] [--home .catsweep]
 
-A step is one of real training, batch 100, P = 1: data, both networks, estimator, loss and optimiser. The floor
-is the same matrix products alone, forward and backward. Every step follows a timed floor, so that both meet
-the same caches and the same neighbours, and the table has medians over the repeats: on a shared machine only
-the ratio means anything. The parts are shares of a profiled pass. Memory is the peak of a process of its own
-that trains an epoch of this, less the images.
+A step is one of real training, batch 100, P = 1: data, both networks, estimator, loss and optimiser. The
+floor is the same matrix products alone, forward and backward. Every step follows a timed floor, so that both
+meet the same caches and the same neighbours, and the table has medians over the repeats: on a shared machine
+only the ratio means anything. The parts are shares of a profiled pass. Memory is the peak of a process of its
+own that trains an epoch of this, less the images.
 
 `--json` keeps the measurements; `--against` compares ratios with a file that another revision has written.
 """
@@ -36,8 +36,9 @@ from trainables.data import fetch, load
 from trainables.discrete_vae import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS, NegElbo
 from trainables.optimizers import OPTIMIZERS
 from trainables.pack import Pack
+from trainables.process import prepare_process
 from trainables.schema import Member
-from trainables.training import PackTrainer, images_from_numpy, prepare_process
+from trainables.training import PackTrainer, images_from_numpy
 
 LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
 BATCH_SIZE = 100

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from estimators import fused_gumbel
 from estimators.randomness import Generators, exponential, fill_exponential
 
 
@@ -64,7 +65,8 @@ def averaged_softmax_vjp(
         (1/K) Σ_k J_τ(Y_k) g,   Y_k ~ logits + G given the sample
 
     The derivative through Y's own dependence on logits is left out, as in the paper. The draws are those that
-    `conditional_gumbels` would make from a generator in the same state.
+    `conditional_gumbels` would make from a generator in the same state, but on a GPU with Triton: there one
+    kernel makes draws of its own and averages them (`estimators.fused_gumbel`).
 
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C).
@@ -77,6 +79,10 @@ def averaged_softmax_vjp(
         Averaged product, shape (..., L, C).
     Source: Beyond ReinMax, Eq. 6.
     """
+    if logits.is_cuda and logits.dtype == torch.float32 and fused_gumbel.is_available(logits.device):
+        return fused_gumbel.fused_averaged_softmax_vjp(
+            logits, sample, grad_sample, temperature, num_mc_samples, generator
+        )
     shape = logits.shape
     # Members, each with a generator of its own, x rows, the independent variables x categories.
     num_members = 1 if isinstance(generator, torch.Generator | None) else shape[0]

@@ -15,8 +15,9 @@ from sweep.planning import Plan
 from sweep.store import StoredMember
 from trainables.data import ImageDataset
 from trainables.pack import Pack
+from trainables.process import prepare_process
 from trainables.schema import EPOCH_SECONDS, Member
-from trainables.training import PackTrainer, images_from_numpy, prepare_process
+from trainables.training import PackTrainer, images_from_numpy
 
 RECORDED = "recorded in the store"
 CALIBRATED = "calibrated on this machine"

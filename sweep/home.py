@@ -60,6 +60,11 @@ class Home:
         return self.path / "calibration.json"
 
     @property
+    def pack_sizes(self) -> Path:
+        """Measured best numbers of members per pack."""
+        return self.path / "pack_sizes.json"
+
+    @property
     def sqlite_path(self) -> Path | None:
         """The store's file, where the store is an SQLite file."""
         prefix = "sqlite:///"

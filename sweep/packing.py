@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from trainables.pack import Pack, shared_params
@@ -15,16 +15,16 @@ _MANIFEST = "pack.json"
 _log = logging.getLogger(__name__)
 
 
-def pack_members(members: Iterable[Member], size: int) -> tuple[Pack, ...]:
-    """Group members that may train together into packs of at most `size`, in their order."""
+def pack_members(members: Iterable[Member], size_of: Callable[[Member], int]) -> tuple[Pack, ...]:
+    """Group members that may train together into packs of at most their size, in their order."""
     groups: dict[tuple[tuple[str, str], ...], list[Member]] = {}
     for member in members:
         groups.setdefault(shared_params(member), []).append(member)
-    return tuple(
-        Pack(tuple(group[start : start + size]))
-        for group in groups.values()
-        for start in range(0, len(group), size)
-    )
+    packs = []
+    for group in groups.values():
+        size = size_of(group[0])
+        packs += [Pack(tuple(group[start : start + size])) for start in range(0, len(group), size)]
+    return tuple(packs)
 
 
 def write_manifest(checkpoints: Path, pack: Pack) -> Path:
@@ -52,7 +52,9 @@ def packs_left_behind(checkpoints: Path) -> list[Pack]:
     return packs
 
 
-def form_packs(wanted: Iterable[Member], checkpoints: Path, size: int) -> tuple[Pack, ...]:
+def form_packs(
+    wanted: Iterable[Member], checkpoints: Path, size_of: Callable[[Member], int]
+) -> tuple[Pack, ...]:
     """Form the packs to train: first those to go on with, then new ones of the rest.
 
     A pack left behind goes on when someone in it is wanted. It keeps all its members, since its checkpoint
@@ -61,7 +63,7 @@ def form_packs(wanted: Iterable[Member], checkpoints: Path, size: int) -> tuple[
     Args:
         wanted: Members that are not finished, in the order of the plan.
         checkpoints: Folder of all checkpoints.
-        size: Most members of a new pack.
+        size_of: Maps a member to the most members that its new pack may have.
     """
     waiting = {member.hash: member for member in wanted}
     packs = []
@@ -71,7 +73,7 @@ def form_packs(wanted: Iterable[Member], checkpoints: Path, size: int) -> tuple[
             packs.append(pack)
             for key in hashes:
                 waiting.pop(key, None)
-    return (*packs, *pack_members(waiting.values(), size))
+    return (*packs, *pack_members(waiting.values(), size_of))
 
 
 def finished_folders(checkpoints: Path, finished: Collection[str]) -> list[Path]:

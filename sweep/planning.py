@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sweep.home import Home
+from sweep.pack_sizes import pack_sizes
 from sweep.packing import form_packs
 from sweep.spec import Spec
 from sweep.store import StoredMember
@@ -74,4 +75,5 @@ def make_plan(
         if member.hash not in stored
         or not (stored[member.hash].is_finished or (stored[member.hash].has_failed and not retry_failed))
     ]
-    return Plan(spec, requests, stored, form_packs(left, home.checkpoints, spec.resources.pack_size))
+    packs = form_packs(left, home.checkpoints, pack_sizes(spec.resources, home))
+    return Plan(spec, requests, stored, packs)

@@ -19,6 +19,7 @@ from sweep.environment import environment
 from sweep.home import Home, HomeError
 from sweep.outbox import Outbox
 from sweep.pack_events import PackEvents
+from sweep.pack_sizes import measure_pack_sizes
 from sweep.packing import finished_folders
 from sweep.planning import Plan, make_plan
 from sweep.progress import Progress
@@ -155,6 +156,9 @@ def run_sweep(
         fetch(spec.dataset, home.data)
         dataset = load(spec.dataset, home.data)
         with cluster(address, spec.resources):
+            if spec.resources.is_pack_size_measured:
+                measure_pack_sizes(plan.members_to_run, spec.resources, dataset, home)
+                plan = make_plan(spec, plan.stored, home, retry_failed=retry_failed)
             return _train(plan, store, spec_text, dataset)
 
 

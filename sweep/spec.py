@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 import estimators
 from sweep.spec_values import (
@@ -24,13 +24,14 @@ from sweep.spec_values import (
     NumMcSamples,
     OptimizerName,
     PackSize,
+    Precision,
     Seeds,
     SpecValueError,
     SweepName,
     Task,
     Temperature,
 )
-from trainables.schema import Cell, CellRequest
+from trainables.schema import DEFAULTS, Cell, CellRequest
 
 
 class _Model(BaseModel):
@@ -91,16 +92,16 @@ class Search(_Model):
 
 
 class Resources(_Model):
-    """What a pack gets, and how many members it has (`members_per_pack`, or "auto")."""
+    """What a pack gets, and the most members that it has (`members_per_pack`; None stands for "auto")."""
 
     cpus: Cpus = 1
     gpus: Gpus = 0.0
     members_per_pack: PackSize = None
 
     @property
-    def pack_size(self) -> int:
-        """Members per pack; where it is left open one, which is fastest on a CPU."""
-        return self.members_per_pack or 1
+    def is_pack_size_measured(self) -> bool:
+        """Whether the best number of members per pack is to be found by measuring; on a CPU it is one."""
+        return self.members_per_pack is None and self.gpus > 0
 
 
 class Spec(_Model):
@@ -112,9 +113,21 @@ class Spec(_Model):
     epochs: Epochs
     batch_size: BatchSize = 100
     seeds: Seeds
+    precision: Precision = DEFAULTS["precision"]
     grid: Annotated[list[Block], Field(min_length=1)]
     search: Search = Search()
     resources: Resources = Resources()
+
+    @property
+    def _stated_precision(self) -> dict[str, str]:
+        """The precision as a param, where it is not the one that members have anyway."""
+        return {} if self.precision == DEFAULTS["precision"] else {"precision": self.precision}
+
+    @model_validator(mode="after")
+    def _precision_fits_the_device(self) -> Spec:
+        if self.precision == "tf32" and self.resources.gpus == 0:
+            raise SpecValueError("precision must be float32 where resources.gpus is 0", self.precision)
+        return self
 
     def requests(self) -> tuple[CellRequest, ...]:
         """Return the cells in the order of the grid, each once; an ordinary cell wins over a noted one."""
@@ -128,6 +141,7 @@ class Spec(_Model):
                         "dataset": self.dataset,
                         "batch_size": self.batch_size,
                         "epochs": self.epochs,
+                        **self._stated_precision,
                         **setting,
                     },
                     note=block.note,

@@ -14,6 +14,7 @@ from trainables.data import DATASETS
 from trainables.optimizers import OPTIMIZERS
 
 TASKS = ("mnist_vae",)
+PRECISIONS = ("float32", "tf32")
 
 _LATENT = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -128,6 +129,7 @@ Many = Annotated[list[Item], BeforeValidator(_as_list), Field(min_length=1)]
 Task = Annotated[str, BeforeValidator(_name("task", TASKS))]
 Dataset = Annotated[str, BeforeValidator(_name("dataset", DATASETS))]
 EstimatorName = Annotated[str, BeforeValidator(_name("estimator", estimators.REGISTRY))]
+Precision = Annotated[str, BeforeValidator(_name("precision", PRECISIONS))]
 OptimizerName = Annotated[str, BeforeValidator(_name("optimizer", OPTIMIZERS))]
 Latent = Annotated[str, BeforeValidator(_latent)]
 LearningRate = Annotated[float, BeforeValidator(_lr)]

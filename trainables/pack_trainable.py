@@ -11,7 +11,8 @@ from ray import tune
 
 from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
-from trainables.training import PackTrainer, images_from_numpy, prepare_process
+from trainables.process import prepare_process
+from trainables.training import PackTrainer, images_from_numpy
 
 PACK = "pack"
 """Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path),

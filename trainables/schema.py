@@ -40,7 +40,7 @@ INTEGER_PARAMS = frozenset(
     {"task_version", "categorical_dim", "latent_dim", "num_mc_samples", "batch_size", "epochs", "seed"}
 )
 FLOAT_PARAMS = frozenset({"lr", "temperature", "eta", "beta", "gap"})
-TEXT_PARAMS = frozenset({"task", "dataset", "estimator", "optimizer"})
+TEXT_PARAMS = frozenset({"task", "dataset", "estimator", "optimizer", "precision"})
 CELL_PARAMS = (
     "task",
     "task_version",
@@ -57,6 +57,7 @@ CELL_PARAMS = (
     "gap",
     "batch_size",
     "epochs",
+    "precision",
 )
 MEMBER_PARAMS = (*CELL_PARAMS, "seed")
 
@@ -68,6 +69,7 @@ DEFAULTS: Mapping[str, str] = {
     "num_mc_samples": "100",
     "gap": "1.0",
     "batch_size": "100",
+    "precision": "float32",
 }
 """What a param that a run does not state counts as. A hash leaves out params at these values, so that a run
 that states a default and one that leaves it out are the same member. Never change one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import math
 import time
@@ -17,16 +16,14 @@ import torch
 
 import estimators
 from trainables.discrete_vae import DiscreteVAE, NegElbo
+from trainables.gradient_step import GradientStep
 from trainables.optimizers import OPTIMIZERS
 from trainables.pack import FREE_PARAMS, Pack
+from trainables.process import set_precision
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
 
 EVALUATION_BATCH_SIZE = 1000
 _STEPS_FETCHED_AT_ONCE = 10
-
-# Options of glibc's mallopt, from its malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT_BYTES = 32 * 2**20  # the most that glibc takes
 
 
 @dataclass(frozen=True)
@@ -54,25 +51,6 @@ class EpochRecord:
     def from_state(cls, state: Mapping[str, Any]) -> EpochRecord:
         """Build a record from `to_state`'s result."""
         return cls(state["epoch"], state["timestamp_ms"], tuple(state["metrics"]), tuple(state["diverged"]))
-
-
-def prepare_process(num_threads: int) -> None:
-    """Set up the process that trains: its threads, denormal numbers flushed to zero, freed memory kept.
-
-    Denormals make epochs on a CPU slower and slower as training goes on. Memory that is given back to the
-    system at every step is filled with zeros by it at every step.
-    """
-    torch.set_num_threads(num_threads)
-    torch.set_flush_denormal(True)
-    _keep_freed_memory()
-
-
-def _keep_freed_memory() -> None:
-    """Have glibc keep what is freed, up to `_KEPT_BYTES`; other C libraries are left alone."""
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is not None:
-        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            set_option(option, _KEPT_BYTES)
 
 
 def seeded_generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
@@ -138,6 +116,8 @@ class PackTrainer:
             **self._hyperparameters(),
             generator=self._noise,
         )
+        self._gradient_step = GradientStep(self.model, self._sampler, self._noise)
+        set_precision(shared.get("precision", DEFAULTS["precision"]))
 
     @property
     def is_finished(self) -> bool:
@@ -223,7 +203,7 @@ class PackTrainer:
         for indices in torch.split(order, self._batch_size * _STEPS_FETCHED_AT_ONCE, 1):
             fetched = self._train_images.index_select(0, indices.flatten()).view(*indices.shape, -1)
             for images in torch.split(fetched, self._batch_size, 1):
-                losses.append(self.model.differentiate(images, self._sampler))
+                losses.append(self._gradient_step(images))
                 self._optimizer.step()
         return _member_means(losses, num_images)
 

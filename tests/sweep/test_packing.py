@@ -28,7 +28,7 @@ def seeds_of(packs: object) -> list[list[int]]:
     ],
 )
 def test_packs_are_filled_in_the_order_of_their_members(size: int, seeds: list[list[int]]) -> None:
-    assert seeds_of(pack_members((member(seed) for seed in range(5)), size)) == seeds
+    assert seeds_of(pack_members((member(seed) for seed in range(5)), lambda _: size)) == seeds
 
 
 def test_members_share_a_pack_only_where_they_may_train_together() -> None:
@@ -38,7 +38,7 @@ def test_members_share_a_pack_only_where_they_may_train_together() -> None:
         for estimator in ("st", "reinmax")
         for seed in (0, 1)
     ]
-    packs = pack_members(members, 100)
+    packs = pack_members(members, lambda _: 100)
     assert [{one.cell.estimator for one in each.members} for each in packs] == [{"st"}, {"reinmax"}]
     # Temperatures and seeds may differ within a pack.
     assert [len(each) for each in packs] == [4, 4]
@@ -91,20 +91,20 @@ def test_a_manifest_in_a_folder_of_another_pack_is_warned_of(
 def test_a_pack_left_behind_goes_on_as_it_was_whatever_the_size_of_new_ones(tmp_path: Path) -> None:
     left = pack(0, 1)
     write_manifest(tmp_path, left)
-    packs = form_packs([member(seed) for seed in range(5)], tmp_path, 1)
+    packs = form_packs([member(seed) for seed in range(5)], tmp_path, lambda _: 1)
     assert seeds_of(packs) == [[0, 1], [2], [3], [4]]
     assert packs[0].hash == left.hash
 
 
 def test_a_narrower_spec_takes_the_whole_pack_along(tmp_path: Path) -> None:
     write_manifest(tmp_path, pack(0, 1, 2))
-    assert seeds_of(form_packs([member(1)], tmp_path, 1)) == [[0, 1, 2]]
+    assert seeds_of(form_packs([member(1)], tmp_path, lambda _: 1)) == [[0, 1, 2]]
 
 
 def test_a_pack_of_which_nobody_is_wanted_stays_where_it_is(tmp_path: Path) -> None:
     folder = write_manifest(tmp_path, pack(0, 1))
-    assert seeds_of(form_packs([member(2)], tmp_path, 2)) == [[2]]
-    assert form_packs([], tmp_path, 2) == ()
+    assert seeds_of(form_packs([member(2)], tmp_path, lambda _: 2)) == [[2]]
+    assert form_packs([], tmp_path, lambda _: 2) == ()
     assert (folder / "pack.json").exists()
 
 

@@ -95,9 +95,24 @@ def test_an_ordinary_cell_wins_over_the_same_cell_with_a_note() -> None:
 
 def test_resources_default_to_one_cpu_no_gpu_and_one_member_a_pack() -> None:
     resources = spec_of().resources
-    assert (resources.cpus, resources.gpus, resources.pack_size) == (1, 0.0, 1)
-    assert spec_of(resources={"members_per_pack": "auto"}).resources.pack_size == 1
-    assert spec_of(resources={"members_per_pack": 5, "gpus": "0.25"}).resources.pack_size == 5
+    assert (resources.cpus, resources.gpus, resources.members_per_pack) == (1, 0.0, None)
+    assert spec_of(resources={"members_per_pack": "auto"}).resources.members_per_pack is None
+    assert spec_of(resources={"members_per_pack": 5, "gpus": "0.25"}).resources.members_per_pack == 5
+
+
+def test_pack_size_is_measured_only_on_a_gpu_and_only_where_left_open() -> None:
+    assert not spec_of().resources.is_pack_size_measured
+    assert not spec_of(resources={"gpus": 1, "members_per_pack": 5}).resources.is_pack_size_measured
+    assert spec_of(resources={"gpus": 0.5}).resources.is_pack_size_measured
+
+
+def test_precision_is_a_param_of_its_own_only_where_it_is_not_the_default() -> None:
+    plain, rounded = spec_of(), spec_of(precision="tf32", resources={"gpus": 1})
+    stated = spec_of(precision="float32")
+    assert "precision" not in plain.requests()[0].cell.params
+    assert stated.requests() == plain.requests()
+    assert rounded.requests()[0].cell.params["precision"] == "tf32"
+    assert rounded.requests()[0].cell.hash != plain.requests()[0].cell.hash
 
 
 @pytest.mark.parametrize("value", [0, -0.1, "fast", True, None, [], {}, float("nan"), float("inf"), 10**400])
@@ -158,6 +173,8 @@ def test_eta_may_be_negative_where_there_is_one() -> None:
         ({"task": "mnist"}, "task must be one of mnist_vae, got 'mnist'"),
         ({"resources": {"cpus": 0}}, "cpus must be an integer >= 1, got 0"),
         ({"resources": {"gpus": -1}}, "gpus must be >= 0, got -1"),
+        ({"precision": "tf32"}, "precision must be float32 where resources.gpus is 0, got 'tf32'"),
+        ({"precision": "bf16"}, "precision must be one of float32, tf32, got 'bf16'"),
         ({"resources": {"members_per_pack": 0}}, "members_per_pack must be an integer >= 1, got 0"),
     ],
 )

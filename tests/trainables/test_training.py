@@ -8,8 +8,9 @@ import torch
 
 from tests.trainables.members import images, member
 from trainables.pack import Pack
+from trainables.process import prepare_process
 from trainables.schema import METRICS
-from trainables.training import EpochRecord, PackTrainer, prepare_process
+from trainables.training import EpochRecord, PackTrainer
 
 TEST = images(200, seed=1)
 

@@ -1,0 +1,227 @@
+"""Time the real command on all cores of this machine, and say where the time goes that is not training.
+
+    python -m benchmarks.end_to_end [--preset table2-8x4] [--estimators reinmax ...] [--seeds 2] [--epochs 5]
+                                    [--home .catsweep] [--json FILE]
+
+Runs `catsweep run` on a spec made from the preset, in a home of its own that is removed afterwards; only the
+data is linked. The loss is 1 - Σ epoch_seconds / (cores x wall seconds), from what a user has: the store, and
+the clock from start to exit. The epochs' time stamps say when which core was idle. What Ray and the driver
+slow an epoch down by counts as training, so their processor time is beside it.
+
+Linux only. Sampling takes processor time too; the table says how much.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from benchmarks.processes import DRIVER, TRAINING, Sample, Sampler, cpu_seconds, roles
+from benchmarks.timeline import CoreSeconds, Epoch, account
+from sweep.environment import environment
+from sweep.home import HOME_VARIABLE, TRACKING_VARIABLE, Home
+from sweep.quiet import quieten
+from sweep.spec_file import read_spec_text
+from trainables.data import fetch, load
+from trainables.schema import EPOCH_SECONDS
+
+_CAUSES = {
+    "training": "inside epochs",
+    "start": "start, until each core's first epoch",
+    "between_epochs": "between epochs of a pack",
+    "between_packs": "between packs on a core",
+    "tail": "tail, no packs left for a core",
+    "end": "end, from the last epoch to exit",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of the command.
+
+    Args:
+        start: When it started, seconds since 1970.
+        end: When it had exited.
+        pid: Its process.
+        samples: What it and its descendants used.
+        sampling_seconds: Processor seconds of this benchmark meanwhile.
+    """
+
+    start: float
+    end: float
+    pid: int
+    samples: list[Sample]
+    sampling_seconds: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gave.
+
+    Args:
+        num_members: Members that finished.
+        num_epochs: Epochs, over all members.
+        num_cores: Cores of this machine.
+        wall_seconds: From start to exit.
+        first_epoch_seconds: From the start to the begin of the first epoch of all.
+        core_seconds: Where the seconds of the cores went.
+        cpu_seconds: Processor seconds by role: in all, and from the first epoch's begin to the last's end.
+        memory_mib: Largest resident and largest private memory of one process, by role.
+        data_mib: Size of the images, which all workers share.
+        sampling_seconds: Processor seconds of this benchmark meanwhile.
+    """
+
+    num_members: int
+    num_epochs: int
+    num_cores: int
+    wall_seconds: float
+    first_epoch_seconds: float
+    core_seconds: CoreSeconds
+    cpu_seconds: dict[str, tuple[float, float]]
+    memory_mib: dict[str, tuple[float, float]]
+    data_mib: float
+    sampling_seconds: float
+
+    @property
+    def members_per_hour(self) -> float:
+        """Members that finish in an hour at this pace."""
+        return self.num_members / self.wall_seconds * 3600
+
+
+def spec_text(preset: str, estimators: Sequence[str], seeds: int, epochs: int) -> str:
+    """Return a preset's spec with other seeds and epochs, and with these estimators or, given none, all."""
+    spec = yaml.safe_load(read_spec_text(preset)[0])
+    blocks = [block for block in spec["grid"] if not estimators or block["estimator"] in estimators]
+    return yaml.safe_dump({**spec, "name": "end-to-end", "seeds": seeds, "epochs": epochs, "grid": blocks})
+
+
+def run_command(spec: Path, home: Home) -> Run:
+    """Run the command from start to exit.
+
+    Raises:
+        RuntimeError: If it fails; the message is what it said.
+    """
+    words = [Path(sys.executable).with_name("catsweep"), "run", spec, "--home", home.path]
+    own = {key: value for key, value in os.environ.items() if key not in (HOME_VARIABLE, TRACKING_VARIABLE)}
+    cpu, start = time.process_time(), time.time()
+    with (
+        subprocess.Popen(
+            words, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+        Sampler(process.pid) as sampler,
+    ):
+        output, _ = process.communicate()
+        end = time.time()
+    if process.returncode != 0:
+        raise RuntimeError(f"catsweep run ended with {process.returncode}:\n{output}")
+    return Run(start, end, process.pid, sampler.samples, time.process_time() - cpu)
+
+
+def stored_epochs(home: Home) -> Iterator[Epoch]:
+    """Yield every epoch of every member in the store; packs are of one member."""
+    from sweep.store import Store
+
+    store = Store(home)
+    for key, member in store.members().items():
+        for metric in store.client.get_metric_history(member.run_id, EPOCH_SECONDS):
+            end = metric.timestamp / 1000
+            yield Epoch(key, end - metric.value, end)
+
+
+def summarise(run: Run, epochs: Sequence[Epoch], num_cores: int, data_mib: float) -> Result:
+    """Put together what the clock, the store and the samples say."""
+    first, last = min(one.start for one in epochs), max(one.end for one in epochs)
+    of = roles(run.samples, run.pid)
+    before, after, whole = (cpu_seconds(run.samples, of, until) for until in (first, last, run.end))
+    memory = {}
+    for role in whole:
+        own = [one for one in run.samples if of[one.pid] == role]
+        memory[role] = max(one.rss_mib for one in own), max(one.uss_mib for one in own)
+    return Result(
+        num_members=len({one.pack for one in epochs}),
+        num_epochs=len(epochs),
+        num_cores=num_cores,
+        wall_seconds=run.end - run.start,
+        first_epoch_seconds=first - run.start,
+        core_seconds=account(epochs, num_cores, run.start, run.end),
+        cpu_seconds={role: (whole[role], after[role] - before[role]) for role in whole},
+        memory_mib=memory,
+        data_mib=data_mib,
+        sampling_seconds=run.sampling_seconds,
+    )
+
+
+def report(result: Result) -> Iterator[str]:
+    """Yield the lines of the report, Markdown."""
+    seconds = result.core_seconds
+    yield f"{result.num_members} members, {result.num_epochs} epochs, {result.num_cores} cores\n"
+    yield "| wall s | members per hour | Σ epoch s | loss | first epoch began after s |"
+    yield "|---|---|---|---|---|"
+    yield (
+        f"| {result.wall_seconds:.1f} | {result.members_per_hour:.1f} | {seconds.training:.1f} "
+        f"| {100 * seconds.loss:.1f} % | {result.first_epoch_seconds:.1f} |\n"
+    )
+    yield "| where the cores' seconds go | core s | share |\n|---|---|---|"
+    for name, value in asdict(seconds).items():
+        yield f"| {_CAUSES[name]} | {value:.2f} | {100 * value / seconds.total:.2f} % |"
+    yield "\n| processes | CPU s | of that during training | largest RSS MiB | largest USS MiB |"
+    yield "|---|---|---|---|---|"
+    for role, (whole, during) in result.cpu_seconds.items():
+        rss, uss = result.memory_mib[role]
+        yield f"| {role} | {whole:.1f} | {during:.1f} | {rss:.0f} | {uss:.0f} |"
+    yield f"\nShared data: {result.data_mib:.0f} MiB. Sampling took {result.sampling_seconds:.1f} CPU s."
+    worker, driver = (result.memory_mib[role] for role in (TRAINING, DRIVER))
+    yield f"A worker that trains holds {worker[1]:.0f} MiB of its own, the driver {driver[1]:.0f} MiB."
+
+
+def measure(arguments: argparse.Namespace) -> Result:
+    """Run the command in a home of its own and summarise the run."""
+    text = spec_text(arguments.preset, arguments.estimators, arguments.seeds, arguments.epochs)
+    dataset_name = yaml.safe_load(text).get("dataset", "mnist")
+    data = arguments.home.absolute() / "data"
+    fetch(dataset_name, data)
+    dataset = load(dataset_name, data)
+    data_mib = (dataset.train_images.nbytes + dataset.test_images.nbytes) / 2**20
+    with tempfile.TemporaryDirectory(prefix="catsweep-end-to-end-") as folder:
+        home = Home(Path(folder, "home"), f"sqlite:///{folder}/home/mlflow.db")
+        home.data.mkdir(parents=True)
+        (home.data / dataset_name).symlink_to(data / dataset_name)
+        spec = Path(folder, "spec.yaml")
+        spec.write_text(text)
+        run = run_command(spec, home)
+        return summarise(run, list(stored_epochs(home)), os.cpu_count() or 1, data_mib)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print the report, and keep the numbers if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--preset", default="table2-8x4")
+    parser.add_argument("--estimators", nargs="+", default=[])
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--home", type=Path, default=Path(".catsweep"))
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args(argv)
+    quieten()
+    result = measure(arguments)
+    for line in report(result):
+        print(line)
+    if arguments.json:
+        numbers = {**asdict(result), "members_per_hour": result.members_per_hour}
+        record = {"environment": environment(), "loss": result.core_seconds.loss, **numbers}
+        arguments.json.write_text(json.dumps(record, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
