@@ -6,222 +6,189 @@
 
 An epoch is 600 steps of 100 images, as many times a timed step, and an evaluation of 10,000 images, timed
 whole; both are medians over the repeats, after passes that warm up (compile, record a CUDA graph). Left out
-are the start of a process, checkpoints and the store. With fewer than 600 steps the training images on the
-device are fewer than in a run, and peak memory is less by theirs: 47 MB for all, and 0.5 MB of order a member.
+are the start of a process, checkpoints and the store. With fewer than 600 steps fewer training images are on
+the device than in a run, and the peak of its memory is less by these: 47 MB in all, and 0.5 MB a member.
 
-A projection takes for members that may form one pack the measured P, no larger than they are many, at which
-all of them take least: n members are ceil(n / P) packs, the last one charged as a full one, and packs run one
-after another. Members of `table2` come in tens: `--sizes 5 10` is what suits them. The optimiser is the
-published one; the grid's other one, one kernel too, is charged the same.
+A projection takes, for the members that may form one pack, the measured P not above their number n with which
+they are done first. They are ceil(n / P) packs, the last one charged as a full one, one after another. Those
+of `table2` come in tens, so that 5 and 10 are sizes to add. Each is charged with what the published optimiser
+of its estimator and latent takes.
 
-Needs torch and numpy only. `--json` keeps the measurements; `--join` projects from such files too, of the
-same device and settings, where one run is too long.
+Needs torch and numpy only. `--json` keeps the measurements, row by row; `--join` adds those of earlier files,
+of the same device and options, to the projections.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import gc
 import itertools
 import json
-import math
-import statistics
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # where catsweep is not installed
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # where catsweep is not installed
 
-from trainables.discrete_vae import NUM_PIXELS
-from trainables.pack import Pack, shared_params
+import estimators
+from benchmarks.pack_timing import STEPS_PER_EPOCH, Bench, Measurement
+from benchmarks.paper_workloads import (
+    BATCH_SIZE,
+    ESTIMATORS,
+    LATENTS,
+    Projection,
+    Setting,
+    grid_cells,
+    project,
+    table2_cells,
+)
+from benchmarks.timing_images import load_images
 from trainables.process import prepare_process
-from trainables.schema import Cell, Member
-from trainables.training import PackTrainer, images_from_numpy
-
-BATCH_SIZE, STEPS_PER_EPOCH, TEST_IMAGES = 100, 600, 10_000
-EPOCHS, NUM_SEEDS = 160, 10
-LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
-BASELINES = ("stgs", "gumbel_rao", "st", "gst", "reinmax")
-TEMPERATURES = (0.1, 0.3, 0.5, 0.7, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
-LEARNING_RATES = (0.001, 0.0007, 0.0005, 0.0003)
-ETAS = (0.1, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
-_WARM_UP_PASSES = 2
-_NOISE_POWER = 6.6  # gives noise MNIST's mean byte, 33
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What the seconds of a step depend on, beside the size of the pack."""
-
-    estimator: str
-    latent: str
+def markdown(*cells: object) -> str:
+    """Return a row of a Markdown table."""
+    return f"| {' | '.join(map(str, cells))} |"
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """What a pack of one size costs.
-
-    Args:
-        estimator: Id of the estimator.
-        latent: Categories x variables.
-        size: Members of the pack, P.
-        step_seconds: Median seconds of a training step of the whole pack.
-        evaluation_seconds: Median seconds of its evaluation of 10,000 images.
-        peak_mib: Most memory allocated on the GPU, MiB; none on a CPU.
-    """
-
-    estimator: str
-    latent: str
-    size: int
-    step_seconds: float
-    evaluation_seconds: float
-    peak_mib: float | None
-
-    @property
-    def epoch_seconds(self) -> float:
-        """Seconds of an epoch of the whole pack, evaluation included."""
-        return self.step_seconds * STEPS_PER_EPOCH + self.evaluation_seconds
-
-    @property
-    def rate(self) -> float:
-        """Member-epochs per second."""
-        return self.size / self.epoch_seconds
+def print_head(*heads: str) -> None:
+    """Print the first two lines of a Markdown table."""
+    print(f"\n{markdown(*heads)}\n|{'---|' * len(heads)}")
 
 
-@dataclass(frozen=True)
-class Projection:
-    """How long a workload takes; packs and hours are those of the members that measurements cover."""
-
-    workload: str
-    cells: int
-    members: int
-    members_measured: int
-    packs: int
-    hours: float
+def rate_row(setting: Setting, sizes: Sequence[int], row: Sequence[Measurement]) -> str:
+    """Return member-epochs per second and the best P; a row that ends early ran out of memory."""
+    cells = [f"{one.rate:.2f}" for one in row]
+    if len(row) < len(sizes):
+        cells += ["out of memory", *[""] * (len(sizes) - len(row) - 1)]
+    best = max(row, key=lambda one: one.rate).size if row else ""
+    return markdown(setting.estimator, setting.latent, *cells, best)
 
 
-@cache
-def published_settings() -> dict[Setting, dict[str, str]]:
-    """Return the params of Table 5 with its corrections, hence those behind the printed results."""
-    # analysis.published does this too, and needs pandas.
-    lines, fixes = (
-        list(csv.DictReader((ROOT / "analysis" / "published" / name).read_text().splitlines()))
-        for name in ("published_hyperparameters.csv", "hyperparameter_corrections.csv")
-    )
-    found = {Setting(line.pop("estimator"), line.pop("latent")): line for line in lines}
-    for fix in fixes:
-        found[Setting(fix["estimator"], fix["latent"])][fix["field"]] = fix["as_run"]
-    return {key: {name: value for name, value in line.items() if value} for key, line in found.items()}
+def peak_row(setting: Setting, sizes: Sequence[int], row: Sequence[Measurement]) -> str:
+    """Return the peaks of GPU memory."""
+    peaks = ["" if one.peak_mib is None else f"{one.peak_mib:.0f}" for one in row]
+    return markdown(setting.estimator, setting.latent, *peaks, *[""] * (len(sizes) - len(row)))
 
 
-def make_cell(setting: Setting, **params: object) -> Cell:
-    """Return the cell with the published params, but for those given."""
-    categorical_dim, latent_dim = setting.latent.split("x")
-    like = Setting(setting.estimator.removesuffix("_alg2"), setting.latent)
-    return Cell.from_params(
-        {
-            "task": "mnist_vae",
-            "dataset": "mnist",
-            "estimator": setting.estimator,
-            "categorical_dim": categorical_dim,
-            "latent_dim": latent_dim,
-            **published_settings()[like],
-            "batch_size": BATCH_SIZE,
-            "epochs": EPOCHS,
-            **params,
-        }
-    )
+def projections(measured: Sequence[Measurement]) -> list[Projection]:
+    """Return how long Table 2 and the full grid take; of measurements of one size, the last counts."""
+    epoch_seconds: dict[Setting, dict[int, float]] = defaultdict(dict)
+    for one in measured:
+        epoch_seconds[one.setting][one.size] = one.epoch_seconds
+    workloads = {"table2, as published": table2_cells(), "full grid": grid_cells()}
+    return [project(name, cells, epoch_seconds) for name, cells in workloads.items()]
 
 
-def table2_cells() -> list[Cell]:
-    """Return the cells of the printed results; the preset has three more, as Table 5 misprints them."""
-    return [make_cell(setting) for setting in published_settings()]
+def print_projections(found: Sequence[Projection], where: str) -> None:
+    """Print the projections and whether they are complete."""
+    print(f"\nThe paper's sweeps, 10 seeds and 160 epochs each with evaluation, pack after pack on {where}:")
+    print_head("workload", "cells", "members", "members measured", "packs", "hours")
+    for one in found:
+        print(markdown(*astuple(one)[:-1], f"{one.hours:.2f}"))
+    if any(one.members_measured < one.members for one in found):
+        print("\nPacks and hours are those of the members measured alone.")
 
 
-def grid_cells() -> list[Cell]:
-    """Return the cells of Appendix E: both grids, and the baselines at their published params."""
-    cells = [make_cell(Setting(baseline, latent)) for baseline in BASELINES for latent in LATENTS]
-    for latent in LATENTS:
-        rao, cv = Setting("reinmax_rao", latent), Setting("reinmax_cv", latent)
-        for optimizer, lr in itertools.product(("adam", "radam"), LEARNING_RATES):
-            cells += [make_cell(rao, optimizer=optimizer, lr=lr, temperature=one) for one in TEMPERATURES]
-        of_reinmax = published_settings()[Setting("reinmax", latent)]
-        chosen = {name: of_reinmax[name] for name in ("optimizer", "lr")}
-        for temperature, eta in itertools.product(TEMPERATURES, ETAS):
-            cells.append(make_cell(cv, **chosen, temperature=temperature, eta=eta))
-    return cells
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the arguments, checked, and the images that they ask for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cuda"))
+    parser.add_argument("--estimators", nargs="+", choices=list(estimators.REGISTRY), default=ESTIMATORS)
+    parser.add_argument("--latents", nargs="+", choices=LATENTS, default=LATENTS)
+    parser.add_argument("--sizes", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32, 64])
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--tf32", action="store_true")
+    parser.add_argument("--images", choices=("mnist", "noise"))
+    parser.add_argument("--home", type=Path, default=Path(".catsweep"))
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--join", nargs="+", type=Path, default=[])
+    arguments = parser.parse_args(argv)
+    if not 1 <= arguments.steps <= STEPS_PER_EPOCH:
+        parser.error(f"--steps must be from 1 to {STEPS_PER_EPOCH}, got {arguments.steps}")
+    if min(*arguments.sizes, arguments.repeats) < 1:
+        parser.error("--sizes and --repeats must be >= 1")
+    if arguments.device.type == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: PyTorch finds no GPU; --device cpu runs the same lines")
+    arguments.sizes = sorted(set(arguments.sizes))
+    arguments.precision = "tf32" if arguments.tf32 else "float32"
+    try:
+        arguments.loaded = load_images(arguments.images, arguments.home, arguments.steps * BATCH_SIZE)
+        arguments.joined = join(arguments.join, environment(arguments))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    return arguments
 
 
-def groups(cells: Sequence[Cell]) -> list[tuple[Setting, int]]:
-    """Return how many members each group has, all seeds of all its cells, that may form one pack."""
-    cells_of = Counter(
-        (Setting(cell.estimator, cell.latent), shared_params(Member(cell, 0))) for cell in cells
-    )
-    return [(setting, count * NUM_SEEDS) for (setting, _), count in cells_of.items()]
+def environment(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return what measurements must have in common to be compared."""
+    device = arguments.device
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        "torch": torch.__version__,
+        "precision": arguments.precision,
+        "steps": arguments.steps,
+        "repeats": arguments.repeats,
+    }
 
 
-def project(workload: str, cells: Sequence[Cell], measured: Sequence[Measurement]) -> Projection:
-    """Return how long packs of these cells' members take, one pack after another."""
-    members_measured, packs, seconds = 0, 0, 0.0
-    for setting, members in groups(cells):
-        options = [
-            (math.ceil(members / one.size) * one.epoch_seconds * EPOCHS, math.ceil(members / one.size))
-            for one in measured
-            if Setting(one.estimator, one.latent) == setting and one.size <= members
-        ]
-        if options:
-            group_seconds, group_packs = min(options)
-            members_measured += members
-            packs += group_packs
-            seconds += group_seconds
-    return Projection(
-        workload, len(cells), len(cells) * NUM_SEEDS, members_measured, packs, seconds / 3600
-    )
+def join(files: Sequence[Path], here: Mapping[str, object]) -> list[Measurement]:
+    """Read the measurements of earlier runs.
 
-
-def noise(count: int) -> torch.Tensor:
-    """Return random bytes that are on average as bright as MNIST, shape (count, 784)."""
-    levels = torch.rand(count, NUM_PIXELS, generator=torch.Generator().manual_seed(0))
-    return (levels**_NOISE_POWER * 256).to(torch.uint8)
-
-
-def load_images(wanted: str | None, home: Path, count: int) -> tuple[torch.Tensor, torch.Tensor, str]:
-    """Return training images, test images and what they are.
-
-    Args:
-        wanted: "mnist" or "noise"; none takes MNIST where it is there.
-        home: The folder whose data folder may hold MNIST.
-        count: How many training images.
     Raises:
-        ValueError: If MNIST is wanted and cannot be read.
+        ValueError: If one was made elsewhere or with other options.
     """
-    why_not = "as asked for"
-    if wanted != "noise":
-        try:
-            from trainables import data  # fetches too, so it needs packages that may not be here
-        except ImportError as error:
-            why_not = f"to read MNIST takes all of catsweep's requirements: {error}"
-        else:
-            try:
-                dataset = data.load("mnist", home / "data")
-                train, test = images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
-                return train[:count], test, "MNIST"
-            except data.DataError:
-                why_not = f"MNIST is not in {home / 'data'}"
-    if wanted == "mnist":
-        raise ValueError(why_not)
-    images = noise(count + TEST_IMAGES)
-    return images[:count], images[count:], f"noise ({why_not})"
+    measured = []
+    for file in files:
+        record = json.loads(file.read_text())
+        if record["environment"] != here:
+            raise ValueError(f"--join {file}: must be of {here}, got {record['environment']}")
+        measured += [Measurement(**one) for one in record["measurements"]]
+    return measured
 
 
-def measure(
-    setting: Setting, size: int, images: tuple[torch.Tensor, torch.Tensor], repeats: int, precision: str
-) -> Measurement:
-    """Time"""
+def measure(arguments: argparse.Namespace) -> list[Measurement]:
+    """Measure every setting, print the tables, and keep what is done after each row."""
+    train_images, test_images, _ = arguments.loaded
+    bench = Bench(train_images, test_images, arguments.device, arguments.repeats, arguments.precision)
+    heads = ["estimator", "latent", *(f"P = {size}" for size in arguments.sizes)]
+    print("\nMember-epochs per second:")
+    print_head(*heads, "best P")
+    measured: list[Measurement] = []
+    peaks = []
+    for latent, estimator in itertools.product(arguments.latents, arguments.estimators):
+        setting = Setting(estimator, latent)
+        row = bench.row(setting, arguments.sizes)
+        measured += row
+        print(rate_row(setting, arguments.sizes, row), flush=True)
+        peaks.append(peak_row(setting, arguments.sizes, row))
+        if arguments.json:
+            record = {
+                "environment": environment(arguments),
+                "measurements": [asdict(one) for one in measured],
+            }
+            arguments.json.write_text(json.dumps(record, indent=1))
+    print("\nPeak memory on the GPU, MiB:")
+    print_head(*heads)
+    print("\n".join(peaks))
+    return measured
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print the tables and the projections."""
+    arguments = parse(argv)
+    prepare_process(torch.get_num_threads())
+    here = environment(arguments)
+    where = f"{here['device']}, PyTorch {here['torch']}, {here['precision']}"
+    print(f"{where}; images: {arguments.loaded[-1]}; {here['steps']} steps, {here['repeats']} repeats")
+    measured = measure(arguments)
+    print_projections(projections([*arguments.joined, *measured]), where)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,7 +7,7 @@ A step is one of real training, batch 100, P = 1: data, both networks, estimator
 floor is the same matrix products alone, forward and backward. Every step follows a timed floor, so that both
 meet the same caches and the same neighbours, and the table has medians over the repeats: on a shared machine
 only the ratio means anything. The parts are shares of a profiled pass. Memory is the peak of a process of its
-own that trains an epoch of this, less the images.
+own that trains an epoch of this, less the images: one member, and a pack of eight.
 
 `--json` keeps the measurements; `--against` compares ratios with a file that another revision has written.
 """
@@ -30,6 +30,8 @@ from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep` is the package
+
 import estimators
 from sweep.environment import environment
 from trainables.data import fetch, load
@@ -43,6 +45,7 @@ from trainables.training import PackTrainer, images_from_numpy
 LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
 BATCH_SIZE = 100
 STEPS = 20
+MEMBERS_OF_A_PACK = 8
 PARTS = {
     "data": ("index_select",),
     "networks": ("forward", "backward", "input_gradient"),
@@ -63,7 +66,8 @@ class Measurement:
         optimizer: Id of the optimiser.
         step_ms: Median milliseconds of a step.
         floor_ms: Median milliseconds of the matrix products alone.
-        peak_mib: Peak of a process that trains this, MiB, less the images.
+        peak_mib: Peak of a process that trains one member, MiB, less the images.
+        pack_peak_mib: The same with a pack of `MEMBERS_OF_A_PACK`.
         parts: Share of a profiled step that each part takes.
     """
 
@@ -73,6 +77,7 @@ class Measurement:
     step_ms: float
     floor_ms: float
     peak_mib: float
+    pack_peak_mib: float
     parts: Mapping[str, float]
 
     @property
@@ -86,26 +91,26 @@ class Measurement:
         return f"{self.estimator} {self.latent} {self.optimizer}"
 
 
-def make_trainer(estimator: str, latent: str, optimizer: str, data: Path) -> PackTrainer:
-    """Return a trainer of one member whose epoch is `STEPS` steps."""
+def make_trainer(
+    estimator: str, latent: str, optimizer: str, data: Path, num_members: int = 1
+) -> PackTrainer:
+    """Return a trainer whose epoch is `STEPS` steps."""
     categorical_dim, latent_dim = latent.split("x")
-    member = Member.from_params(
-        {
-            "task": "mnist_vae",
-            "dataset": "mnist",
-            "estimator": estimator,
-            "categorical_dim": categorical_dim,
-            "latent_dim": latent_dim,
-            "optimizer": optimizer,
-            "lr": 0.0005,
-            "batch_size": BATCH_SIZE,
-            "epochs": 1,
-            "seed": 0,
-        }
-    )
+    params = {
+        "task": "mnist_vae",
+        "dataset": "mnist",
+        "estimator": estimator,
+        "categorical_dim": categorical_dim,
+        "latent_dim": latent_dim,
+        "optimizer": optimizer,
+        "lr": 0.0005,
+        "batch_size": BATCH_SIZE,
+        "epochs": 1,
+    }
+    pack = Pack(tuple(Member.from_params({**params, "seed": seed}) for seed in range(num_members)))
     dataset = load("mnist", data)
     train, test = images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
-    return PackTrainer(Pack((member,)), train[: STEPS * BATCH_SIZE], test[:BATCH_SIZE])
+    return PackTrainer(pack, train[: STEPS * BATCH_SIZE], test[:BATCH_SIZE])
 
 
 def floor(latent: str) -> Callable[[], None]:
@@ -157,10 +162,10 @@ class FlooredTrainer:
         return (seconds - floors) / STEPS * 1e3, floors / STEPS * 1e3
 
 
-def peak_mib(job: tuple[str, str, str, Path]) -> float:
+def peak_mib(job: tuple[str, str, str, Path, int]) -> float:
     """Return the peak of a new process that trains an epoch, in MiB, less the images."""
     prepare_process(1)
-    dataset = load("mnist", job[-1])
+    dataset = load("mnist", job[3])
     make_trainer(*job).run_epoch()
     num_bytes = dataset.train_images.nbytes + dataset.test_images.nbytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - num_bytes / 2**20
@@ -199,11 +204,14 @@ def measure(
             if repeat > 0:  # the first warms up
                 times[key].append(milliseconds)
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        peaks = pool.map(peak_mib, [(name, latent, one, data) for name, one in trainers], chunksize=1)
-    for (name, one), peak in zip(trainers, peaks, strict=True):
+        peaks, pack_peaks = (
+            pool.map(peak_mib, [(name, latent, one, data, size) for name, one in trainers], chunksize=1)
+            for size in (1, MEMBERS_OF_A_PACK)
+        )
+    for (name, one), peak, pack_peak in zip(trainers, peaks, pack_peaks, strict=True):
         step_ms, floor_ms = (statistics.median(column) for column in zip(*times[name, one], strict=True))
         shares = parts(make_trainer(name, latent, one, data))
-        yield Measurement(name, latent, one, step_ms, floor_ms, peak, shares)
+        yield Measurement(name, latent, one, step_ms, floor_ms, peak, pack_peak, shares)
 
 
 def row(one: Measurement, before: Mapping[str, float]) -> str:
@@ -217,6 +225,7 @@ def row(one: Measurement, before: Mapping[str, float]) -> str:
         f"{one.ratio:.2f}",
         *([f"{before[one.key]:.2f}" if one.key in before else ""] if before else []),
         f"{one.peak_mib:.0f}",
+        f"{one.pack_peak_mib:.0f}",
         *(f"{100 * share:.0f} %" for share in one.parts.values()),
     ]
     return f"| {' | '.join(cells)} |"
@@ -241,7 +250,7 @@ def main() -> int:
         rows = [Measurement(**one) for one in json.loads(arguments.against.read_text())["steps"]]
         before = {one.key: one.ratio for one in rows}
     heads = ["estimator", "latent", "optimiser", "step ms", "floor ms", "ratio"]
-    heads += ["before"] * bool(before) + ["peak MiB", *PARTS, "other"]
+    heads += ["before"] * bool(before) + ["peak MiB", f"{MEMBERS_OF_A_PACK} members", *PARTS, "other"]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     measured = []
     for latent in arguments.latents:

@@ -9,6 +9,7 @@ depend on who else is in the pack. PyTorch for CUDA brings triton; without it, `
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ except ImportError:
 
 # Triton's interpreter runs kernels on a CPU, slowly, for tests; triton.jit looks for this once, at import.
 _INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+_HAS_COMPILER = any(shutil.which(name) for name in (os.environ.get("CC", "cc"), "gcc", "clang"))
 # Elements of a tile for each warp: 8 for each thread, since the four uniforms of each must fit in registers.
 _TILE_PER_WARP = 256
 
@@ -114,8 +116,11 @@ def _average_kernel(
 
 
 def is_available(device: torch.device | str) -> bool:
-    """Return whether the kernels run there: on a GPU with triton, or anywhere if TRITON_INTERPRET=1."""
-    return triton is not None and (_INTERPRETED or torch.device(device).type == "cuda")
+    """Return whether the kernels run there: on a GPU with triton and a C compiler, which triton needs.
+
+    With TRITON_INTERPRET=1 in the environment they run anywhere, slowly.
+    """
+    return triton is not None and (_INTERPRETED or (_HAS_COMPILER and torch.device(device).type == "cuda"))
 
 
 def fused_averaged_softmax_vjp(

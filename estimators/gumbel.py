@@ -93,10 +93,11 @@ def averaged_softmax_vjp(
         grad_sample.reshape(rows),
         _spread(temperature, shape, num_members),
     )
-    noise = _chunk_of_noise(variables.log_probs, num_mc_samples)
+    size = _rows_at_once(variables.log_probs, num_mc_samples)
+    noise = logits.new_empty(num_members * size * shape[-1] * num_mc_samples)
     chunks = [
-        variables.part(start, noise.shape[1]).averaged_vjp(noise, generator)
-        for start in range(0, variables.log_probs.shape[1], noise.shape[1])
+        variables.part(start, size).averaged_vjp(noise, num_mc_samples, generator)
+        for start in range(0, variables.log_probs.shape[1], size)
     ]
     return torch.cat(chunks, 1).view(shape)
 
@@ -133,12 +134,12 @@ class _Variables:
             tau[:, rows] if isinstance(tau, torch.Tensor) else tau,
         )
 
-    def averaged_vjp(self, noise: torch.Tensor, generator: Generators) -> torch.Tensor:
-        """Return the average, shape (P, rows, C); the draws are made in noise, (P, rows or more, C, K)."""
-        num_members, num_rows, categorical_dim = self.log_probs.shape
-        num_mc_samples = noise.shape[-1]
-        ratio = fill_exponential(noise[:, :num_rows], generator)
-        flat = ratio.reshape(-1, num_mc_samples)
+    def averaged_vjp(self, noise: torch.Tensor, num_mc_samples: int, generator: Generators) -> torch.Tensor:
+        """Return the average, shape (P, rows, C); the draws are made in `noise`, of P·rows·C·K numbers."""
+        num_members, num_rows, categorical_dim = shape = self.log_probs.shape
+        ratio = noise[: shape.numel() * num_mc_samples].view(*shape, num_mc_samples)
+        fill_exponential(ratio, generator)
+        flat = ratio.view(-1, num_mc_samples)
         winner = self.sample.argmax(-1).flatten()
         winner += torch.arange(len(winner), device=winner.device) * categorical_dim
         ratio /= flat.index_select(0, winner).view(num_members, num_rows, 1, num_mc_samples)
@@ -176,9 +177,8 @@ def _spread(temperature: float | torch.Tensor, shape: torch.Size, num_members: i
     return temperature.expand(*shape[:-1], 1).reshape(num_members, -1, 1)
 
 
-def _chunk_of_noise(log_probs: torch.Tensor, num_mc_samples: int) -> torch.Tensor:
-    """Allocate noise for as many rows as the cache holds, or on an accelerator a part of its memory."""
+def _rows_at_once(log_probs: torch.Tensor, num_mc_samples: int) -> int:
+    """Return how many rows' draws fit into the cache, or on an accelerator into a part of its memory."""
     num_members, num_rows, categorical_dim = log_probs.shape
     numbers = 2**18 if log_probs.device.type == "cpu" else 2**28 // num_members
-    count = max(1, min(num_rows, numbers // (categorical_dim * num_mc_samples)))
-    return log_probs.new_empty(num_members, count, categorical_dim, num_mc_samples)
+    return max(1, min(num_rows, numbers // (categorical_dim * num_mc_samples)))

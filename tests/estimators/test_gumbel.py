@@ -252,6 +252,20 @@ def test_variance_check_rejects(planted):
         check_variance_falls_with_draws(literal_average(planted))
 
 
+@pytest.mark.parametrize("rows", [1, 327, 328, 700])
+def test_average_in_chunks_equals_the_average_over_conditional_gumbels(rows):
+    """With 8 categories and 100 draws a chunk has 327 rows; members must not share one's rest."""
+    logits, g = normal(3, rows, 1, 8, seed=15), normal(3, rows, 1, 8, seed=16)
+    sample = one_hot(logits.argmax(-1), logits)
+    temperature = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64).view(3, 1, 1, 1)
+    arguments = (logits, sample, g, temperature, 100, [seeded(17 + member) for member in range(3)])
+    y = torch.cat([conditional_gumbels(logits[[p]], sample[[p]], 100, seeded(17 + p)) for p in range(3)])
+    relaxed = torch.softmax(y / temperature.unsqueeze(-1), -2)
+    centred = g.unsqueeze(-1) - (relaxed * g.unsqueeze(-1)).sum(-2, keepdim=True)
+    expected = (relaxed * centred).mean(-1) / temperature
+    torch.testing.assert_close(averaged_softmax_vjp(*arguments), expected, rtol=1e-11, atol=1e-12)
+
+
 # Free draws.
 
 

@@ -1,0 +1,111 @@
+"""Time the training and the evaluation of packs, and the memory that they take."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from benchmarks.paper_workloads import BATCH_SIZE, Setting, make_cell
+from trainables.pack import Pack
+from trainables.schema import DEFAULTS, Member
+from trainables.training import PackTrainer
+
+STEPS_PER_EPOCH = 600
+_WARM_UP_PASSES = 2  # they compile kernels and record a CUDA graph
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a pack of P members costs.
+
+    Args:
+        estimator: Id of the estimator.
+        latent: Categories x variables.
+        size: P.
+        step_seconds: Median seconds of a training step of the pack.
+        evaluation_seconds: Median seconds of an evaluation of the pack.
+        peak_mib: Most memory allocated on the GPU, MiB; none on a CPU.
+    """
+
+    estimator: str
+    latent: str
+    size: int
+    step_seconds: float
+    evaluation_seconds: float
+    peak_mib: float | None
+
+    @property
+    def setting(self) -> Setting:
+        """What is measured."""
+        return Setting(self.estimator, self.latent)
+
+    @property
+    def epoch_seconds(self) -> float:
+        """Seconds of an epoch of the pack, evaluation included."""
+        return self.step_seconds * STEPS_PER_EPOCH + self.evaluation_seconds
+
+    @property
+    def rate(self) -> float:
+        """Member-epochs per second."""
+        return self.size / self.epoch_seconds
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The images and options that every measurement of a run shares."""
+
+    train_images: torch.Tensor
+    test_images: torch.Tensor
+    device: torch.device
+    repeats: int
+    precision: str
+
+    def measure(self, setting: Setting, size: int) -> Measurement:
+        """Time a pack of members that differ in their seeds."""
+        params = {} if self.precision == DEFAULTS["precision"] else {"precision": self.precision}
+        cell = make_cell(setting, **params)
+        pack = Pack(tuple(Member(cell, seed) for seed in range(size)))
+        self._forget_the_last_pack()
+        trainer = PackTrainer(pack, self.train_images, self.test_images, self.device)
+        passes = [self._timed(trainer) for _ in range(_WARM_UP_PASSES + self.repeats)][_WARM_UP_PASSES:]
+        train, evaluation = (statistics.median(seconds) for seconds in zip(*passes, strict=True))
+        steps = len(self.train_images) // BATCH_SIZE
+        peak = torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.type == "cuda" else None
+        return Measurement(setting.estimator, setting.latent, size, train / steps, evaluation, peak)
+
+    def row(self, setting: Setting, sizes: Sequence[int]) -> list[Measurement]:
+        """Measure pack after pack, up to the first that does not fit into the device's memory."""
+        measured: list[Measurement] = []
+        for size in sizes:
+            try:
+                measured.append(self.measure(setting, size))
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                break
+        return measured
+
+    def _timed(self, trainer: PackTrainer) -> tuple[float, float]:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        seconds = trainer.time_passes()  # both end by reading losses, hence with the device idle
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return seconds
+
+    def _forget_the_last_pack(self) -> None:
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether memory ran out, also where that broke a CUDA graph's recording, which is another error."""
+    while error is not None and not isinstance(error, torch.OutOfMemoryError):
+        error = error.__context__
+    return error is not None

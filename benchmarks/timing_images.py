@@ -1,0 +1,47 @@
+"""Images to time training with: MNIST where it is, else noise, which takes as long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from trainables.discrete_vae import NUM_PIXELS
+from trainables.training import images_from_numpy
+
+TEST_IMAGES = 10_000
+_NOISE_POWER = 6.6  # gives noise the mean of MNIST's bytes, 33
+
+
+def noise(count: int) -> torch.Tensor:
+    """Return random bytes that are on average as bright as MNIST, shape (count, 784)."""
+    levels = torch.rand(count, NUM_PIXELS, generator=torch.Generator().manual_seed(0))
+    return (levels**_NOISE_POWER * 256).to(torch.uint8)
+
+
+def load_images(wanted: str | None, home: Path, count: int) -> tuple[torch.Tensor, torch.Tensor, str]:
+    """Return training images, test images and what they are.
+
+    Args:
+        wanted: "mnist" or "noise"; none takes MNIST where it can be read.
+        home: The folder whose data folder may hold MNIST.
+        count: How many training images.
+    Raises:
+        ValueError: If MNIST is wanted and cannot be read.
+    """
+    why_noise = "as asked for"
+    if wanted != "noise":
+        try:
+            from trainables import data  # fetches too, so it needs packages that may not be here
+
+            dataset = data.load("mnist", home / "data")
+            train, test = images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
+            return train[:count], test, "MNIST"
+        except ImportError as error:
+            why_noise = f"what reads MNIST cannot be imported: {error}"
+        except data.DataError:
+            why_noise = f"MNIST is not in {home / 'data'}"
+    if wanted == "mnist":
+        raise ValueError(f"--images mnist: {why_noise}")
+    images = noise(count + TEST_IMAGES)
+    return images[:count], images[count:], f"noise ({why_noise})"
