@@ -1,13 +1,13 @@
 """Time a training step of every estimator and latent on one thread, beside the floor that hardware sets.
 
     python benchmarks/step.py [--estimators reinmax ...] [--latents 8x4 ...] [--optimizers adam radam]
-                              [--repeats 15] [--json FILE] [--against FILE] [--home .catsweep]
+                              [--repeats 15] [--memory] [--json FILE] [--against FILE] [--home .catsweep]
 
 A step is one of real training, batch 100, P = 1: data, both networks, estimator, loss and optimiser. The
 floor is the same matrix products alone, forward and backward. Every step follows a timed floor, so that both
 meet the same caches and the same neighbours, and the table has medians over the repeats: on a shared machine
 only the ratio means anything. The parts are shares of a profiled pass. Memory is the peak of a process of its
-own that trains an epoch of this, less the images: one member, and a pack of eight.
+own that trains an epoch of this, less the images: one member, and a pack of eight (`--memory`).
 
 `--json` keeps the measurements; `--against` compares ratios with a file that another revision has written.
 """
@@ -19,12 +19,13 @@ import cProfile
 import itertools
 import json
 import multiprocessing
-import resource
+import re
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep
 
 import estimators
 from sweep.environment import environment
-from trainables.data import fetch, load
+from trainables.data import ImageDataset, fetch, load
 from trainables.discrete_vae import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS, NegElbo
 from trainables.optimizers import OPTIMIZERS
 from trainables.pack import Pack
@@ -56,6 +57,10 @@ PARTS = {
 """Which functions belong to which part of a step, by how their names begin."""
 
 
+Job = tuple[str, str, str, Path, int]
+"""What `make_trainer` takes."""
+
+
 @dataclass(frozen=True)
 class Measurement:
     """What one step costs.
@@ -66,7 +71,7 @@ class Measurement:
         optimizer: Id of the optimiser.
         step_ms: Median milliseconds of a step.
         floor_ms: Median milliseconds of the matrix products alone.
-        peak_mib: Peak of a process that trains one member, MiB, less the images.
+        peak_mib: Peak of a process that trains one member, MiB, less the images; none if not measured.
         pack_peak_mib: The same with a pack of `MEMBERS_OF_A_PACK`.
         parts: Share of a profiled step that each part takes.
     """
@@ -76,8 +81,8 @@ class Measurement:
     optimizer: str
     step_ms: float
     floor_ms: float
-    peak_mib: float
-    pack_peak_mib: float
+    peak_mib: float | None
+    pack_peak_mib: float | None
     parts: Mapping[str, float]
 
     @property
@@ -89,6 +94,12 @@ class Measurement:
     def key(self) -> str:
         """What is measured, as a key."""
         return f"{self.estimator} {self.latent} {self.optimizer}"
+
+
+@cache
+def images(data: Path) -> ImageDataset:
+    """Return MNIST, read once."""
+    return load("mnist", data)
 
 
 def make_trainer(
@@ -108,7 +119,7 @@ def make_trainer(
         "epochs": 1,
     }
     pack = Pack(tuple(Member.from_params({**params, "seed": seed}) for seed in range(num_members)))
-    dataset = load("mnist", data)
+    dataset = images(data)
     train, test = images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
     return PackTrainer(pack, train[: STEPS * BATCH_SIZE], test[:BATCH_SIZE])
 
@@ -162,13 +173,14 @@ class FlooredTrainer:
         return (seconds - floors) / STEPS * 1e3, floors / STEPS * 1e3
 
 
-def peak_mib(job: tuple[str, str, str, Path, int]) -> float:
+def peak_mib(job: Job) -> float:
     """Return the peak of a new process that trains an epoch, in MiB, less the images."""
     prepare_process(1)
-    dataset = load("mnist", job[3])
     make_trainer(*job).run_epoch()
-    num_bytes = dataset.train_images.nbytes + dataset.test_images.nbytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - num_bytes / 2**20
+    # Not ru_maxrss: a process inherits that from the one that started it.
+    (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    dataset = images(job[3])
+    return int(peak) / 1024 - (dataset.train_images.nbytes + dataset.test_images.nbytes) / 2**20
 
 
 def parts(trainer: PackTrainer) -> dict[str, float]:
@@ -187,8 +199,14 @@ def parts(trainer: PackTrainer) -> dict[str, float]:
     return {**shares, "other": 1 - sum(shares.values())}
 
 
+def in_new_process(function: Callable[[Job], float], job: Job) -> float:
+    """Call the function in a process that has done nothing else."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, (job,))
+
+
 def measure(
-    names: list[str], latent: str, optimizers: list[str], repeats: int, data: Path
+    names: list[str], latent: str, optimizers: list[str], repeats: int, data: Path, *, with_memory: bool
 ) -> Iterator[Measurement]:
     """Measure every estimator and optimiser at one latent, all of them and the floor taking turns."""
     products = floor(latent)
@@ -203,12 +221,11 @@ def measure(
             milliseconds = trainer.milliseconds()
             if repeat > 0:  # the first warms up
                 times[key].append(milliseconds)
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        peaks, pack_peaks = (
-            pool.map(peak_mib, [(name, latent, one, data, size) for name, one in trainers], chunksize=1)
+    for name, one in trainers:
+        peak, pack_peak = (
+            in_new_process(peak_mib, (name, latent, one, data, size)) if with_memory else None
             for size in (1, MEMBERS_OF_A_PACK)
         )
-    for (name, one), peak, pack_peak in zip(trainers, peaks, pack_peaks, strict=True):
         step_ms, floor_ms = (statistics.median(column) for column in zip(*times[name, one], strict=True))
         shares = parts(make_trainer(name, latent, one, data))
         yield Measurement(name, latent, one, step_ms, floor_ms, peak, pack_peak, shares)
@@ -224,8 +241,7 @@ def row(one: Measurement, before: Mapping[str, float]) -> str:
         f"{one.floor_ms:.2f}",
         f"{one.ratio:.2f}",
         *([f"{before[one.key]:.2f}" if one.key in before else ""] if before else []),
-        f"{one.peak_mib:.0f}",
-        f"{one.pack_peak_mib:.0f}",
+        *("" if peak is None else f"{peak:.0f}" for peak in (one.peak_mib, one.pack_peak_mib)),
         *(f"{100 * share:.0f} %" for share in one.parts.values()),
     ]
     return f"| {' | '.join(cells)} |"
@@ -238,6 +254,7 @@ def main() -> int:
     parser.add_argument("--latents", nargs="+", default=list(LATENTS))
     parser.add_argument("--optimizers", nargs="+", default=list(OPTIMIZERS))
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--memory", action="store_true", help="measure memory too, 10 s a row")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--against", type=Path)
     parser.add_argument("--home", type=Path, default=Path(".catsweep"))
@@ -254,7 +271,14 @@ def main() -> int:
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     measured = []
     for latent in arguments.latents:
-        for one in measure(arguments.estimators, latent, arguments.optimizers, arguments.repeats, data):
+        for one in measure(
+            arguments.estimators,
+            latent,
+            arguments.optimizers,
+            arguments.repeats,
+            data,
+            with_memory=arguments.memory,
+        ):
             measured.append(one)
             print(row(one, before), flush=True)
     if arguments.json:

@@ -180,5 +180,5 @@ def _spread(temperature: float | torch.Tensor, shape: torch.Size, num_members: i
 def _rows_at_once(log_probs: torch.Tensor, num_mc_samples: int) -> int:
     """Return how many rows' draws fit into the cache, or on an accelerator into a part of its memory."""
     num_members, num_rows, categorical_dim = log_probs.shape
-    numbers = 2**18 if log_probs.device.type == "cpu" else 2**28 // num_members
+    numbers = 2**19 if log_probs.device.type == "cpu" else 2**28 // num_members
     return max(1, min(num_rows, numbers // (categorical_dim * num_mc_samples)))
