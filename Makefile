@@ -29,8 +29,11 @@ check: $(READY)  ## Check format, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## Train against the authors' curves and print how far off we are
+bench: $(READY)  ## Compare with the authors' curves, then time steps, growing epochs and a whole sweep
 	$(BIN)/python benchmarks/reference_curves.py
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/epochs.py
+	$(BIN)/python benchmarks/sweep.py
 
 docs: $(READY)  ## Write the command line reference anew
 	$(BIN)/python -m typer sweep.cli.main utils docs --name catsweep --title 'Command line' --output docs/cli.md

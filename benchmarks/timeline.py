@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -52,7 +53,7 @@ class CoreSeconds:
     @property
     def total(self) -> float:
         """Cores times wall seconds."""
-        return sum(asdict(self).values())
+        return math.fsum(asdict(self).values())
 
     @property
     def loss(self) -> float:
@@ -91,10 +92,10 @@ def account(epochs: Sequence[Epoch], num_cores: int, start: float, end: float) -
     cores = lay_out(epochs, num_cores)
     pairs = [pair for core in cores for pair in itertools.pairwise(core)]
     return CoreSeconds(
-        training=sum(one.seconds for one in epochs),
-        start=sum((core[0].start if core else first) - start for core in cores),
-        between_epochs=sum(b.start - a.end for a, b in pairs if a.pack == b.pack),
-        between_packs=sum(b.start - a.end for a, b in pairs if a.pack != b.pack),
-        tail=sum(last - (core[-1].end if core else first) for core in cores),
+        training=math.fsum(one.seconds for one in epochs),
+        start=math.fsum((core[0].start if core else first) - start for core in cores),
+        between_epochs=math.fsum(b.start - a.end for a, b in pairs if a.pack == b.pack),
+        between_packs=math.fsum(b.start - a.end for a, b in pairs if a.pack != b.pack),
+        tail=math.fsum(last - (core[-1].end if core else first) for core in cores),
         end=num_cores * (end - last),
     )

@@ -10,6 +10,8 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
+    # Trials get workers of their own; those that Ray would start beforehand only take time at the start.
+    "RAY_prestart_worker_first_driver": "0",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import typer
@@ -38,6 +39,9 @@ def main() -> None:
             raise
         Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(EXIT_BAD_INPUT)
+    finally:
+        # At exit Python would look through everything that the libraries made for garbage, for a second.
+        gc.freeze()
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

@@ -1,7 +1,7 @@
 """Time the real command on all cores of this machine, and say where the time goes that is not training.
 
-    python -m benchmarks.end_to_end [--preset table2-8x4] [--estimators reinmax ...] [--seeds 2] [--epochs 5]
-                                    [--home .catsweep] [--json FILE]
+    python benchmarks/sweep.py [--preset table2-8x4] [--estimators reinmax ...] [--seeds 2] [--epochs 5]
+                               [--home .catsweep] [--json FILE]
 
 Runs `catsweep run` on a spec made from the preset, in a home of its own that is removed afterwards; only the
 data is linked. The loss is 1 - Σ epoch_seconds / (cores x wall seconds), from what a user has: the store, and
@@ -26,7 +26,9 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.processes import DRIVER, TRAINING, Sample, Sampler, cpu_seconds, roles
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep` is the package, not this
+
+from benchmarks.processes import Sample, Sampler, Usage, machine_cpu_seconds, usage
 from benchmarks.timeline import CoreSeconds, Epoch, account
 from sweep.environment import environment
 from sweep.home import HOME_VARIABLE, TRACKING_VARIABLE, Home
@@ -54,6 +56,7 @@ class Run:
         end: When it had exited.
         pid: Its process.
         samples: What it and its descendants used.
+        machine_seconds: Processor seconds of the whole machine meanwhile.
         sampling_seconds: Processor seconds of this benchmark meanwhile.
     """
 
@@ -61,6 +64,7 @@ class Run:
     end: float
     pid: int
     samples: list[Sample]
+    machine_seconds: float
     sampling_seconds: float
 
 
@@ -75,10 +79,10 @@ class Result:
         wall_seconds: From start to exit.
         first_epoch_seconds: From the start to the begin of the first epoch of all.
         core_seconds: Where the seconds of the cores went.
-        cpu_seconds: Processor seconds by role: in all, and from the first epoch's begin to the last's end.
-        memory_mib: Largest resident and largest private memory of one process, by role.
+        usage: What the processes of each role used.
         data_mib: Size of the images, which all workers share.
         sampling_seconds: Processor seconds of this benchmark meanwhile.
+        other_seconds: Processor seconds of everything else on the machine meanwhile.
     """
 
     num_members: int
@@ -87,10 +91,10 @@ class Result:
     wall_seconds: float
     first_epoch_seconds: float
     core_seconds: CoreSeconds
-    cpu_seconds: dict[str, tuple[float, float]]
-    memory_mib: dict[str, tuple[float, float]]
+    usage: dict[str, Usage]
     data_mib: float
     sampling_seconds: float
+    other_seconds: float
 
     @property
     def members_per_hour(self) -> float:
@@ -111,20 +115,21 @@ def run_command(spec: Path, home: Home) -> Run:
     Raises:
         RuntimeError: If it fails; the message is what it said.
     """
-    words = [Path(sys.executable).with_name("catsweep"), "run", spec, "--home", home.path]
+    words = [str(Path(sys.executable).with_name("catsweep")), "run", str(spec), "--home", str(home.path)]
     own = {key: value for key, value in os.environ.items() if key not in (HOME_VARIABLE, TRACKING_VARIABLE)}
-    cpu, start = time.process_time(), time.time()
+    cpu, machine, start = time.process_time(), machine_cpu_seconds(), time.time()
+    log = spec.with_suffix(".log")  # no pipe: what outlives the command would hold it open
     with (
-        subprocess.Popen(
-            words, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
+        log.open("w") as file,
+        subprocess.Popen(words, env=own, stdout=file, stderr=subprocess.STDOUT) as process,
         Sampler(process.pid) as sampler,
     ):
-        output, _ = process.communicate()
+        process.wait()
         end = time.time()
     if process.returncode != 0:
-        raise RuntimeError(f"catsweep run ended with {process.returncode}:\n{output}")
-    return Run(start, end, process.pid, sampler.samples, time.process_time() - cpu)
+        raise RuntimeError(f"catsweep run ended with {process.returncode}:\n{log.read_text()}")
+    machine, cpu = machine_cpu_seconds() - machine, time.process_time() - cpu
+    return Run(start, end, process.pid, sampler.samples, machine, cpu)
 
 
 def stored_epochs(home: Home) -> Iterator[Epoch]:
@@ -141,12 +146,8 @@ def stored_epochs(home: Home) -> Iterator[Epoch]:
 def summarise(run: Run, epochs: Sequence[Epoch], num_cores: int, data_mib: float) -> Result:
     """Put together what the clock, the store and the samples say."""
     first, last = min(one.start for one in epochs), max(one.end for one in epochs)
-    of = roles(run.samples, run.pid)
-    before, after, whole = (cpu_seconds(run.samples, of, until) for until in (first, last, run.end))
-    memory = {}
-    for role in whole:
-        own = [one for one in run.samples if of[one.pid] == role]
-        memory[role] = max(one.rss_mib for one in own), max(one.uss_mib for one in own)
+    used = usage(run.samples, run.pid, run.start, first, last)
+    known_seconds = sum(one.cpu_seconds for one in used.values()) + run.sampling_seconds
     return Result(
         num_members=len({one.pack for one in epochs}),
         num_epochs=len(epochs),
@@ -154,10 +155,10 @@ def summarise(run: Run, epochs: Sequence[Epoch], num_cores: int, data_mib: float
         wall_seconds=run.end - run.start,
         first_epoch_seconds=first - run.start,
         core_seconds=account(epochs, num_cores, run.start, run.end),
-        cpu_seconds={role: (whole[role], after[role] - before[role]) for role in whole},
-        memory_mib=memory,
+        usage=used,
         data_mib=data_mib,
         sampling_seconds=run.sampling_seconds,
+        other_seconds=run.machine_seconds - known_seconds,
     )
 
 
@@ -174,14 +175,17 @@ def report(result: Result) -> Iterator[str]:
     yield "| where the cores' seconds go | core s | share |\n|---|---|---|"
     for name, value in asdict(seconds).items():
         yield f"| {_CAUSES[name]} | {value:.2f} | {100 * value / seconds.total:.2f} % |"
-    yield "\n| processes | CPU s | of that during training | largest RSS MiB | largest USS MiB |"
-    yield "|---|---|---|---|---|"
-    for role, (whole, during) in result.cpu_seconds.items():
-        rss, uss = result.memory_mib[role]
-        yield f"| {role} | {whole:.1f} | {during:.1f} | {rss:.0f} | {uss:.0f} |"
-    yield f"\nShared data: {result.data_mib:.0f} MiB. Sampling took {result.sampling_seconds:.1f} CPU s."
-    worker, driver = (result.memory_mib[role] for role in (TRAINING, DRIVER))
-    yield f"A worker that trains holds {worker[1]:.0f} MiB of its own, the driver {driver[1]:.0f} MiB."
+    yield "\n| processes | first seen after s | CPU s | of that during training | RSS MiB | USS MiB |"
+    yield "|---|---|---|---|---|---|"
+    for role, one in result.usage.items():
+        yield (
+            f"| {role} | {one.first_seen_seconds:.1f} | {one.cpu_seconds:.1f} "
+            f"| {one.training_cpu_seconds:.1f} | {one.peak_mib:.0f} | {one.own_mib:.0f} |"
+        )
+    yield f"| this benchmark | | {result.sampling_seconds:.1f} | | | |"
+    yield f"| everyone else's | | {result.other_seconds:.1f} | | | |\n"
+    yield "RSS and USS are the largest of one process. RSS counts what is shared: the images, for one, are"
+    yield f"{result.data_mib:.0f} MiB that all workers share."
 
 
 def measure(arguments: argparse.Namespace) -> Result:
