@@ -67,8 +67,8 @@ def test_the_block_is_named_by_its_number() -> None:
     ("added", "expected"),
     [
         ("seed: 3\n", "unknown key 'seed'; nearest: seeds"),
-        ("zzz: 3\n", "unknown key 'zzz'; allowed: name, task, dataset, epochs, batch_size, seeds, grid, "
-                     "search, resources"),
+        ("zzz: 3\n", "unknown key 'zzz'; allowed: name, task, dataset, epochs, batch_size, seeds, "
+                     "precision, grid, search, resources"),
         ("resources: {cpu: 2}\n", "unknown key 'cpu'; nearest: cpus"),
         ("resources: {member_per_pack: 2}\n", "unknown key 'member_per_pack'; nearest: members_per_pack"),
         ("search: {kind: optuna}\n", "kind must be 'grid', got 'optuna'"),
