@@ -14,7 +14,7 @@ from sweep.home import Home
 from sweep.planning import Plan
 from sweep.store import StoredMember
 from trainables.data import ImageDataset
-from trainables.pack import Pack
+from trainables.pack import COST_PARAMS, Pack
 from trainables.process import prepare_process
 from trainables.schema import EPOCH_SECONDS, Member
 from trainables.training import PackTrainer, images_from_numpy
@@ -22,17 +22,6 @@ from trainables.training import PackTrainer, images_from_numpy
 RECORDED = "recorded in the store"
 CALIBRATED = "calibrated on this machine"
 
-_KIND_PARAMS = (
-    "task",
-    "dataset",
-    "estimator",
-    "categorical_dim",
-    "latent_dim",
-    "optimizer",
-    "num_mc_samples",
-    "batch_size",
-    "pack_size",
-)
 _WARM_UP_STEPS = 3
 _TIMED_STEPS = 20
 _TEST_IMAGES = 1000
@@ -60,7 +49,7 @@ class Estimate:
 def kind_of(member: Member, pack_size: int) -> str:
     """Return as a key what the seconds of an epoch of a member's pack depend on."""
     params = {**member.params, "pack_size": pack_size}
-    return " ".join(f"{name}={params[name]}" for name in _KIND_PARAMS if name in params)
+    return " ".join(f"{name}={params[name]}" for name in (*COST_PARAMS, "pack_size") if name in params)
 
 
 def recorded_seconds(stored: Iterable[StoredMember]) -> dict[str, float]:

@@ -11,25 +11,13 @@ import torch
 from sweep.home import Home
 from sweep.spec import Resources
 from trainables.data import ImageDataset
-from trainables.pack import shared_params
+from trainables.pack import COST_PARAMS, shared_params
 from trainables.pack_size import measure_pack_size
 from trainables.schema import Member
 from trainables.training import images_from_numpy
 
 SizeOf = Callable[[Member], int]
 """Maps a member to the most members that its pack may have."""
-
-_KIND_PARAMS = (
-    "task",
-    "dataset",
-    "estimator",
-    "categorical_dim",
-    "latent_dim",
-    "optimizer",
-    "num_mc_samples",
-    "batch_size",
-    "precision",
-)
 
 
 def pack_sizes(resources: Resources, home: Home) -> SizeOf:
@@ -81,7 +69,7 @@ def _measure(resources: Resources, group: Sequence[Member], dataset: ImageDatase
 def _kind(member: Member, resources: Resources) -> str:
     """Return as a key what the best size of a member's pack depends on."""
     params = {**member.params, "gpus": resources.gpus}
-    return " ".join(f"{name}={params[name]}" for name in (*_KIND_PARAMS, "gpus") if name in params)
+    return " ".join(f"{name}={params[name]}" for name in (*COST_PARAMS, "gpus") if name in params)
 
 
 def _read(home: Home) -> dict[str, int]:

@@ -11,6 +11,19 @@ from trainables.schema import Member
 FREE_PARAMS = frozenset({"seed", "temperature", "eta", "beta"})
 """What members of one pack may differ in; everything else they share."""
 
+COST_PARAMS = (
+    "task",
+    "dataset",
+    "estimator",
+    "categorical_dim",
+    "latent_dim",
+    "optimizer",
+    "num_mc_samples",
+    "batch_size",
+    "precision",
+)
+"""What the seconds of a step and the best size of a pack depend on."""
+
 
 def shared_params(member: Member) -> tuple[tuple[str, str], ...]:
     """Return the params that every member of this member's pack must have, as a hashable key."""
