@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from sweep.cell_status import sweep_status
+from sweep.cluster import ClusterError
 from sweep.home import Home
 from sweep.planning import Plan, make_plan
 from sweep.quiet import quieten
-from sweep.runner import ClusterError, Outcome, run_sweep
+from sweep.runner import Outcome, run_sweep
 from sweep.spec_file import load_spec, place_in_spec, read_spec_text
 from sweep.store import Store
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import ray
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
 from ray import tune
 from sqlalchemy.exc import SQLAlchemyError
 
+from sweep.cluster import cluster
 from sweep.display import Display, make_display
 from sweep.environment import environment
 from sweep.home import Home, HomeError
@@ -23,7 +23,7 @@ from sweep.pack_sizes import measure_pack_sizes
 from sweep.packing import finished_folders
 from sweep.planning import Plan, make_plan
 from sweep.progress import Progress
-from sweep.spec import Resources, Spec
+from sweep.spec import Spec
 from sweep.store import Store, StoreError
 from sweep.tracking import Tracker, open_experiment
 from trainables.checkpoint import CheckpointFolder
@@ -32,20 +32,6 @@ from trainables.pack_trainable import PACK, PackTrainable
 
 RETRIES_OF_A_PACK = 2
 """How often a pack whose process died starts again from its checkpoint before it counts as failed."""
-_OBJECT_STORE_BYTES = 400 * 2**20
-
-
-class ClusterError(Exception):
-    """The cluster cannot run the spec; the message says what it lacks.
-
-    Args:
-        message: The message.
-        key: Key of the spec's resources that asks for too much, where that is the reason.
-    """
-
-    def __init__(self, message: str, key: str = "") -> None:
-        super().__init__(message)
-        self.key = key
 
 
 @dataclass(frozen=True)
@@ -81,43 +67,6 @@ def driver_lock(home: Home) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def cluster(address: str | None, resources: Resources) -> Iterator[None]:
-    """Connect to a Ray cluster, or start one on this machine, for as long as the context lasts.
-
-    Args:
-        address: Address of the cluster; none starts one here.
-        resources: What a pack needs.
-
-    Raises:
-        ClusterError: If the cluster cannot be reached or has no node that a pack fits on.
-    """
-    options = {"log_to_driver": False, "logging_level": "ERROR"}
-    try:
-        if address is None:
-            ray.init(include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, **options)
-        else:
-            ray.init(address=address, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ClusterError(f"Ray cluster {address or 'on this machine'} cannot be used: {error}") from None
-    try:
-        _check_fit(resources)
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _check_fit(resources: Resources) -> None:
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    for name, key, wanted in (("cpus", "CPU", resources.cpus), ("gpus", "GPU", resources.gpus)):
-        most = max((node.get(key, 0) for node in nodes), default=0)
-        if wanted > most:
-            raise ClusterError(
-                f"{name} must be at most {most:g}, what the largest node of the cluster has, got {wanted:g}",
-                key=name,
-            )
 
 
 def run_sweep(

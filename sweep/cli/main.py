@@ -46,8 +46,8 @@ def main() -> None:
 
 def _expected_errors() -> tuple[type[Exception], ...]:
     from analysis.choices import UnknownNameError
+    from sweep.cluster import ClusterError
     from sweep.home import HomeError
-    from sweep.runner import ClusterError
     from sweep.spec_file import SpecError
     from sweep.store import StoreError
     from trainables.data import DataError

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import sweep
+from sweep.cluster import ClusterError
 from sweep.home import Home
-from sweep.runner import ClusterError, Outcome
+from sweep.runner import Outcome
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
 
 SPEC = "grid.yaml"
