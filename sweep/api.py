@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from sweep.cluster import ClusterError
 from sweep.home import Home
 from sweep.planning import Plan, make_plan
 from sweep.quiet import quieten
-from sweep.runner import Outcome, run_sweep
+from sweep.runner import Outcome, driver_lock, run_sweep
 from sweep.spec_file import load_spec, place_in_spec, read_spec_text
 from sweep.store import Store
+from sweep.sync import send_spools
 
 
 def run(
@@ -52,6 +54,26 @@ def execute(
     except ClusterError as error:
         where = f"{place_in_spec(spec, 'resources', error.key)}: " if error.key else ""
         raise ClusterError(f"{where}{error}", error.key) from None
+
+
+def sync(*, home: str | Path | None = None, tracking_uri: str | None = None) -> int:
+    """Send what waits on disk because the store was away when a run ended; return the number of writes.
+
+    Raises:
+        HomeError, StoreError: If another driver is at work, or the store does not take it; nothing is lost.
+    """
+    return sync_home(Home.resolve(home, tracking_uri), print)
+
+
+def sync_home(home: Home, say: Callable[[str], None]) -> int:
+    """Do what `sync` does in this home, showing lines with `say`."""
+    quieten()
+    if not home.spool.is_dir():
+        return 0
+    with driver_lock(home):
+        store = Store(home)
+        store.check()
+        return send_spools(store, say)
 
 
 def current_plan(spec: str | Path, home: Home, *, retry_failed: bool = False) -> Plan:

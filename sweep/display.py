@@ -35,6 +35,11 @@ class Display(Protocol):
         """Show a line that stays."""
 
 
+def say(message: str) -> None:
+    """Print a line for people to stderr, where there is no display yet."""
+    Console(stderr=True, highlight=False).print(message, soft_wrap=True, markup=False)
+
+
 def make_display(progress: Progress) -> Display:
     """Return a live display where stdout is a terminal, else one of plain lines; both write to stderr."""
     console = Console(stderr=True, highlight=False)

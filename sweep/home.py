@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 HOME_VARIABLE = "CATSWEEP_HOME"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -35,6 +36,15 @@ class Home:
         return cls(folder, uri)
 
     @property
+    def shown_uri(self) -> str:
+        """The store's URI as it may be printed and logged: without a password."""
+        parts = urlsplit(self.tracking_uri)
+        if "@" not in parts.netloc:
+            return self.tracking_uri
+        secret, _, host = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{secret.partition(':')[0]}:***@{host}").geturl()
+
+    @property
     def artifacts(self) -> Path:
         """Artifacts of runs, where the store is the home's own."""
         return self.path / "artifacts"
@@ -48,6 +58,11 @@ class Home:
     def data(self) -> Path:
         """Datasets, a folder each."""
         return self.path / "data"
+
+    @property
+    def spool(self) -> Path:
+        """Writes that the store has not taken yet."""
+        return self.path / "spool"
 
     @property
     def lock(self) -> Path:

@@ -1,93 +1,205 @@
-"""Writes on their way to the tracking store: kept in order, and kept until the store has taken them."""
+"""Writes on their way to the tracking store: sent in order by a thread, spooled while the store is away."""
 
 from __future__ import annotations
 
-import logging
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from sweep.spool import Spool
 from sweep.store import StoreError
+from sweep.writes import Write
 
-_RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-_log = logging.getLogger(__name__)
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between tries while the store is away; the last one is repeated."""
+PATIENCE = 60.0
+"""Seconds that the end of a run waits for a store that takes nothing."""
 
-Write = Callable[[], None]
+STORE_AWAY = (MlflowException, SQLAlchemyError, OSError)
+"""What is raised while a store is away: it may take the same write later."""
 
 
-@dataclass(frozen=True)
-class _Refusal:
-    reason: str
-    retry_at: float
-    num_failures: int
+class WriteRefusedError(Exception):
+    """The store will never take this write, whatever it is asked again; the message says why."""
 
 
 class Outbox:
-    """A queue of writes, each of which may be repeated without harm.
+    """A queue of writes, each of which may be repeated without harm, and a thread that sends them.
 
-    While the store is away, writes wait; they are tried again with growing pauses, in their order.
+    Neither a slow store nor one that is away holds up whoever adds writes. While it is away, what waits is in
+    the spool as well, so that it outlives this process. A write that is refused for good is set aside, and
+    those behind it are sent.
 
     Args:
-        clock: Seconds from a monotonic clock.
-        sleep: Waits for some seconds.
+        apply: Sends a write; raises `WriteRefusedError` or one of `STORE_AWAY`.
+        spool: Where writes wait on disk.
+        say: Shows a line to the user.
+        pauses: Seconds between tries while the store is away.
+        patience: Seconds that `close` waits for a store that takes nothing.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self,
+        apply: Callable[[Write], None],
+        spool: Spool,
+        say: Callable[[str], None],
+        *,
+        pauses: Sequence[float] = PAUSES,
+        patience: float = PATIENCE,
     ) -> None:
-        self._clock = clock
-        self._sleep = sleep
-        self._writes: deque[Write] = deque()
-        self._refusal: _Refusal | None = None
+        self._apply = apply
+        self._spool = spool
+        self._say = say
+        self._pauses = pauses
+        self._patience = patience
+        self._queue: deque[Write] = deque()
+        self._num_spooled = 0
+        self._num_failures = 0
+        self._is_disk_full = False
+        self._is_closing = False
+        self._is_given_up = False
+        self._changed = threading.Condition()
+        self.num_refused = 0
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="catsweep-outbox", daemon=True)
+        self._thread.start()
 
     def __len__(self) -> int:
-        return len(self._writes)
+        return len(self._queue)
 
-    def add(self, write: Write) -> None:
-        """Put a write at the end of the queue."""
-        self._writes.append(write)
+    def add(self, *writes: Write) -> None:
+        """Put writes at the end of the queue."""
+        self._raise_what_the_thread_raised()
+        with self._changed:
+            self._queue.extend(writes)
+            self._changed.notify_all()
 
-    def send(self) -> None:
-        """Send what can be sent now, without waiting for a store that is away."""
-        if self._refusal is not None and self._clock() < self._refusal.retry_at:
-            return
-        while self._writes:
-            try:
-                self._writes[0]()
-            except (MlflowException, SQLAlchemyError, OSError) as error:
-                self._refused(error)
-                return
-            self._writes.popleft()
-            self._refusal = None
+    def settle(self, seconds: float) -> bool:
+        """Wait until everything is sent, and return whether it is after so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._queue or self._error is not None, seconds)
+        self._raise_what_the_thread_raised()
+        return not self._queue
 
     def close(self) -> None:
         """Send everything, waiting for the store where need be.
 
         Raises:
-            StoreError: If the store has not come back after about a minute.
+            StoreError: If the store has not taken everything; what it has not is kept on disk.
         """
-        self.send()
-        for pause in _RETRY_SECONDS:
-            if not self._writes:
-                return
-            self._sleep(pause)
-            self._refusal = None
-            self.send()
-        if self._writes:
-            reason = self._refusal.reason if self._refusal else "unknown"
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        left = len(self._queue) + 1
+        while 0 < len(self._queue) < left:
+            left = len(self._queue)
+            self._wait_until_fewer(left)
+        with self._changed:
+            self._is_given_up = True
+            self._to_spool()
+            self._changed.notify_all()
+        store = f"tracking store {self._spool.store}"
+        if self._queue:
+            kept = "only in checkpoints" if self._is_disk_full else f"in {self._spool.path}"
             raise StoreError(
-                f"the tracking store did not take {len(self._writes)} writes ({reason}); nothing is lost: "
-                f"run the same command again once it answers"
+                f"{store} did not take {len(self._queue)} writes; nothing is lost: what it lacks is kept "
+                f"{kept}; once it answers, send it with `catsweep sync` or run the same command again"
+            )
+        if self.num_refused:
+            raise StoreError(
+                f"{store} refused {self.num_refused} writes for good; they and the reasons are in "
+                f"{self._spool.refused_path}; members that lack them go on from their checkpoints when the "
+                f"same command is run again"
             )
 
-    def _refused(self, error: Exception) -> None:
-        num_failures = self._refusal.num_failures if self._refusal else 0
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if num_failures == 0:
-            _log.warning("the tracking store refuses a write (%s); it will be tried again", reason)
-        pause = _RETRY_SECONDS[min(num_failures, len(_RETRY_SECONDS) - 1)]
-        self._refusal = _Refusal(reason, self._clock() + pause, num_failures + 1)
+    def _wait_until_fewer(self, count: int) -> None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._queue) < count or self._error is not None, self._patience
+            )
+        self._raise_what_the_thread_raised()
+
+    def _raise_what_the_thread_raised(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+            raise
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._is_closing)
+                if not self._queue or self._is_given_up:
+                    return
+                write = self._queue[0]
+            try:
+                self._apply(write)
+            except WriteRefusedError as refusal:
+                self._set_aside(write, str(refusal))
+                self._sent()
+            except STORE_AWAY as error:
+                self._wait(error)
+            else:
+                self._sent()
+
+    def _sent(self) -> None:
+        if self._num_failures:
+            self._say("the tracking store answers again")
+        with self._changed:
+            self._queue.popleft()
+            self._num_failures = 0
+            self._num_spooled = max(0, self._num_spooled - 1)
+            if not self._queue:
+                self._spool.remove()
+            self._changed.notify_all()
+
+    def _set_aside(self, write: Write, reason: str) -> None:
+        self.num_refused += 1
+        self._say(f"the tracking store refuses a write for good: {reason}")
+        try:
+            self._spool.set_aside(write, reason)
+        except OSError as error:
+            self._say(f"{self._spool.refused_path} cannot be written ({error.strerror})")
+
+    def _wait(self, error: Exception) -> None:
+        """Spool what waits, and what is added meanwhile, until it is time to try again."""
+        deadline = time.monotonic() + self._pauses[min(self._num_failures, len(self._pauses) - 1)]
+        self._num_failures += 1
+        if self._num_failures == 1:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self._say(f"the tracking store does not take a write ({reason}); it is kept and tried again")
+        with self._changed:
+            while not self._is_given_up and (seconds := deadline - time.monotonic()) > 0:
+                self._to_spool()
+                self._changed.wait_for(lambda: self._is_given_up or self._has_unspooled(), seconds)
+
+    def _has_unspooled(self) -> bool:
+        return len(self._queue) > self._num_spooled and not self._is_disk_full
+
+    def _to_spool(self) -> None:
+        new = list(islice(self._queue, self._num_spooled, None))
+        if not new:
+            return
+        try:
+            self._spool.append(new)
+        except OSError as error:
+            if not self._is_disk_full:
+                self._say(
+                    f"spool {self._spool.path} cannot be written ({error.strerror}); writes wait in memory"
+                )
+            self._is_disk_full = True
+        else:
+            self._num_spooled += len(new)
+            self._is_disk_full = False

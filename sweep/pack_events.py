@@ -12,9 +12,8 @@ from sweep.display import Display, pack_name
 from sweep.packing import write_manifest
 from sweep.progress import Progress
 from sweep.tracking import Tracker
-from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
-from trainables.pack_trainable import PACK, RECORDS
+from trainables.pack_trainable import PACK, RECORDS, WARNINGS
 from trainables.training import EpochRecord
 
 
@@ -49,7 +48,7 @@ class PackEvents(Callback):  # type: ignore[misc]
         """A pack has started, or started again after its process died."""
         pack = _pack(trial)
         write_manifest(self._checkpoints, pack)
-        self._tracker.start(pack.members)
+        self._tracker.start(pack)
         self._progress.started(pack)
         self._display.update()
 
@@ -58,10 +57,12 @@ class PackEvents(Callback):  # type: ignore[misc]
     ) -> None:
         """A pack has done an epoch."""
         pack = _pack(trial)
+        for warning in result.get(WARNINGS, ()):
+            self._display.say(f"warning: {pack_name(pack)}: {warning}")
         records = [EpochRecord.from_state(state) for state in result.get(RECORDS, ())]
         if records:
             self._last[pack.hash] = records[-1]
-        self._tracker.log(pack.members, records)
+        self._tracker.log(pack, records)
         self._progress.advanced(pack, records)
         self._display.update()
 
@@ -74,7 +75,7 @@ class PackEvents(Callback):  # type: ignore[misc]
             for member, epoch in zip(pack.members, last.diverged, strict=True)
             if epoch is not None
         }
-        self._tracker.finish(pack.members, last, CheckpointFolder(self._checkpoints / pack.hash).remove)
+        self._tracker.finish(pack, last)
         self._progress.ended(pack, has_failed=False, diverged=diverged)
         if diverged:
             epochs = ", ".join(str(epoch) for epoch in diverged.values())
@@ -85,7 +86,7 @@ class PackEvents(Callback):  # type: ignore[misc]
         """A pack has failed for good."""
         pack = _pack(trial)
         error = _error(trial) or "the trial ended without saying why"
-        self._tracker.fail(pack.members, error)
+        self._tracker.fail(pack, error)
         self._progress.ended(pack, has_failed=True)
         reason = error.splitlines()[-1]
         self._display.say(f"failed: {pack_name(pack)}: {reason}")

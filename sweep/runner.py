@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from mlflow.exceptions import MlflowException
 from ray import tune
-from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.cluster import cluster
-from sweep.display import Display, make_display
+from sweep.display import Display, make_display, say
 from sweep.environment import environment
 from sweep.home import Home, HomeError
-from sweep.outbox import Outbox
+from sweep.lease import Lease
+from sweep.outbox import STORE_AWAY, Outbox
 from sweep.pack_events import PackEvents
 from sweep.pack_sizes import measure_pack_sizes
 from sweep.packing import finished_folders
 from sweep.planning import Plan, make_plan
 from sweep.progress import Progress
+from sweep.run_writer import RunWriter
 from sweep.spec import Spec
+from sweep.spool import Spool
 from sweep.store import Store, StoreError
+from sweep.sync import send_spools
 from sweep.tracking import Tracker, open_experiment
 from trainables.checkpoint import CheckpointFolder
 from trainables.data import ImageDataset, fetch, load
@@ -98,39 +100,63 @@ def run_sweep(
     home.make_folders()
     with driver_lock(home):
         store.check()
+        send_spools(store, say)
         plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
         if not plan.packs:
-            _track(plan, store, spec_text).close(is_complete=True)
+            with _lease(plan, store) as experiment_id:
+                _tracker(plan, store, experiment_id, spec_text).close(is_complete=True)
             return _outcome(plan, Progress(plan), is_interrupted=False)
         fetch(spec.dataset, home.data)
         dataset = load(spec.dataset, home.data)
-        with cluster(address, spec.resources):
+        with cluster(address, spec.resources), _lease(plan, store) as experiment_id:
             if spec.resources.is_pack_size_measured:
                 measure_pack_sizes(plan.members_to_run, spec.resources, dataset, home)
-                plan = make_plan(spec, plan.stored, home, retry_failed=retry_failed)
-            return _train(plan, store, spec_text, dataset)
+            # Anew, since another driver may have been at work until now.
+            plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
+            return _train(plan, store, experiment_id, spec_text, dataset)
 
 
-def _track(plan: Plan, store: Store, spec_text: str) -> Tracker:
+@contextmanager
+def _lease(plan: Plan, store: Store) -> Iterator[str]:
+    """Hold the sweep's lease, and give the id of its experiment."""
     try:
         experiment_id = open_experiment(store.client, plan.spec.name, store.home)
-        tracker = Tracker(store.client, experiment_id, plan, Outbox())
-        tracker.open(spec_text, environment())
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise StoreError(f"tracking store {store.home.tracking_uri} refuses the sweep: {reason}") from None
+    except STORE_AWAY as error:
+        raise _refuses(store, error) from None
+    with Lease(store.client, experiment_id, say):
+        yield experiment_id
+
+
+def _tracker(
+    plan: Plan,
+    store: Store,
+    experiment_id: str,
+    spec_text: str,
+    show: Callable[[str], None] = say,
+) -> Tracker:
     checkpoints = store.home.checkpoints
+    writer = RunWriter(store.client, experiment_id, plan.stored, checkpoints)
+    try:
+        writer.open_sweep(spec_text, environment())
+    except STORE_AWAY as error:
+        raise _refuses(store, error) from None
     finished = {key for key, stored in plan.stored.items() if stored.is_finished}
     for folder in finished_folders(checkpoints, finished):
         CheckpointFolder(folder).remove()
-    return tracker
+    spool = Spool.new(store.home.spool, plan.spec.name, store.home.shown_uri)
+    return Tracker(plan, Outbox(writer.apply, spool, show))
 
 
-def _train(plan: Plan, store: Store, spec_text: str, dataset: ImageDataset) -> Outcome:
-    tracker = _track(plan, store, spec_text)
+def _refuses(store: Store, error: Exception) -> StoreError:
+    reason = str(error).splitlines()[0]
+    return StoreError(f"tracking store {store.home.shown_uri} refuses the sweep: {reason}")
+
+
+def _train(plan: Plan, store: Store, experiment_id: str, spec_text: str, dataset: ImageDataset) -> Outcome:
     progress = Progress(plan)
     is_interrupted = False
     with make_display(progress) as display, tempfile.TemporaryDirectory(prefix="catsweep-tune-") as scratch:
+        tracker = _tracker(plan, store, experiment_id, spec_text, display.say)
         display.say(_announcement(plan))
         try:
             _tuner(plan, store.home, dataset, Path(scratch), tracker, progress, display).fit()

@@ -22,6 +22,7 @@ from trainables.schema import (
     TAG_KIND,
     TAG_MEMBER,
     TAG_PACK_SIZE,
+    TAG_PRUNED,
     TAG_SCHEMA_VERSION,
     Member,
 )
@@ -46,6 +47,7 @@ class StoredMember:
         diverged: Epoch in which the loss was not finite, or none.
         error: Why it failed, or "".
         pack_size: How many members trained together.
+        pruned: Epoch at which a search gave it up, or none.
     """
 
     member: Member | None
@@ -56,6 +58,7 @@ class StoredMember:
     diverged: int | None = None
     error: str = ""
     pack_size: int = 1
+    pruned: int | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -72,8 +75,8 @@ class StoredMember:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended with an error, or was stopped by hand."""
-        return self.status in ("FAILED", "KILLED")
+        """Whether it ended with an error, or was stopped by hand; not so where a search gave it up."""
+        return self.status in ("FAILED", "KILLED") and self.pruned is None
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ class Store:
     def members(self) -> dict[str, StoredMember]:
         """Return every member in the store by its hash, whichever sweep ran it.
 
-        Of several runs of one member a finished one wins, then the one that started last.
+        Of several runs of one member the finished one that ended last wins, else the running one, else the
+        one that started last; `analysis.store.resolve_duplicates` has the same order.
 
         Raises:
             StoreError: If the store does not answer.
@@ -129,7 +133,7 @@ class Store:
         if self.is_empty_file:
             return {}
         self.check()
-        best: dict[str, tuple[bool, int, StoredMember]] = {}
+        best: dict[str, tuple[tuple[int, int, int, str], StoredMember]] = {}
         for run in self._member_runs():
             if not run.data.tags.get(TAG_DIVERGED, "0").isdecimal():
                 continue  # not after the schema, hence no member for analysis either
@@ -137,13 +141,23 @@ class Store:
             key = stored.member.hash if stored.member else run.data.tags.get(TAG_MEMBER)
             if key is None:
                 continue
-            rank = (stored.is_finished, run.info.start_time or 0, stored)
-            if key not in best or rank[:2] > best[key][:2]:
-                best[key] = rank
-        return {key: stored for key, (_, _, stored) in best.items()}
+            rank = _rank(run, stored)
+            if key not in best or rank > best[key][0]:
+                best[key] = (rank, stored)
+        return {key: stored for key, (_, stored) in best.items()}
+
+    def _experiment_ids(self) -> list[str]:
+        found: list[str] = []
+        token = None
+        while True:
+            page = self.client.search_experiments(page_token=token)
+            found += [experiment.experiment_id for experiment in page]
+            token = page.token
+            if not token:
+                return found
 
     def _member_runs(self) -> Iterator[Run]:
-        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        experiments = self._experiment_ids()
         query = f"tags.`{TAG_KIND}` = '{KIND_MEMBER}' and tags.`{TAG_SCHEMA_VERSION}` = '{SCHEMA_VERSION}'"
         token = None
         while experiments:
@@ -152,6 +166,14 @@ class Store:
             token = page.token
             if not token:
                 return
+
+
+def _rank(run: Run, stored: StoredMember) -> tuple[int, int, int, str]:
+    """Return what to compare runs of one member by; the largest is the member's."""
+    start, end = run.info.start_time or 0, run.info.end_time or 0
+    is_running = run.info.status in ("RUNNING", "SCHEDULED")
+    first = 2 if stored.is_finished else int(is_running)
+    return first, end if run.info.status == "FINISHED" else start, start, run.info.run_id
 
 
 def _stored_member(run: Run) -> StoredMember:
@@ -163,6 +185,7 @@ def _stored_member(run: Run) -> StoredMember:
     steps = [metric.step for metric in run.data._metric_objs]
     diverged = run.data.tags.get(TAG_DIVERGED)
     pack_size = run.data.tags.get(TAG_PACK_SIZE, "1")
+    pruned = run.data.tags.get(TAG_PRUNED, "")
     return StoredMember(
         member=member,
         run_id=run.info.run_id,
@@ -172,4 +195,5 @@ def _stored_member(run: Run) -> StoredMember:
         diverged=int(diverged) if diverged else None,
         error=run.data.tags.get(TAG_ERROR, ""),
         pack_size=int(pack_size) if pack_size.isdecimal() else 1,
+        pruned=int(pruned) if pruned.isdecimal() else None,
     )

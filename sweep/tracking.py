@@ -1,36 +1,33 @@
-"""Tracking: a sweep and its members as runs of the schema in the MLflow store."""
+"""Tracking: what happens to packs, turned into writes to the MLflow store."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, Metric, Param, RunTag
+from mlflow.entities import Experiment
 
-from sweep.cell_runs import CellRuns, cell_name, kind_tags
+from sweep.cell_runs import cell_values
 from sweep.home import Home
-from sweep.outbox import Outbox, Write
+from sweep.outbox import Outbox
 from sweep.planning import Plan
-from trainables.schema import (
-    KIND_CELL,
-    KIND_MEMBER,
-    KIND_SWEEP,
-    TAG_CELL,
-    TAG_DIVERGED,
-    TAG_ERROR,
-    TAG_KIND,
-    TAG_MEMBER,
-    TAG_NOTE,
-    TAG_PACK_SIZE,
-    TAG_PARENT,
-    Member,
+from sweep.writes import (
+    EndSweep,
+    FailMember,
+    FinishMember,
+    ForgetPack,
+    LogMetrics,
+    MetricRow,
+    PruneMember,
+    StartMember,
+    WriteCell,
 )
+from trainables.pack import Pack
+from trainables.schema import KIND_CELL, TAG_KIND, Cell, Member
 from trainables.training import EpochRecord
 
 FLUSH_SECONDS = 5.0
-_MAX_METRICS_PER_BATCH = 1000
 _MAX_ERROR_LENGTH = 4000
 
 # Without the first, MLflow's UI opens an experiment with pages about language models.
@@ -57,99 +54,95 @@ def open_experiment(client: MlflowClient, name: str, home: Home) -> str:
 
 
 class Tracker:
-    """Writes a sweep's runs, in batches and so that repeating a write changes nothing.
+    """Notes what happens to packs, and puts it into the outbox in batches.
 
     Args:
-        client: Client of the store.
-        experiment_id: The sweep's experiment.
-        plan: What the sweep asks for; members that the store holds go on in their runs.
-        outbox: Holds the writes until the store has taken them.
+        plan: What the sweep asks for, and what the store holds of it.
+        outbox: Sends the writes.
     """
 
-    def __init__(self, client: MlflowClient, experiment_id: str, plan: Plan, outbox: Outbox) -> None:
-        self._client = client
-        self._experiment_id = experiment_id
+    def __init__(self, plan: Plan, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._stored = dict(plan.stored)
-        self._run_ids = {key: stored.run_id for key, stored in plan.stored.items()}
+        self._finished = {key for key, stored in plan.stored.items() if stored.is_finished}
         self._results: dict[str, Mapping[str, float]] = {
             key: stored.result for key, stored in plan.stored.items() if stored.result is not None
         }
-        self._cells = CellRuns(client, experiment_id, plan.requests, self._results)
-        self._metrics: dict[str, list[Metric]] = {}
-        self._last_flush = time.monotonic()
-        self._sweep_run_id = ""
+        self._requests = {request.cell.hash: request for request in plan.requests}
+        self._metrics: dict[str, list[MetricRow]] = {}
+        self._changed_cells: dict[str, Cell] = {key: one.cell for key, one in self._requests.items()}
+        self.flush()  # cells whose members finished in other sweeps
 
-    def open(self, spec_text: str, environment: Mapping[str, object]) -> None:
-        """Find or make the sweep's run and one for every cell; note spec and environment.
+    def start(self, pack: Pack) -> None:
+        """Note that a pack is training."""
+        self._outbox.add(
+            *(
+                StartMember(
+                    member=member.hash, params=member.params, note=member.cell.note, pack_size=len(pack)
+                )
+                for member in self._unfinished(pack.members)
+            )
+        )
 
-        Args:
-            spec_text: The spec as YAML; logged as the artifact `spec.yaml`.
-            environment: Versions and machine; logged as the artifact `environment.json`.
-        """
-        known = self._client.search_runs([self._experiment_id], f"tags.`{TAG_KIND}` = '{KIND_SWEEP}'")
-        if known:
-            self._sweep_run_id = known[0].info.run_id
-            self._client.update_run(self._sweep_run_id, status="RUNNING")
-        else:
-            run = self._client.create_run(self._experiment_id, tags=kind_tags(KIND_SWEEP), run_name="sweep")
-            self._sweep_run_id = run.info.run_id
-        self._client.log_text(self._sweep_run_id, spec_text, "spec.yaml")
-        self._client.log_dict(self._sweep_run_id, dict(environment), "environment.json")
-        self._cells.open(self._sweep_run_id)
-
-    def start(self, members: Sequence[Member]) -> None:
-        """Note that these members, one pack, are training."""
-        for member in self._unfinished(members):
-            self._outbox.add(self._starting(member, len(members)))
-        self._outbox.send()
-
-    def log(self, members: Sequence[Member], records: Sequence[EpochRecord]) -> None:
-        """Note what epochs gave; written in batches, at the latest after some seconds or with `finish`."""
-        unfinished = {member.hash for member in self._unfinished(members)}
+    def log(self, pack: Pack, records: Sequence[EpochRecord]) -> None:
+        """Note what epochs gave; sent in batches, at the latest after some seconds or with `finish`."""
+        unfinished = {member.hash for member in self._unfinished(pack.members)}
         for record in records:
-            for member, values in zip(members, record.metrics, strict=True):
+            for member, values in zip(pack.members, record.metrics, strict=True):
                 if values is not None and member.hash in unfinished:
                     self._metrics.setdefault(member.hash, []).extend(
-                        Metric(key, value, record.timestamp_ms, record.epoch) for key, value in values.items()
+                        (key, value, record.timestamp_ms, record.epoch) for key, value in values.items()
                     )
         if time.monotonic() - self._last_flush > FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Send what has been noted, as far as the store takes it."""
-        for key, metrics in self._metrics.items():
-            for start in range(0, len(metrics), _MAX_METRICS_PER_BATCH):
-                self._outbox.add(self._logging(key, metrics[start : start + _MAX_METRICS_PER_BATCH]))
+        """Put into the outbox what has been noted."""
+        self._outbox.add(
+            *(LogMetrics(member=key, rows=tuple(rows)) for key, rows in self._metrics.items()),
+            *(self._cell_write(cell) for cell in self._changed_cells.values()),
+        )
         self._metrics = {}
+        self._changed_cells = {}
         self._last_flush = time.monotonic()
-        self._outbox.send()
 
-    def finish(self, members: Sequence[Member], last: EpochRecord, after: Write) -> None:
-        """Note that a pack is done.
-
-        Args:
-            members: The members of the pack.
-            last: Its last epoch.
-            after: Called once the store holds everything.
-        """
-        self.flush()
-        for member, metrics, diverged in zip(members, last.metrics, last.diverged, strict=True):
+    def finish(self, pack: Pack, last: EpochRecord) -> None:
+        """Note that a pack is done, with its last epoch; once the store holds it, its checkpoints go."""
+        for member, metrics in zip(pack.members, last.metrics, strict=True):
             if metrics is not None:
                 self._results[member.hash] = metrics
-            if member in self._unfinished(members):
-                self._outbox.add(self._finishing(member, last.timestamp_ms, diverged))
-        for cell in dict.fromkeys(member.cell for member in members):
-            self._outbox.add(lambda cell=cell: self._cells.write(cell))  # type: ignore[misc]
-        self._outbox.add(after)
-        self._outbox.send()
+        self._flush_members(pack.members)
+        unfinished = self._unfinished(pack.members)
+        self._outbox.add(
+            *(
+                FinishMember(member=member.hash, end_ms=last.timestamp_ms, diverged=diverged)
+                for member, diverged in zip(pack.members, last.diverged, strict=True)
+                if member in unfinished
+            ),
+            ForgetPack(pack=pack.hash, members=tuple(member.hash for member in pack.members)),
+        )
+        self._changed_cells.update(
+            (member.cell.hash, member.cell) for member in pack.members if member.cell.hash in self._requests
+        )
 
-    def fail(self, members: Sequence[Member], error: str) -> None:
+    def fail(self, pack: Pack, error: str) -> None:
         """Note that a pack ended with an error."""
-        self.flush()
-        for member in self._unfinished(members):
-            self._outbox.add(self._failing(member, error[-_MAX_ERROR_LENGTH:]))
-        self._outbox.send()
+        self._flush_members(pack.members)
+        self._outbox.add(
+            *(
+                FailMember(member=member.hash, end_ms=_now_ms(), error=error[-_MAX_ERROR_LENGTH:])
+                for member in self._unfinished(pack.members)
+            )
+        )
+
+    def prune(self, pack: Pack, epoch: int) -> None:
+        """Note that a search gave a pack up after an epoch."""
+        self._flush_members(pack.members)
+        self._outbox.add(
+            *(
+                PruneMember(member=member.hash, end_ms=_now_ms(), epoch=epoch)
+                for member in self._unfinished(pack.members)
+            )
+        )
 
     def close(self, *, is_complete: bool) -> None:
         """Send everything and end the sweep's run.
@@ -158,60 +151,23 @@ class Tracker:
             StoreError: If the store does not take it.
         """
         self.flush()
-        status = "FINISHED" if is_complete else "KILLED"
-        self._outbox.add(lambda: self._client.set_terminated(self._sweep_run_id, status))
+        self._outbox.add(EndSweep(status="FINISHED" if is_complete else "KILLED"))
         self._outbox.close()
+
+    def _flush_members(self, members: Iterable[Member]) -> None:
+        keys = [member.hash for member in members if member.hash in self._metrics]
+        self._outbox.add(*(LogMetrics(member=key, rows=tuple(self._metrics.pop(key))) for key in keys))
 
     def _unfinished(self, members: Sequence[Member]) -> list[Member]:
         """Leave out members of a pack that finished elsewhere before it started."""
-        return [
-            member
-            for member in members
-            if not (member.hash in self._stored and self._stored[member.hash].is_finished)
-        ]
+        return [member for member in members if member.hash not in self._finished]
 
-    def _starting(self, member: Member, pack_size: int) -> Write:
-        def write() -> None:
-            if member.hash not in self._run_ids:
-                tags = {
-                    **kind_tags(KIND_MEMBER),
-                    TAG_MEMBER: member.hash,
-                    TAG_CELL: member.cell.hash,
-                    TAG_PARENT: self._cells.run_id(member.cell),
-                    TAG_PACK_SIZE: str(pack_size),
-                }
-                if member.cell.note:
-                    tags[TAG_NOTE] = member.cell.note
-                name = f"seed {member.seed}, {cell_name(member.cell)}"  # the UI cuts names off at the end
-                run = self._client.create_run(self._experiment_id, tags=tags, run_name=name)
-                self._run_ids[member.hash] = run.info.run_id
-            run_id = self._run_ids[member.hash]
-            self._client.update_run(run_id, status="RUNNING")
-            stored = self._stored.get(member.hash)
-            if stored is None or stored.member is None:  # a param that is there cannot change its form
-                self._client.log_batch(run_id, params=[Param(*item) for item in member.params.items()])
-            if stored is not None and stored.error:
-                self._client.delete_tag(run_id, TAG_ERROR)
-                self._stored[member.hash] = replace(stored, error="")
+    def _cell_write(self, cell: Cell) -> WriteCell:
+        """Return the means over the members asked for that have a result."""
+        members = self._requests[cell.hash].members
+        results = [self._results[member.hash] for member in members if member.hash in self._results]
+        return WriteCell(params=cell.params, note=cell.note, time_ms=_now_ms(), values=cell_values(results))
 
-        return write
 
-    def _logging(self, key: str, metrics: Sequence[Metric]) -> Write:
-        return lambda: self._client.log_batch(self._run_ids[key], metrics=metrics)
-
-    def _finishing(self, member: Member, end_ms: int, diverged: int | None) -> Write:
-        def write() -> None:
-            run_id = self._run_ids[member.hash]
-            if diverged is not None:
-                self._client.log_batch(run_id, tags=[RunTag(TAG_DIVERGED, str(diverged))])
-            self._client.set_terminated(run_id, "FINISHED", end_time=end_ms)
-
-        return write
-
-    def _failing(self, member: Member, error: str) -> Write:
-        def write() -> None:
-            run_id = self._run_ids[member.hash]
-            self._client.log_batch(run_id, tags=[RunTag(TAG_ERROR, error)])
-            self._client.set_terminated(run_id, "FAILED")
-
-        return write
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
-from sweep.cli import data, doctor, plan, run, status, tables, ui
+from sweep.cli import data, doctor, plan, run, status, sync, tables, ui
 from sweep.quiet import quieten
 
 EXIT_BAD_INPUT = 2
@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Sweeps of discrete-latent-variable experiments: run them, look at them, make the papers' tables.",
 )
-for module in (run, plan, status, tables, ui, doctor):
+for module in (run, plan, status, sync, tables, ui, doctor):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.add_typer(data.app, name="data")
 

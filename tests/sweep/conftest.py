@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sweep.home import Home
+from sweep.spec import Spec
 from tests.sweep.samples import Driver
 
 
@@ -63,8 +65,16 @@ def home(tmp_path: Path, empty_store_file: Path) -> Home:
 
 @pytest.fixture
 def drive(home: Home) -> Callable[..., Driver]:
-    """Return a function that starts a driver for a spec on the home's store."""
-    return lambda spec, **options: Driver(spec, home, **options)
+    """Return a function that starts a driver for a spec on the home's store; earlier ones have written."""
+    drivers: list[Driver] = []
+
+    def start(spec: Spec, **options: Any) -> Driver:
+        for earlier in drivers:
+            earlier.outbox.settle(10)
+        drivers.append(Driver(spec, home, **options))
+        return drivers[-1]
+
+    return start
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from sweep.home import Home
 from sweep.outbox import Outbox
 from sweep.packing import write_manifest
 from sweep.planning import make_plan
+from sweep.run_writer import RunWriter
 from sweep.spec import Spec
+from sweep.spool import Spool
 from sweep.store import Store
 from sweep.tracking import Tracker, open_experiment
 from trainables.pack import Pack
@@ -57,25 +59,30 @@ class Driver:
         spec: The spec.
         home: Its home.
         retry_failed: As for the command.
+        patience: Seconds that the end waits for a store that takes nothing.
     """
 
-    def __init__(self, spec: Spec, home: Home, *, retry_failed: bool = False) -> None:
+    def __init__(self, spec: Spec, home: Home, *, retry_failed: bool = False, patience: float = 10.0) -> None:
         self.home = home
         self.store = Store(home)
         self.plan = make_plan(spec, self.store.members(), home, retry_failed=retry_failed)
-        self.outbox = Outbox()
         self.experiment_id = open_experiment(self.store.client, spec.name, home)
-        self.tracker = Tracker(self.store.client, self.experiment_id, self.plan, self.outbox)
-        self.tracker.open(SPEC_TEXT, {"code": "abc"})
+        self.writer = RunWriter(self.store.client, self.experiment_id, self.plan.stored, home.checkpoints)
+        self.writer.open_sweep(SPEC_TEXT, {"code": "abc"})
+        self.said: list[str] = []
+        self.spool = Spool.new(home.spool, spec.name, home.shown_uri)
+        self.outbox = Outbox(
+            self.writer.apply, self.spool, self.said.append, pauses=(0.02,), patience=patience
+        )
+        self.tracker = Tracker(self.plan, self.outbox)
         for pack in self.plan.packs:
             write_manifest(home.checkpoints, pack)
-        self.done: list[Pack] = []
 
     def train(self, pack: Pack, *records: EpochRecord) -> None:
         """Tell the tracker of a pack's whole life."""
-        self.tracker.start(pack.members)
-        self.tracker.log(pack.members, records)
-        self.tracker.finish(pack.members, records[-1], lambda: self.done.append(pack))
+        self.tracker.start(pack)
+        self.tracker.log(pack, records)
+        self.tracker.finish(pack, records[-1])
 
     def train_all(self, values: Mapping[int, float | None]) -> None:
         """Train every pack of the plan for two epochs; each member ends at the value of its seed."""
@@ -85,13 +92,23 @@ class Driver:
             self.train(pack, record(1, *first), record(2, *last))
         self.tracker.close(is_complete=True)
 
+    def settle(self) -> None:
+        """Wait until the store holds everything."""
+        assert self.outbox.settle(10), self.said
+
     def run_of(self, member: Member) -> Any:
         """Return the one run of a member."""
         (run,) = self.runs(f"tags.`catsweep.member` = '{member.hash}'")
         return run
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the store's database itself, once everything is written."""
+        self.settle()
+        return rows(self.home, query)
+
     def runs(self, query: str = "") -> Sequence[Any]:
-        """Return the runs of the sweep that match."""
+        """Return the runs of the sweep that match, once everything is written."""
+        self.settle()
         return list(self.store.client.search_runs([self.experiment_id], query))
 
 

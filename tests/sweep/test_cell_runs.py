@@ -5,36 +5,31 @@ from collections.abc import Callable
 
 import pytest
 
-from sweep.cell_runs import cell_metrics, cell_name
-from tests.sweep.samples import Driver, metrics_of, rows, spec_of
+from sweep.cell_runs import cell_name, cell_values
+from tests.sweep.samples import Driver, metrics_of, record, spec_of
 from trainables.schema import METRICS
 
 
-def values_of(metrics: object) -> dict[str, float]:
-    return {metric.key: metric.value for metric in metrics}  # type: ignore[attr-defined]
-
-
 def test_means_and_deviations_are_those_of_the_seeds() -> None:
-    metrics = cell_metrics([metrics_of(value) for value in (100.0, 104.0, 102.0)], epoch=7)
-    assert {metric.step for metric in metrics} == {7}
+    metrics = cell_values([metrics_of(value) for value in (100.0, 104.0, 102.0)])
     expected = {"num_seeds": 3.0}
     for offset, name in enumerate(METRICS):
         expected |= {f"{name}_mean": 102.0 + offset, f"{name}_std": 2.0}  # ddof=1: sqrt((4 + 4 + 0) / 2)
-    assert values_of(metrics) == pytest.approx(expected)
+    assert metrics == pytest.approx(expected)
 
 
 def test_one_seed_has_a_mean_and_no_deviation() -> None:
-    values = values_of(cell_metrics([metrics_of(100.0)], epoch=2))
+    values = cell_values([metrics_of(100.0)])
     assert set(values) == {"num_seeds", *(f"{name}_mean" for name in METRICS)}
     assert (values["num_seeds"], values["test_neg_elbo_mean"]) == (1, 103.0)
 
 
 def test_no_seed_has_neither() -> None:
-    assert values_of(cell_metrics([], epoch=2)) == {"num_seeds": 0}
+    assert cell_values([]) == {"num_seeds": 0}
 
 
 def test_a_metric_that_a_run_lacks_is_averaged_over_the_others() -> None:
-    values = values_of(cell_metrics([{"test_neg_elbo": 100.0}, metrics_of(100.0)], epoch=2))
+    values = cell_values([{"test_neg_elbo": 100.0}, metrics_of(100.0)])
     assert values["test_neg_elbo_mean"] == pytest.approx((100 + 103) / 2)
     assert values["train_neg_elbo_mean"] == 100.0
     assert "train_neg_elbo_std" not in values
@@ -62,9 +57,11 @@ def test_the_store_holds_the_means_of_what_has_finished(drive: Callable[..., Dri
 def test_means_grow_with_every_pack_that_finishes(drive: Callable[..., Driver]) -> None:
     driver = drive(spec_of(seeds=2))
     history = "select value from metrics where key = 'num_seeds' order by timestamp, value"
-    assert rows(driver.home, history) == [(0.0,)]
-    driver.train_all({0: 100.0, 1: 104.0})
-    assert rows(driver.home, history) == [(0.0,), (1.0,), (2.0,)]
+    for count, pack in enumerate(driver.plan.packs, start=1):
+        driver.train(pack, record(1, 110.0), record(2, 100.0))
+        driver.tracker.flush()
+        assert driver.rows(history) == [(float(one),) for one in range(1, count + 1)]
+    assert count == 2
 
 
 def test_members_that_diverged_are_missing_in_the_means(drive: Callable[..., Driver]) -> None:
@@ -96,13 +93,23 @@ def test_with_fewer_seeds_what_is_undefined_gives_way_and_nothing_is_written_twi
         (run,) = driver.runs("tags.`catsweep.kind` = 'cell'")
         assert (run.data.metrics["num_seeds"], run.data.metrics["train_neg_elbo_mean"]) == (1, 100.0)
         assert math.isnan(run.data.metrics["train_neg_elbo_std"])
-        assert rows(driver.home, "select count(*) from metrics where key = 'num_seeds'") == [(4,)]
+        assert driver.rows("select count(*) from metrics where key = 'num_seeds'") == [(2,)]
 
 
 def test_a_cell_has_one_run_however_often_the_sweep_is_opened(drive: Callable[..., Driver]) -> None:
     spec = spec_of({"lr": [0.001, 0.002, 0.003]})
-    ids = [
-        sorted(run.info.run_id for run in drive(spec).runs("tags.`catsweep.kind` = 'cell'")) for _ in range(2)
-    ]
+    ids = []
+    for _ in range(2):
+        driver = drive(spec)
+        driver.train_all({0: 100.0, 1: 104.0})
+        ids.append(sorted(run.info.run_id for run in driver.runs("tags.`catsweep.kind` = 'cell'")))
     assert ids[0] == ids[1]
     assert len(ids[0]) == 3
+
+
+def test_a_cell_has_a_run_from_its_first_member_on(drive: Callable[..., Driver]) -> None:
+    driver = drive(spec_of())
+    query = "tags.`catsweep.kind` = 'cell'"
+    assert driver.runs(query) == []
+    driver.tracker.start(driver.plan.packs[0])
+    assert [run.data.params for run in driver.runs(query)] == [driver.plan.requests[0].cell.params]

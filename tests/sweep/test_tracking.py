@@ -138,7 +138,7 @@ def test_the_status_of_the_sweep_says_whether_it_was_finished(
 def test_a_member_is_running_until_its_pack_ends(drive: Drive) -> None:
     driver = drive(spec_of())
     first, second = members_of(driver)
-    driver.tracker.start([first])
+    driver.tracker.start(Pack((first,)))
     assert driver.run_of(first).info.status == "RUNNING"
     assert driver.runs(f"tags.`catsweep.member` = '{second.hash}'") == []
 
@@ -146,14 +146,14 @@ def test_a_member_is_running_until_its_pack_ends(drive: Drive) -> None:
 def test_metrics_are_written_in_batches(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = drive(spec_of())
     first, _ = members_of(driver)
-    driver.tracker.start([first])
-    driver.tracker.log([first], [record(1, 110.0)])
+    driver.tracker.start(Pack((first,)))
+    driver.tracker.log(Pack((first,)), [record(1, 110.0)])
     assert driver.run_of(first).data.metrics == {}
     monkeypatch.setattr("sweep.tracking.FLUSH_SECONDS", 0.0)
     time.sleep(0.001)
-    driver.tracker.log([first], [record(2, 100.0)])
+    driver.tracker.log(Pack((first,)), [record(2, 100.0)])
     assert driver.run_of(first).data.metrics == metrics_of(100.0)
-    assert rows(driver.home, "select count(*) from metrics where key = 'train_kl'") == [(2,)]
+    assert driver.rows("select count(*) from metrics where key = 'train_kl'") == [(2,)]
 
 
 def test_more_metrics_than_a_batch_may_hold_are_all_written(drive: Drive) -> None:
@@ -162,7 +162,7 @@ def test_more_metrics_than_a_batch_may_hold_are_all_written(drive: Drive) -> Non
     driver.train(Pack((first,)), *(record(epoch, 100.0) for epoch in range(1, 201)))
     run_id = driver.run_of(first).info.run_id
     count = f"select count(*) from metrics where run_uuid = '{run_id}'"
-    assert rows(driver.home, count) == [(200 * len(METRICS),)]
+    assert driver.rows(count) == [(200 * len(METRICS),)]
 
 
 def test_writing_the_same_records_again_adds_no_rows(drive: Drive) -> None:
@@ -170,25 +170,25 @@ def test_writing_the_same_records_again_adds_no_rows(drive: Drive) -> None:
     of_members = f"metrics where key in {METRICS!r}"
     killed = drive(spec_of(seeds=1))
     (pack,) = killed.plan.packs
-    killed.tracker.start(pack.members)
-    killed.tracker.log(pack.members, records[:1])
+    killed.tracker.start(pack)
+    killed.tracker.log(pack, records[:1])
     killed.tracker.flush()
-    before = rows(killed.home, f"select * from {of_members}")
+    before = killed.rows(f"select * from {of_members}")
 
     again = drive(spec_of(seeds=1))
     again.train(pack, *records)
-    after = rows(killed.home, f"select * from {of_members}")
+    after = again.rows(f"select * from {of_members}")
     assert (len(before), len(after)) == (len(METRICS), 2 * len(METRICS))
     assert set(before) < set(after)
-    again.tracker.log(pack.members, records)
+    again.tracker.log(pack, records)
     again.tracker.close(is_complete=True)
-    assert rows(killed.home, f"select * from {of_members}") == after
+    assert again.rows(f"select * from {of_members}") == after
 
 
 def test_an_interrupted_member_goes_on_in_its_run(drive: Drive) -> None:
     killed = drive(spec_of(seeds=1))
     (pack,) = killed.plan.packs
-    killed.tracker.start(pack.members)
+    killed.tracker.start(pack)
     run_id = killed.run_of(pack.members[0]).info.run_id
 
     again = drive(spec_of(seeds=1))
@@ -201,7 +201,7 @@ def test_an_interrupted_member_goes_on_in_its_run(drive: Drive) -> None:
 def test_a_pack_that_starts_again_after_its_process_died_keeps_its_runs(drive: Drive) -> None:
     driver = drive(spec_of(resources={"members_per_pack": 2}))
     (pack,) = driver.plan.packs
-    driver.tracker.start(pack.members)
+    driver.tracker.start(pack)
     driver.train(pack, record(1, 110.0, 114.0), record(2, 100.0, 104.0))
     assert [driver.run_of(one).info.status for one in pack.members] == ["FINISHED"] * 2
     assert driver.run_of(pack.members[0]).data.tags["catsweep.pack_size"] == "2"
@@ -225,9 +225,9 @@ def test_a_member_that_diverged_is_tagged_with_the_epoch_and_has_no_metrics_from
 def test_a_member_that_failed_is_tagged_with_the_reason(drive: Drive) -> None:
     driver = drive(spec_of())
     first, second = members_of(driver)
-    driver.tracker.start([first])
-    driver.tracker.log([first], [record(1, 110.0)])
-    driver.tracker.fail([first], "Traceback ...\nRuntimeError: no memory")
+    driver.tracker.start(Pack((first,)))
+    driver.tracker.log(Pack((first,)), [record(1, 110.0)])
+    driver.tracker.fail(Pack((first,)), "Traceback ...\nRuntimeError: no memory")
     run = driver.run_of(first)
     assert run.info.status == "FAILED"
     assert run.data.tags["catsweep.error"] == "Traceback ...\nRuntimeError: no memory"
@@ -238,8 +238,8 @@ def test_a_member_that_failed_is_tagged_with_the_reason(drive: Drive) -> None:
 def test_a_long_error_keeps_its_end(drive: Drive) -> None:
     driver = drive(spec_of())
     first, _ = members_of(driver)
-    driver.tracker.start([first])
-    driver.tracker.fail([first], "x" * 100_000 + "RuntimeError: the reason")
+    driver.tracker.start(Pack((first,)))
+    driver.tracker.fail(Pack((first,)), "x" * 100_000 + "RuntimeError: the reason")
     error = driver.run_of(first).data.tags["catsweep.error"]
     assert error.endswith("xRuntimeError: the reason")
     assert len(error) == 4000
@@ -248,8 +248,8 @@ def test_a_long_error_keeps_its_end(drive: Drive) -> None:
 def test_a_failed_member_that_is_tried_again_loses_its_error(drive: Drive) -> None:
     driver = drive(spec_of(seeds=1))
     (pack,) = driver.plan.packs
-    driver.tracker.start(pack.members)
-    driver.tracker.fail(pack.members, "no memory")
+    driver.tracker.start(pack)
+    driver.tracker.fail(pack, "no memory")
     run_id = driver.run_of(pack.members[0]).info.run_id
 
     again = drive(spec_of(seeds=1), retry_failed=True)
@@ -281,7 +281,7 @@ def test_a_run_of_another_program_goes_on_whatever_the_form_of_its_numbers(home:
 def test_a_run_that_a_crash_left_without_params_gets_them(home: Home, drive: Drive) -> None:
     driver = drive(spec_of(seeds=1))
     (pack,) = driver.plan.packs
-    driver.tracker.start(pack.members)
+    driver.tracker.start(pack)
     run_id = driver.run_of(pack.members[0]).info.run_id
     rows(home, f"delete from params where run_uuid = '{run_id}'")
 
@@ -302,16 +302,14 @@ def test_what_has_finished_elsewhere_is_left_as_it_is(drive: Drive) -> None:
     after = driver.run_of(first)
     assert after.to_dictionary() == before.to_dictionary()
     run_id = before.info.run_id
-    assert rows(driver.home, f"select count(*) from metrics where run_uuid = '{run_id}'") == [
-        (2 * len(METRICS),)
-    ]
+    assert driver.rows(f"select count(*) from metrics where run_uuid = '{run_id}'") == [(2 * len(METRICS),)]
     assert driver.run_of(second).data.metrics == metrics_of(104.0)
 
 
 def test_a_member_that_is_only_in_the_pack_goes_on_in_its_run_too(drive: Drive) -> None:
     wide = drive(spec_of(resources={"members_per_pack": 2}))
     (pack,) = wide.plan.packs
-    wide.tracker.start(pack.members)
+    wide.tracker.start(pack)
 
     narrow = drive(spec_of(seeds=[0]))
     assert narrow.plan.packs == (pack,)
@@ -321,25 +319,26 @@ def test_a_member_that_is_only_in_the_pack_goes_on_in_its_run_too(drive: Drive) 
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
 
 
-def test_finishing_calls_back_once_the_store_holds_everything(
+def test_checkpoints_go_once_the_store_holds_everything(
     drive: Drive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = drive(spec_of(seeds=1))
     (pack,) = driver.plan.packs
+    folder = driver.home.checkpoints / pack.hash
     send = driver.store.client.log_batch
+    driver.settle()
 
     def refuse(*words: Any, **more: Any) -> None:
         raise MlflowException("away")
 
-    driver.tracker.start(pack.members)
     monkeypatch.setattr(driver.store.client, "log_batch", refuse)
     driver.train(pack, record(1, 110.0), record(2, 100.0))
-    assert driver.done == []
-    assert driver.run_of(pack.members[0]).info.status == "RUNNING"
+    assert not driver.outbox.settle(0.3)
+    assert folder.is_dir()
+    assert not any(stored.is_finished for stored in driver.store.members().values())
     monkeypatch.setattr(driver.store.client, "log_batch", send)
-    monkeypatch.setattr("sweep.outbox._RETRY_SECONDS", (0.0,))
     driver.tracker.close(is_complete=True)
-    assert driver.done == [pack]
+    assert not folder.exists()
     run = driver.run_of(pack.members[0])
     assert (run.info.status, run.data.metrics) == ("FINISHED", metrics_of(100.0))
 
@@ -358,9 +357,9 @@ def test_replaying_with_other_times_would_add_rows(drive: Drive) -> None:
     driver.train_all({0: 100.0})
     (run,) = driver.runs("tags.`catsweep.kind` = 'member'")
     count = "select count(*) from metrics where key = 'train_kl'"
-    assert rows(driver.home, count) == [(2,)]
+    assert driver.rows(count) == [(2,)]
     driver.store.client.log_batch(run.info.run_id, [Metric("train_kl", 102.0, 5, 2)])
-    assert rows(driver.home, count) == [(3,)]
+    assert driver.rows(count) == [(3,)]
 
 
 def test_a_manifest_is_needed_for_a_pack_to_go_on(home: Home, drive: Drive) -> None:

@@ -1,0 +1,25 @@
+"""`catsweep sync`: send what the tracking store could not take before."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+
+from sweep.cli.options import HomeOption, TrackingOption
+
+
+def command(tracking_uri: TrackingOption = None, home: HomeOption = None) -> None:
+    """Send what waits on disk because the tracking store was away when a run ended.
+
+    The next `catsweep run` does that too; this does it without training anything.
+
+    Example: `catsweep sync --tracking-uri http://mlflow.example:5000`
+    """
+    from sweep import api
+    from sweep.home import Home
+
+    place = Home.resolve(home, tracking_uri)
+    console = Console(stderr=True, highlight=False)
+    num_sent = api.sync_home(place, lambda line: console.print(line, markup=False, soft_wrap=True))
+    waits = f"{num_sent} writes sent to {place.shown_uri}" if num_sent else "nothing waits to be sent"
+    typer.echo(waits)

@@ -1,0 +1,273 @@
+"""What a write does in the tracking store: runs of the schema for the sweep, its cells and its members."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import singledispatchmethod
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
+
+from sweep.cell_runs import cell_name, kind_tags
+from sweep.outbox import WriteRefusedError
+from sweep.store import StoredMember
+from sweep.writes import (
+    EndSweep,
+    FailMember,
+    FinishMember,
+    ForgetPack,
+    LogMetrics,
+    PruneMember,
+    StartMember,
+    Write,
+    WriteCell,
+)
+from trainables.checkpoint import CheckpointFolder
+from trainables.schema import (
+    KIND_CELL,
+    KIND_MEMBER,
+    KIND_SWEEP,
+    NUM_SEEDS,
+    TAG_CELL,
+    TAG_DIVERGED,
+    TAG_ERROR,
+    TAG_KIND,
+    TAG_MEMBER,
+    TAG_NOTE,
+    TAG_PACK_SIZE,
+    TAG_PARENT,
+    TAG_PRUNED,
+    Cell,
+    Member,
+)
+
+_MAX_METRICS_PER_BATCH = 1000
+_FOR_GOOD = frozenset(map(ErrorCode.Name, (BAD_REQUEST, INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST)))
+"""MLflow's words for a request that will never succeed, such as one for a run that someone has deleted."""
+
+
+class RunWriter:
+    """Applies writes to one experiment, so that repeating one changes nothing.
+
+    Not even where MLflow made a run and its answer was lost: before a run is made again it is looked for.
+
+    Args:
+        client: Client of the store.
+        experiment_id: The sweep's experiment.
+        stored: Members that the store holds; they go on in their runs, whichever experiment these are in.
+        checkpoints: Folder of all checkpoints.
+    """
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        experiment_id: str,
+        stored: Mapping[str, StoredMember],
+        checkpoints: Path,
+    ) -> None:
+        self._client = client
+        self._experiment_id = experiment_id
+        self._stored = stored
+        self._checkpoints = checkpoints
+        self._run_ids = {key: one.run_id for key, one in stored.items()}
+        self._cell_values: dict[str, dict[str, float]] | None = None
+        self._in_doubt = {KIND_SWEEP}
+        self._described_cells: set[str] = set()
+        self._incomplete: set[str] = set()
+
+    def open_sweep(self, spec_text: str, environment: Mapping[str, object]) -> None:
+        """Find or make the sweep's run, set it running, and note what it runs.
+
+        Args:
+            spec_text: The spec as YAML; logged as the artifact `spec.yaml`.
+            environment: Versions and machine; logged as the artifact `environment.json`.
+        """
+        run_id = self._sweep_run_id()
+        self._client.update_run(run_id, status="RUNNING")
+        self._client.log_text(run_id, spec_text, "spec.yaml")
+        self._client.log_dict(run_id, dict(environment), "environment.json")
+
+    def apply(self, write: Write) -> None:
+        """Send a write.
+
+        Raises:
+            WriteRefusedError: If the store will never take it.
+            MlflowException, SQLAlchemyError, OSError: If the store does not take it now.
+        """
+        if any(self._is_finished(member) for member in write.touched_members):
+            return  # finished elsewhere, before this process or since this write was spooled
+        try:
+            self._apply(write)
+        except MlflowException as error:
+            if error.error_code not in _FOR_GOOD:
+                raise
+            self._incomplete.update(write.touched_members)
+            raise WriteRefusedError(f"{write.kind}: {str(error).splitlines()[0]}") from error
+
+    @singledispatchmethod
+    def _apply(self, write: Write) -> None:
+        raise NotImplementedError(f"write {type(write).__name__} has no meaning")
+
+    @_apply.register
+    def _(self, write: StartMember) -> None:
+        run_id = self._member_run_id(write)
+        stored = self._stored.get(write.member)
+        if stored is None or stored.member is None:  # a param that is there cannot change its form
+            self._client.log_batch(run_id, params=[Param(*item) for item in write.params.items()])
+        if stored is not None:
+            self._client.update_run(run_id, status="RUNNING")
+            for tag, is_set in ((TAG_ERROR, stored.error), (TAG_PRUNED, stored.pruned is not None)):
+                if is_set:
+                    self._delete_tag(run_id, tag)
+
+    @_apply.register
+    def _(self, write: LogMetrics) -> None:
+        metrics = [Metric(*row) for row in write.rows]
+        for start in range(0, len(metrics), _MAX_METRICS_PER_BATCH):
+            batch = metrics[start : start + _MAX_METRICS_PER_BATCH]
+            self._client.log_batch(self._run_ids[write.member], metrics=batch)
+
+    @_apply.register
+    def _(self, write: FinishMember) -> None:
+        tags = [] if write.diverged is None else [RunTag(TAG_DIVERGED, str(write.diverged))]
+        self._end_member(write.member, "FINISHED", write.end_ms, tags)
+
+    @_apply.register
+    def _(self, write: FailMember) -> None:
+        self._end_member(write.member, "FAILED", write.end_ms, [RunTag(TAG_ERROR, write.error)])
+
+    @_apply.register
+    def _(self, write: PruneMember) -> None:
+        self._end_member(write.member, "KILLED", write.end_ms, [RunTag(TAG_PRUNED, str(write.epoch))])
+
+    @_apply.register
+    def _(self, write: WriteCell) -> None:
+        cell = Cell.from_params(write.params, write.note)
+        if not write.values.get(NUM_SEEDS) and cell.hash not in self._written_cells():
+            return
+        run_id = self._cell_run_id(cell)
+        written = self._written_cells().setdefault(cell.hash, {})
+        # A metric cannot be deleted: one that is no longer defined is NaN.
+        values = {**dict.fromkeys(written, math.nan), **write.values}
+        epoch = int(cell.params["epochs"])
+        changed = {key: value for key, value in values.items() if not _is_same(value, written.get(key))}
+        if changed:
+            rows = [Metric(key, value, write.time_ms, epoch) for key, value in changed.items()]
+            self._client.log_batch(run_id, rows)
+            written.update(changed)
+
+    @_apply.register
+    def _(self, write: ForgetPack) -> None:
+        if self._incomplete.isdisjoint(write.members):
+            CheckpointFolder(self._checkpoints / write.pack).remove()
+
+    @_apply.register
+    def _(self, write: EndSweep) -> None:
+        self._client.set_terminated(self._sweep_run_id(), write.status)
+
+    def _is_finished(self, member: str) -> bool:
+        return member in self._stored and self._stored[member].is_finished
+
+    def _end_member(self, member: str, status: str, end_ms: int, tags: list[RunTag]) -> None:
+        run_id = self._run_ids[member]
+        if tags:
+            self._client.log_batch(run_id, tags=tags)
+        self._client.set_terminated(run_id, status, end_time=end_ms)
+
+    def _member_run_id(self, write: StartMember) -> str:
+        member = Member.from_params(write.params)
+
+        def make() -> str:
+            tags = {
+                **kind_tags(KIND_MEMBER),
+                TAG_MEMBER: member.hash,
+                TAG_CELL: member.cell.hash,
+                TAG_PARENT: self._cell_run_id(Cell.from_params(write.params, write.note)),
+                TAG_PACK_SIZE: str(write.pack_size),
+                **_note_tag(write.note),
+            }
+            name = f"seed {member.seed}, {cell_name(member.cell)}"  # the UI cuts names off at the end
+            return self._create_run(tags, name)
+
+        return self._run_id(write.member, f"tags.`{TAG_MEMBER}` = '{member.hash}'", make)
+
+    def _cell_run_id(self, cell: Cell) -> str:
+        self._written_cells()
+
+        def make() -> str:
+            tags = {**kind_tags(KIND_CELL), TAG_CELL: cell.hash, TAG_PARENT: self._sweep_run_id()}
+            return self._create_run({**tags, **_note_tag(cell.note)}, cell_name(cell))
+
+        query = f"tags.`{TAG_KIND}` = '{KIND_CELL}' and tags.`{TAG_CELL}` = '{cell.hash}'"
+        run_id = self._run_id(_cell_key(cell.hash), query, make)
+        if cell.hash not in self._described_cells:
+            self._client.log_batch(run_id, params=[Param(*item) for item in cell.items])
+            self._client.set_terminated(run_id)
+            self._described_cells.add(cell.hash)
+        return run_id
+
+    def _sweep_run_id(self) -> str:
+        query = f"tags.`{TAG_KIND}` = '{KIND_SWEEP}'"
+        return self._run_id(KIND_SWEEP, query, lambda: self._create_run(kind_tags(KIND_SWEEP), "sweep"))
+
+    def _run_id(self, key: str, query: str, make: Callable[[], str]) -> str:
+        """Return a run that is known, else one that the query finds where one may be, else a new one."""
+        if key not in self._run_ids:
+            found = self._client.search_runs([self._experiment_id], query) if key in self._in_doubt else []
+            self._in_doubt.add(key)
+            self._run_ids[key] = found[0].info.run_id if found else make()
+            self._in_doubt.discard(key)
+        return self._run_ids[key]
+
+    def _create_run(self, tags: Mapping[str, str], name: str) -> str:
+        return str(self._client.create_run(self._experiment_id, tags=dict(tags), run_name=name).info.run_id)
+
+    def _written_cells(self) -> dict[str, dict[str, float]]:
+        """Return the metrics of the experiment's cells, read once and then kept up to date."""
+        if self._cell_values is None:
+            values: dict[str, dict[str, float]] = {}
+            token = None
+            while True:
+                query = f"tags.`{TAG_KIND}` = '{KIND_CELL}'"
+                page = self._client.search_runs([self._experiment_id], query, page_token=token)
+                for run in page:
+                    cell_hash = run.data.tags.get(TAG_CELL, "")
+                    self._run_ids[_cell_key(cell_hash)] = run.info.run_id
+                    values[cell_hash] = dict(run.data.metrics)
+                    if run.info.status == "FINISHED":
+                        self._described_cells.add(cell_hash)
+                token = page.token
+                if not token:
+                    break
+            self._cell_values = values
+        return self._cell_values
+
+    def _delete_tag(self, run_id: str, tag: str) -> None:
+        try:
+            self._client.delete_tag(run_id, tag)
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                raise
+
+
+def _note_tag(note: str) -> dict[str, str]:
+    return {TAG_NOTE: note} if note else {}
+
+
+def _cell_key(cell_hash: str) -> str:
+    return f"cell {cell_hash}"
+
+
+def _is_same(value: float, written: float | None) -> bool:
+    if written is None:
+        return False
+    return value == written or (math.isnan(value) and math.isnan(written))

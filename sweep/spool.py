@@ -1,0 +1,128 @@
+"""The spool: writes that the tracking store has not taken, in a file of the home until it has."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.writes import WRITE, Write
+
+_SUFFIX = ".jsonl"
+_REFUSED_SUFFIX = ".refused.jsonl"
+_log = logging.getLogger(__name__)
+
+
+class SpoolError(Exception):
+    """A spool cannot be read; the message names it."""
+
+
+class Spool:
+    """A file of writes, a line each, that is there only while something waits in it.
+
+    Args:
+        path: The file, made by the first `append`.
+        experiment: Name of the sweep's experiment.
+        store: The store that the writes are for, as shown to people.
+    """
+
+    def __init__(self, path: Path, experiment: str, store: str) -> None:
+        self.path = path
+        self.experiment = experiment
+        self.store = store
+
+    @classmethod
+    def new(cls, folder: Path, experiment: str, store: str) -> Spool:
+        """Return a spool that has no file yet, under a name that no other driver has."""
+        return cls(folder / f"{experiment}-{time.time_ns()}-{os.getpid()}{_SUFFIX}", experiment, store)
+
+    @property
+    def refused_path(self) -> Path:
+        """Where writes are kept that the store will never take, each with the reason."""
+        return self.path.with_name(self.path.name.removesuffix(_SUFFIX) + _REFUSED_SUFFIX)
+
+    def append(self, writes: Iterable[Write]) -> None:
+        """Add writes at the end; they are on the disk when this returns.
+
+        Raises:
+            OSError: If the disk does not take them; the file then is as it was before.
+        """
+        self._append(self.path, [write.model_dump_json() for write in writes])
+
+    def set_aside(self, write: Write, reason: str) -> None:
+        """Keep a write that the store has refused for good.
+
+        Raises:
+            OSError: If the disk does not take it.
+        """
+        self._append(
+            self.refused_path, [json.dumps({"reason": reason, "write": json.loads(write.model_dump_json())})]
+        )
+
+    def remove(self) -> None:
+        """Delete the file; to be called once the store holds everything in it."""
+        self.path.unlink(missing_ok=True)
+
+    def _append(self, path: Path, lines: list[str]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            if size == 0:
+                lines = [json.dumps({"experiment": self.experiment, "store": self.store}), *lines]
+            try:
+                _write_all(file.fileno(), "".join(f"{line}\n" for line in lines).encode())
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
+
+
+@dataclass(frozen=True)
+class SpooledWrites:
+    """What a spool holds.
+
+    Args:
+        spool: The spool.
+        writes: Its writes, in their order.
+    """
+
+    spool: Spool
+    writes: tuple[Write, ...]
+
+
+def read_spools(folder: Path) -> list[SpooledWrites]:
+    """Return what waits in a folder, the oldest spool first.
+
+    A last line that is not whole, as a full disk or a killed driver leaves it, is left out: the pack's
+    checkpoint still has what it said.
+
+    Raises:
+        SpoolError: If a file is no spool.
+    """
+    paths = [path for path in folder.glob(f"*{_SUFFIX}") if not path.name.endswith(_REFUSED_SUFFIX)]
+    return [_read(path) for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name))]
+
+
+def _read(path: Path) -> SpooledWrites:
+    try:
+        header, *lines = path.read_bytes().split(b"\n")
+        place = json.loads(header)
+        spool = Spool(path, str(place["experiment"]), str(place["store"]))
+        if lines.pop():
+            _log.warning("spool %s ends in the middle of a line, which is left out", path)
+        return SpooledWrites(spool, tuple(WRITE.validate_json(line) for line in lines))
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SpoolError(
+            f"spool {path} cannot be read ({reason}); move it away to go on without it: members that it has "
+            f"the results of are then finished again from their checkpoints"
+        ) from None
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]

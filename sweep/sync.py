@@ -1,0 +1,55 @@
+"""Sending spools: what an earlier driver could not write, because the store was away, is written now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sweep.outbox import STORE_AWAY, WriteRefusedError
+from sweep.run_writer import RunWriter
+from sweep.spool import SpooledWrites, SpoolError, read_spools
+from sweep.store import Store, StoreError
+from sweep.tracking import open_experiment
+
+
+def send_spools(store: Store, say: Callable[[str], None]) -> int:
+    """Send every spool of the home that is for this store, and return how many writes that were.
+
+    Args:
+        store: The store, which answers.
+        say: Shows a line to the user.
+
+    Raises:
+        StoreError: If a spool cannot be read or the store does not take it; the spool then stays.
+    """
+    try:
+        waiting = read_spools(store.home.spool)
+    except SpoolError as error:
+        raise StoreError(str(error)) from None
+    num_sent = 0
+    for one in waiting:
+        if one.spool.store != store.home.shown_uri:
+            say(f"spool {one.spool.path} is for store {one.spool.store} and is left alone")
+            continue
+        num_sent += _send(one, store, say)
+    return num_sent
+
+
+def _send(spooled: SpooledWrites, store: Store, say: Callable[[str], None]) -> int:
+    spool, num_sent = spooled.spool, 0
+    try:
+        experiment_id = open_experiment(store.client, spool.experiment, store.home)
+        writer = RunWriter(store.client, experiment_id, store.members(), store.home.checkpoints)
+        for write in spooled.writes:
+            try:
+                writer.apply(write)
+                num_sent += 1
+            except WriteRefusedError as refusal:
+                spool.set_aside(write, str(refusal))
+                say(f"the tracking store refuses a write for good ({refusal}); kept in {spool.refused_path}")
+    except STORE_AWAY as error:
+        raise StoreError(
+            f"tracking store {spool.store} did not take spool {spool.path}, which stays: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+    spool.remove()
+    return num_sent

@@ -1,0 +1,103 @@
+"""What is written to the tracking store: each write as data, so that it can wait on disk and be repeated."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+MetricRow = tuple[str, float, int, int]
+"""Name, value, milliseconds since 1970 and step. Rows that are equal in all four are one row in the store."""
+
+
+class _Write(BaseModel):
+    """One write. To repeat it changes nothing; of several, the order counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    @property
+    def touched_members(self) -> tuple[str, ...]:
+        """Hashes of the members whose record would be incomplete without this write."""
+        return ()
+
+
+class _MemberWrite(_Write):
+    member: str
+    """Its hash."""
+
+    @property
+    def touched_members(self) -> tuple[str, ...]:
+        return (self.member,)
+
+
+class StartMember(_MemberWrite):
+    """A member is in training: it has a run with its params, under its cell."""
+
+    kind: Literal["start"] = "start"
+    params: dict[str, str]
+    note: str
+    pack_size: int
+
+
+class LogMetrics(_MemberWrite):
+    """What epochs gave."""
+
+    kind: Literal["metrics"] = "metrics"
+    rows: tuple[MetricRow, ...]
+
+
+class FinishMember(_MemberWrite):
+    """A member is done; `diverged` is the epoch in which its loss was not finite."""
+
+    kind: Literal["finish"] = "finish"
+    end_ms: int
+    diverged: int | None
+
+
+class FailMember(_MemberWrite):
+    """A member ended with an error."""
+
+    kind: Literal["fail"] = "fail"
+    end_ms: int
+    error: str
+
+
+class PruneMember(_MemberWrite):
+    """A search gave a member up after an epoch."""
+
+    kind: Literal["prune"] = "prune"
+    end_ms: int
+    epoch: int
+
+
+class WriteCell(_Write):
+    """A cell's means over its seeds; a metric of its run that is not in `values` is no longer defined."""
+
+    kind: Literal["cell"] = "cell"
+    params: dict[str, str]
+    note: str
+    time_ms: int
+    values: dict[str, float]
+
+
+class ForgetPack(_Write):
+    """The store holds all of a pack: its checkpoints may go, unless a write of a member was refused."""
+
+    kind: Literal["forget"] = "forget"
+    pack: str
+    members: tuple[str, ...]
+
+
+class EndSweep(_Write):
+    """The driver is done; `status` is MLflow's."""
+
+    kind: Literal["end"] = "end"
+    status: Literal["FINISHED", "KILLED"]
+
+
+Write = Annotated[
+    StartMember | LogMetrics | FinishMember | FailMember | PruneMember | WriteCell | ForgetPack | EndSweep,
+    Field(discriminator="kind"),
+]
+WRITE: TypeAdapter[Write] = TypeAdapter(Write)
+"""Reads a write from JSON."""
