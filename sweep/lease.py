@@ -78,8 +78,8 @@ class Lease:
 
     MLflow has no compare-and-set, so every driver raises a flag of its own, a tag of the experiment, and
     only then looks for others: of two that start together, the one that looks last sees the other's flag.
-    Whoever sees one takes its own down, and watches. A flag whose beat stands still, or whose process is known
-    to be gone, is removed.
+    Whoever sees one takes its own down, and watches. A flag whose beat stands still, or whose process is
+    known to be gone, is removed.
 
     Args:
         client: Client of the store.

@@ -10,6 +10,10 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
+    # Writes are tried again in their order, and with growing pauses, by the outbox: a retry further down, of
+    # which nobody knows, would make a second run where only the answer was lost.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     # Trials get workers of their own; those that Ray would start beforehand only take time at the start.
     "RAY_prestart_worker_first_driver": "0",
 }

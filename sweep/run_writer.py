@@ -134,7 +134,7 @@ class RunWriter:
         metrics = [Metric(*row) for row in write.rows]
         for start in range(0, len(metrics), _MAX_METRICS_PER_BATCH):
             batch = metrics[start : start + _MAX_METRICS_PER_BATCH]
-            self._client.log_batch(self._run_ids[write.member], metrics=batch)
+            self._client.log_batch(self._known_run_id(write.member), metrics=batch)
 
     @_apply.register
     def _(self, write: FinishMember) -> None:
@@ -178,10 +178,17 @@ class RunWriter:
         return member in self._stored and self._stored[member].is_finished
 
     def _end_member(self, member: str, status: str, end_ms: int, tags: list[RunTag]) -> None:
-        run_id = self._run_ids[member]
+        run_id = self._known_run_id(member)
         if tags:
             self._client.log_batch(run_id, tags=tags)
         self._client.set_terminated(run_id, status, end_time=end_ms)
+
+    def _known_run_id(self, member: str) -> str:
+        """Return the run of a member that has started; a spool may be for a store that was emptied since."""
+        if member not in self._run_ids:
+            self._incomplete.add(member)
+            raise WriteRefusedError(f"the store has no run of member {member}")
+        return self._run_ids[member]
 
     def _member_run_id(self, write: StartMember) -> str:
         member = Member.from_params(write.params)

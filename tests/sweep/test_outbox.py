@@ -1,16 +1,19 @@
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from itertools import pairwise
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
-from sweep.outbox import Outbox
+from sweep.outbox import Outbox, WriteRefusedError
+from sweep.spool import Spool, read_spools
 from sweep.store import StoreError
+from sweep.writes import FinishMember, Write
 
 AWAY = (
     MlflowException("store is away\nand more"),
@@ -18,49 +21,36 @@ AWAY = (
     requests.ConnectionError("refused"),
     OSError("disk is full"),
 )
+DEADLINE = 10.0
 
 
-class Clock:
-    """Time that passes only when someone sleeps or says so."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.pauses: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.now += seconds
+def write(number: int) -> FinishMember:
+    return FinishMember(member=str(number), end_ms=number, diverged=None)
 
 
 class Book:
-    """A store that keeps what it takes, and refuses the next so many writes."""
+    """A store that keeps what it takes, unless something stands in the way."""
 
     def __init__(self) -> None:
         self.taken: list[int] = []
-        self.refusals: list[Exception] = []
         self.num_tries = 0
+        self.obstacle: Callable[[int], None] = lambda number: None
+        self.said: list[str] = []
 
-    def write(self, number: int) -> Callable[[], None]:
-        def write() -> None:
-            self.num_tries += 1
-            if self.refusals:
-                raise self.refusals.pop(0)
-            self.taken.append(number)
+    def apply(self, one: Write) -> None:
+        assert isinstance(one, FinishMember)
+        self.num_tries += 1
+        self.obstacle(one.end_ms)
+        self.taken.append(one.end_ms)
 
-        return write
+    def refuse(self, error: Exception) -> None:
+        def obstacle(number: int) -> None:
+            raise error
 
+        self.obstacle = obstacle
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def outbox(clock: Clock) -> Outbox:
-    return Outbox(clock, clock.sleep)
+    def allow(self) -> None:
+        self.obstacle = lambda number: None
 
 
 @pytest.fixture
@@ -68,124 +58,166 @@ def book() -> Book:
     return Book()
 
 
-def test_writes_are_sent_in_their_order_and_once(outbox: Outbox, book: Book) -> None:
-    for number in range(3):
-        outbox.add(book.write(number))
-    assert (len(outbox), book.taken) == (3, [])
-    outbox.send()
-    outbox.send()
-    assert (len(outbox), book.taken) == (0, [0, 1, 2])
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool.new(tmp_path / "spool", "small", "the store")
+
+
+@pytest.fixture
+def outbox(book: Book, spool: Spool) -> Iterator[Outbox]:
+    made = Outbox(book.apply, spool, book.said.append, pauses=(0.01, 0.02), patience=0.3)
+    yield made
+    book.allow()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def spooled(spool: Spool) -> list[int]:
+    return [one.end_ms for found in read_spools(spool.path.parent) for one in found.writes]  # type: ignore[union-attr]
+
+
+def test_writes_are_sent_in_their_order_and_nothing_is_spooled(
+    book: Book, outbox: Outbox, spool: Spool
+) -> None:
+    outbox.add(*map(write, range(5)))
+    outbox.add(write(5))
+    outbox.close()
+    assert (book.taken, len(outbox), book.said) == ([0, 1, 2, 3, 4, 5], 0, [])
+    assert not spool.path.parent.exists()
 
 
 @pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
-def test_a_refused_write_waits_and_so_does_what_comes_after_it(
-    error: Exception, outbox: Outbox, book: Book, clock: Clock
+def test_while_the_store_is_away_writes_wait_on_disk_and_then_go_in_order(
+    error: Exception, book: Book, outbox: Outbox, spool: Spool
 ) -> None:
-    outbox.add(book.write(0))
-    outbox.send()
-    book.refusals = [error]
-    outbox.add(book.write(1))
-    outbox.add(book.write(2))
-    outbox.send()
-    assert (len(outbox), book.taken) == (2, [0])
-    clock.now += 1.0
-    outbox.send()
-    assert (len(outbox), book.taken) == (0, [0, 1, 2])
+    book.refuse(error)
+    outbox.add(write(0), write(1))
+    wait_until(lambda: spooled(spool) == [0, 1])
+    outbox.add(write(2))
+    wait_until(lambda: spooled(spool) == [0, 1, 2])
+    assert book.taken == []
+    book.allow()
+    assert outbox.settle(DEADLINE)
+    assert book.taken == [0, 1, 2]
+    assert spooled(spool) == []
+    first, *rest = book.said
+    assert first.startswith(f"the tracking store does not take a write ({str(error).splitlines()[0]})")
+    assert rest == ["the tracking store answers again"]
 
 
-def test_the_pauses_between_tries_grow_up_to_half_a_minute(outbox: Outbox, book: Book, clock: Clock) -> None:
-    book.refusals = [MlflowException("away")] * 8
-    outbox.add(book.write(0))
-    times = []
-    while not book.taken:
-        before = book.num_tries
-        outbox.send()
-        times += [clock.now] * (book.num_tries - before)
-        clock.now += 0.5
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert gaps == [1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0]
+def test_a_store_that_is_away_is_not_asked_all_the_time(book: Book, spool: Spool) -> None:
+    outbox = Outbox(book.apply, spool, book.said.append, pauses=(0.05, 0.1, 1000.0))
+    book.refuse(AWAY[0])
+    start = time.monotonic()
+    outbox.add(write(0))
+    wait_until(lambda: book.num_tries == 3)
+    assert time.monotonic() - start >= 0.15
+    outbox.add(write(1))
+    wait_until(lambda: spooled(spool) == [0, 1])
+    assert book.num_tries == 3
 
 
-def test_a_write_that_is_taken_ends_the_pauses(outbox: Outbox, book: Book, clock: Clock) -> None:
-    for away in (1, 2):
-        book.refusals = [MlflowException("away")]
-        outbox.add(book.write(away))
-        outbox.send()
-        clock.now += 1.0  # the first pause again, not the second
-        outbox.send()
-        assert len(outbox) == 0
-
-
-def test_a_store_that_is_away_is_warned_of_once_until_it_is_back(
-    outbox: Outbox, book: Book, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    book.refusals = [AWAY[0]] * 3
-    outbox.add(book.write(0))
-    for _ in range(4):
-        outbox.send()
-        clock.now += 60
-    expected = "the tracking store refuses a write (store is away); it will be tried again"
-    assert caplog.messages == [expected]
-    book.refusals = [AWAY[0]]
-    outbox.add(book.write(1))
-    outbox.send()
-    assert caplog.messages == [expected, expected]
-
-
-def test_closing_waits_for_the_store(outbox: Outbox, book: Book, clock: Clock) -> None:
-    book.refusals = [MlflowException("away")] * 4
-    outbox.add(book.write(0))
-    outbox.add(book.write(1))
-    outbox.close()
+def test_who_adds_does_not_wait_for_a_slow_store(book: Book, outbox: Outbox) -> None:
+    gate = threading.Event()
+    book.obstacle = lambda number: assert_true(gate.wait(DEADLINE))
+    outbox.add(write(0))
+    outbox.add(write(1))
+    assert book.taken == []
+    gate.set()
+    assert outbox.settle(DEADLINE)
     assert book.taken == [0, 1]
-    assert clock.pauses == [1.0, 2.0, 4.0, 8.0]
 
 
-def test_closing_does_not_wait_out_a_long_pause(outbox: Outbox, book: Book, clock: Clock) -> None:
-    book.refusals = [MlflowException("away")] * 5
-    outbox.add(book.write(0))
-    for _ in range(5):
-        clock.now += 60
-        outbox.send()
-    outbox.close()
-    assert (book.taken, clock.pauses) == ([0], [1.0])
+def assert_true(value: bool) -> None:
+    assert value
 
 
-def test_closing_an_empty_box_or_one_whose_store_answers_does_not_wait(
-    outbox: Outbox, book: Book, clock: Clock
+def test_at_the_end_what_the_store_did_not_take_is_on_disk_and_the_error_says_where(
+    book: Book, outbox: Outbox, spool: Spool
 ) -> None:
-    outbox.close()
-    outbox.add(book.write(0))
-    outbox.close()
-    assert (book.taken, clock.pauses) == ([0], [])
-
-
-def test_closing_gives_up_after_a_minute_and_names_how_many_writes_are_left(
-    outbox: Outbox, book: Book, clock: Clock
-) -> None:
-    book.refusals = [AWAY[0]] * 1000
-    for number in range(3):
-        outbox.add(book.write(number))
+    book.refuse(AWAY[0])
+    outbox.add(*map(write, range(3)))
     with pytest.raises(StoreError) as caught:
         outbox.close()
     assert str(caught.value) == (
-        "the tracking store did not take 3 writes (store is away); nothing is lost: "
-        "run the same command again once it answers"
+        f"tracking store the store did not take 3 writes; nothing is lost: what it lacks is kept in "
+        f"{spool.path}; once it answers, send it with `catsweep sync` or run the same command again"
     )
-    assert clock.pauses == [1.0, 2.0, 4.0, 8.0, 15.0, 30.0]
-    assert len(outbox) == 3
+    assert spooled(spool) == [0, 1, 2]
 
 
-def test_the_last_try_of_closing_counts(outbox: Outbox, book: Book, clock: Clock) -> None:
-    book.refusals = [MlflowException("away")] * 6
-    outbox.add(book.write(0))
+def test_the_end_waits_for_a_slow_store_as_long_as_it_takes_something(book: Book, outbox: Outbox) -> None:
+    book.obstacle = lambda number: time.sleep(0.1)
+    outbox.add(*map(write, range(8)))  # 0.8 s in all, with a patience of 0.3
     outbox.close()
-    assert book.taken == [0]
+    assert book.taken == list(range(8))
 
 
-def test_an_error_of_ours_is_not_taken_for_a_store_that_is_away(outbox: Outbox, book: Book) -> None:
-    book.refusals = [KeyError("run")]
-    outbox.add(book.write(0))
-    with pytest.raises(KeyError):
-        outbox.send()
+def test_a_write_that_is_refused_for_good_is_set_aside_and_the_others_go_on(
+    book: Book, outbox: Outbox, spool: Spool
+) -> None:
+    def obstacle(number: int) -> None:
+        if number == 1:
+            raise WriteRefusedError("finish: run is deleted")
+
+    book.obstacle = obstacle
+    outbox.add(*map(write, range(3)))
+    with pytest.raises(StoreError, match=r"refused 1 writes for good; .* are in .*refused\.jsonl"):
+        outbox.close()
+    assert book.taken == [0, 2]
+    assert book.said == ["the tracking store refuses a write for good: finish: run is deleted"]
+    assert '"member": "1"' in spool.refused_path.read_text()
+    assert spooled(spool) == []
+
+
+def test_without_room_on_disk_writes_wait_in_memory(
+    book: Book, outbox: Outbox, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(writes: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(spool, "append", full)
+    book.refuse(AWAY[0])
+    outbox.add(write(0))
+    outbox.add(write(1))
+    wait_until(lambda: book.num_tries > 3)
+    assert sum("No space left on device" in line for line in book.said) == 1
+    with pytest.raises(StoreError, match="is kept only in checkpoints"):
+        Outbox.close(outbox)
+
+
+def test_room_on_disk_is_used_once_it_is_there(
+    book: Book, outbox: Outbox, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = spool.append
+    is_full = [True]
+
+    def sometimes(writes: object) -> None:
+        if is_full[0]:
+            raise OSError(28, "No space left on device")
+        append(writes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(spool, "append", sometimes)
+    book.refuse(AWAY[0])
+    outbox.add(write(0), write(1))
+    wait_until(lambda: book.num_tries > 2)
+    is_full[0] = False
+    wait_until(lambda: spooled(spool) == [0, 1])
+
+
+def test_a_fault_in_the_thread_comes_up_where_writes_are_added(
+    book: Book, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda fault: None)
+    outbox = Outbox(book.apply, spool, book.said.append)
+    book.refuse(ZeroDivisionError("planted"))
+    outbox.add(write(0))
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        outbox.settle(DEADLINE)
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        outbox.add(write(1))

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from sweep.spool import Spool, SpoolError, read_spools
+from sweep.writes import EndSweep, FinishMember, ForgetPack, LogMetrics, StartMember, Write, WriteCell
+
+WRITES: tuple[Write, ...] = (
+    StartMember(member="a1", params={"seed": "0"}, note="odd", pack_size=2),
+    LogMetrics(member="a1", rows=(("train_kl", 0.1 + 0.2, 1_700_000_000_001, 1),)),
+    FinishMember(member="a1", end_ms=5, diverged=None),
+    WriteCell(params={"lr": "0.1"}, note="", time_ms=5, values={"train_kl_mean": 1e-300, "num_seeds": 1.0}),
+    ForgetPack(pack="p1", members=("a1",)),
+    EndSweep(status="KILLED"),
+)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool.new(tmp_path / "spool", "small", "http://127.0.0.1:1")
+
+
+def test_what_is_read_is_what_was_written_to_the_last_bit(spool: Spool) -> None:
+    spool.append(WRITES[:2])
+    spool.append(WRITES[2:])
+    (found,) = read_spools(spool.path.parent)
+    assert found.writes == WRITES
+    assert (found.spool.path, found.spool.experiment, found.spool.store) == (
+        spool.path,
+        "small",
+        "http://127.0.0.1:1",
+    )
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_numbers_that_are_not_finite_survive(value: float, spool: Spool) -> None:
+    spool.append([LogMetrics(member="a1", rows=(("train_kl", value, 1, 1),))])
+    (found,) = read_spools(spool.path.parent)
+    (write,) = found.writes
+    assert isinstance(write, LogMetrics)
+    assert repr(write.rows[0][1]) == repr(value)
+
+
+def test_there_is_no_file_before_the_first_write_and_none_after_the_last(spool: Spool) -> None:
+    assert not spool.path.parent.exists()
+    spool.append(WRITES)
+    spool.remove()
+    assert read_spools(spool.path.parent) == []
+    spool.remove()
+
+
+def test_spools_are_read_oldest_first(tmp_path: Path) -> None:
+    for name, age in (("new", 10), ("old", 20)):
+        one = Spool.new(tmp_path, name, "s")
+        one.append(WRITES)
+        os.utime(one.path, (1000 - age, 1000 - age))
+    assert [found.spool.experiment for found in read_spools(tmp_path)] == ["old", "new"]
+
+
+def test_a_line_that_was_cut_off_is_left_out(spool: Spool) -> None:
+    spool.append(WRITES)
+    spool.path.write_bytes(spool.path.read_bytes()[:-7])
+    (found,) = read_spools(spool.path.parent)
+    assert found.writes == WRITES[:-1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no spool\n",
+        '{"experiment": "small"}\n',
+        '{"experiment": "small", "store": "s"}\n{"kind": "rm"}\n',
+    ],
+)
+def test_a_file_that_is_no_spool_is_named_and_left_alone(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "small-1-1.jsonl"
+    path.write_text(text)
+    with pytest.raises(SpoolError, match=f"spool {path} cannot be read"):
+        read_spools(tmp_path)
+    assert path.read_text() == text
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool.append(WRITES[:1])
+    before = spool.path.read_bytes()
+    write = os.write
+    free = [10]
+
+    def small_disk(file: int, data: bytes) -> int:
+        if free[0] == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        num_written = write(file, data[: free[0]])
+        free[0] -= num_written
+        return num_written
+
+    monkeypatch.setattr("sweep.spool.os.write", small_disk)
+    with pytest.raises(OSError, match="No space left"):
+        spool.append(WRITES[1:])
+    assert spool.path.read_bytes() == before
+    monkeypatch.setattr("sweep.spool.os.write", write)
+    spool.append(WRITES[1:])
+    assert read_spools(spool.path.parent)[0].writes == WRITES
+
+
+def test_what_was_refused_is_kept_with_the_reason_and_not_sent_again(spool: Spool) -> None:
+    spool.set_aside(WRITES[0], "run is gone")
+    assert read_spools(spool.path.parent) == []
+    _, line = spool.refused_path.read_text().splitlines()
+    kept = json.loads(line)
+    assert (kept["reason"], kept["write"]["member"]) == ("run is gone", "a1")

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from sweep.home import Home
+from sweep.spool import Spool
+from sweep.store import Store, StoreError
+from sweep.sync import send_spools
+from tests.sweep.conftest import Answer
+from tests.sweep.samples import Driver, metrics_of, record, spec_of
+
+Drive = Callable[..., Driver]
+Command = Callable[..., Answer]
+
+
+def away(*words: Any, **more: Any) -> None:
+    raise MlflowException("away")
+
+
+@pytest.fixture
+def dead(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    """A driver whose store went away in the middle of a pack and stayed away until its end."""
+    driver = drive(spec_of(seeds=1), patience=0.1)
+    (pack,) = driver.plan.packs
+    driver.tracker.start(pack)
+    driver.tracker.log(pack, [record(1, 110.0)])
+    driver.tracker.flush()
+    driver.settle()
+    with monkeypatch.context() as broken:
+        for name in ("create_run", "log_batch", "set_terminated", "update_run"):
+            broken.setattr(driver.store.client, name, away)
+        driver.tracker.log(pack, [record(2, 100.0)])
+        driver.tracker.finish(pack, record(2, 100.0))
+        with pytest.raises(StoreError, match="catsweep sync"):
+            driver.tracker.close(is_complete=True)
+    return driver
+
+
+def test_what_the_store_could_not_take_is_sent_later(dead: Driver, home: Home, catsweep: Command) -> None:
+    (pack,) = dead.plan.packs
+    assert not Store(home).members()[pack.members[0].hash].is_finished
+    answer = catsweep("sync", "--home", home.path)
+    assert (answer.status, answer.out) == (0, f"5 writes sent to {home.tracking_uri}\n")
+    stored = Store(home).members()[pack.members[0].hash]
+    assert (stored.is_finished, stored.epoch, stored.result) == (True, 2, metrics_of(100.0))
+    assert not (home.checkpoints / pack.hash).exists()
+    assert list(home.spool.iterdir()) == []
+    assert catsweep("sync", "--home", home.path).out == "nothing waits to be sent\n"
+
+
+def test_there_is_nothing_to_send_in_a_new_home(catsweep: Command, tmp_path: Any) -> None:
+    assert catsweep("sync", "--home", tmp_path / "new").out == "nothing waits to be sent\n"
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_spool_for_another_store_is_left_alone(dead: Driver, home: Home) -> None:
+    other = Spool.new(home.spool, "small", "http://elsewhere:5000")
+    other.append([])
+    said: list[str] = []
+    assert send_spools(Store(home), said.append) == 5
+    assert said == [f"spool {other.path} is for store http://elsewhere:5000 and is left alone"]
+    assert list(home.spool.iterdir()) == [other.path]
+
+
+def test_a_store_that_is_still_away_leaves_the_spool(
+    dead: Driver, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(home)
+    before = dead.spool.path.read_bytes()
+    monkeypatch.setattr(store.client, "log_batch", away)
+    with pytest.raises(StoreError, match=r"did not take spool .*, which stays: away"):
+        send_spools(store, print)
+    assert dead.spool.path.read_bytes() == before
+
+
+def test_a_write_for_a_run_that_is_gone_does_not_hold_up_the_others(dead: Driver, home: Home) -> None:
+    store = Store(home)
+    (pack,) = dead.plan.packs
+    store.client.delete_run(store.members()[pack.members[0].hash].run_id)
+    said: list[str] = []
+    assert send_spools(Store(home), said.append) == 3
+    assert len(said) == 2
+    assert not dead.spool.path.exists()
+    assert dead.spool.refused_path.exists()
+    assert (home.checkpoints / pack.hash).is_dir()
+
+
+def test_a_file_that_is_no_spool_is_an_error(home: Home, catsweep: Command) -> None:
+    home.spool.mkdir()
+    (home.spool / "odd.jsonl").write_text("odd")
+    answer = catsweep("sync", "--home", home.path)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith(f"error: spool {home.spool}/odd.jsonl cannot be read")
