@@ -3,14 +3,17 @@
 One program does one row, that is one categorical variable. Its tile has categories down and draws across, so
 that sums over categories mostly stay inside a thread. Philox gives four numbers for each counter, hence draws
 come in groups of four. Every member has its own key and counts its rows from 0, so that its numbers do not
-depend on who else is in the pack. PyTorch for CUDA brings triton; without it, `is_available` is false.
+depend on who else is in the pack. PyTorch for CUDA brings triton; without it, and where the kernel cannot be
+compiled, `is_available` is false.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+import subprocess
+import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -25,7 +28,6 @@ except ImportError:
 
 # Triton's interpreter runs kernels on a CPU, slowly, for tests; triton.jit looks for this once, at import.
 _INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-_HAS_COMPILER = any(shutil.which(name) for name in (os.environ.get("CC", "cc"), "gcc", "clang"))
 # Elements of a tile for each warp: 8 for each thread, since the four uniforms of each must fit in registers.
 _TILE_PER_WARP = 256
 
@@ -116,11 +118,33 @@ def _average_kernel(
 
 
 def is_available(device: torch.device | str) -> bool:
-    """Return whether the kernels run there: on a GPU with triton and a C compiler, which triton needs.
+    """Return whether the kernels run there: on a GPU with triton and what triton compiles with.
 
-    With TRITON_INTERPRET=1 in the environment they run anywhere, slowly.
+    That is found out by launching one, once in a process, so that the answer stays what it was. With
+    TRITON_INTERPRET=1 in the environment they run anywhere, slowly.
     """
-    return triton is not None and (_INTERPRETED or (_HAS_COMPILER and torch.device(device).type == "cuda"))
+    if triton is None or _INTERPRETED:
+        return triton is not None
+    device = torch.device(device)
+    return device.type == "cuda" and torch.cuda.is_available() and _can_launch(device)
+
+
+@cache
+def _can_launch(device: torch.device) -> bool:
+    """Launch a small kernel; warn and return false if a C compiler or Python's headers are missing."""
+    try:
+        philox_uniforms(torch.zeros(1, dtype=torch.int64, device=device), 1, 1, 1)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, OSError, ImportError, subprocess.SubprocessError) as error:
+        warnings.warn(
+            f"Triton cannot compile on this machine ({error}); averages over Gumbel draws are computed by "
+            "PyTorch instead, slower and from other draws",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return False
+    return True
 
 
 def fused_averaged_softmax_vjp(

@@ -6,7 +6,7 @@ import torch
 
 from estimators.hyperparameter import GAP, TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import Draw, attach_gradient, check_logits, sample_one_hot
+from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
@@ -39,11 +39,7 @@ def gst(
     Source: Fan et al. (2022), "Training discrete deep generative models via gapped straight-through
         estimator"; GST-1.0 in Beyond ReinMax is gap 1.
     """
-    check_logits(logits)
-    TEMPERATURE.check(temperature, logits)
-    GAP.check(gap, logits)
-    draw = draw_gst(logits.detach(), temperature=temperature, gap=gap, generator=generator)
-    return attach_gradient(draw, logits)
+    return sample_with_gradient(draw_gst, logits, {TEMPERATURE: temperature, GAP: gap}, generator)
 
 
 def draw_gst(

@@ -1,4 +1,4 @@
-"""Gumbel noise: free draws, draws conditional on the category that won, and averages over the latter."""
+"""Gumbel noise: free draws, and averages over draws conditional on the category that won."""
 
 from __future__ import annotations
 
@@ -17,39 +17,9 @@ def sample_gumbel(shape: Sequence[int], generator: Generators, *, like: torch.Te
     Args:
         shape: Shape of the result.
         generator: Source of randomness; the global generator is never used.
-        like: Tensor whose dtype and device the result takes.
+        like: Tensor whose device the result takes, and whose dtype where that is at least float32.
     """
     return exponential(shape, generator, like=like).log_().neg_()
-
-
-def conditional_gumbels(
-    logits: torch.Tensor, sample: torch.Tensor, num_mc_samples: int, generator: Generators
-) -> torch.Tensor:
-    """Draw log-probabilities plus Gumbel noise, given which category has the largest sum.
-
-    With E ~ Exp(1), log p = log_softmax(logits) and i the category of the sample,
-
-        Y_i = -log E_i,        Y_j = -log(E_j / p_j + E_i)  for j ≠ i,
-
-    so that argmax Y = i always. Computed in logs, hence finite where p_j underflows.
-
-    Args:
-        logits: Unnormalised log-probabilities, shape (..., L, C).
-        sample: One-hot category to condition on, shape (..., L, C).
-        num_mc_samples: Number K of draws for each variable.
-        generator: Source of randomness; the global generator is never used.
-    Returns:
-        Draws of shape (..., L, C, K). The draws are the last axis because a softmax over a middle axis
-        with a long contiguous last one is many times faster than over a short last one.
-    Source: Beyond ReinMax, Eq. 7, with logits normalised so that Z = 1.
-    """
-    log_probs = torch.log_softmax(logits, -1)
-    winner = sample.argmax(-1, keepdim=True).unsqueeze(-1)
-    winner = winner.expand(*winner.shape[:-1], num_mc_samples)
-    log_exponentials = exponential((*logits.shape, num_mc_samples), generator, like=logits).log_()
-    log_winner = log_exponentials.gather(-2, winner)
-    draws = torch.logaddexp(log_exponentials.sub_(log_probs.unsqueeze(-1)), log_winner)
-    return draws.scatter_(-2, winner, log_winner).neg_()
 
 
 def averaged_softmax_vjp(
@@ -64,9 +34,13 @@ def averaged_softmax_vjp(
 
         (1/K) Σ_k J_τ(Y_k) g,   Y_k ~ logits + G given the sample
 
-    The derivative through Y's own dependence on logits is left out, as in the paper. The draws are those that
-    `conditional_gumbels` would make from a generator in the same state, but on a GPU with Triton: there one
-    kernel makes draws of its own and averages them (`estimators.fused_gumbel`).
+    With E ~ Exp(1), log p = log_softmax(logits) and i the category of the sample,
+
+        Y_i = -log E_i,        Y_j = -log(E_j / p_j + E_i)  for j ≠ i,
+
+    so that argmax Y = i always. The derivative through Y's own dependence on logits is left out, as in the
+    paper. On a GPU with Triton one kernel makes draws of its own and averages them
+    (`estimators.fused_gumbel`).
 
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C).
@@ -77,7 +51,7 @@ def averaged_softmax_vjp(
         generator: Source of randomness; the global generator is never used.
     Returns:
         Averaged product, shape (..., L, C).
-    Source: Beyond ReinMax, Eq. 6.
+    Source: Beyond ReinMax, Eq. 6 and 7, with logits normalised so that Z = 1.
     """
     if logits.is_cuda and logits.dtype == torch.float32 and fused_gumbel.is_available(logits.device):
         return fused_gumbel.fused_averaged_softmax_vjp(
@@ -160,8 +134,8 @@ class _Variables:
     def _inverse_probs(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return 1 / p_j, 0 for the winner, and the factor by which r_j is too large then.
 
-        1 / p_j overflows where p_j is small. It is cut off where E_j / (p_j E_i) dwarfs 1 whatever E is, and
-        what was cut off is a mere factor of r_j.
+        1 / p_j overflows where p_j is small. It is cut off where E_j / (p_j E_i) dwarfs 1: whatever E is in
+        float32, but for a few draws in 10¹¹ in float64. What was cut off is a mere factor of r_j.
         """
         cut_off = 60.0
         is_loser = 1 - self.sample
@@ -178,7 +152,10 @@ def _spread(temperature: float | torch.Tensor, shape: torch.Size, num_members: i
 
 
 def _rows_at_once(log_probs: torch.Tensor, num_mc_samples: int) -> int:
-    """Return how many rows' draws fit into the cache, or on an accelerator into a part of its memory."""
-    num_members, num_rows, categorical_dim = log_probs.shape
-    numbers = 2**19 if log_probs.device.type == "cpu" else 2**28 // num_members
+    """Return of how many rows of each member draws are made at once: 2 MiB of them, 64 on an accelerator.
+
+    Not of fewer in a larger pack: on a GPU a member's draws depend on how many are made at once.
+    """
+    _, num_rows, categorical_dim = log_probs.shape
+    numbers = 2**19 if log_probs.device.type == "cpu" else 2**24
     return max(1, min(num_rows, numbers // (categorical_dim * num_mc_samples)))

@@ -7,7 +7,7 @@ import torch
 from estimators.gumbel import averaged_softmax_vjp
 from estimators.hyperparameter import NUM_MC_SAMPLES, TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import Draw, attach_gradient, check_logits, sample_one_hot
+from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
 
 
 def gumbel_rao(
@@ -38,13 +38,8 @@ def gumbel_rao(
         ValueError: If temperature <= 0, num_mc_samples < 1 or logits has fewer than two dimensions.
     Source: Beyond ReinMax, Eq. 6 and 7; Paulus et al. (2021).
     """
-    check_logits(logits)
-    TEMPERATURE.check(temperature, logits)
-    NUM_MC_SAMPLES.check(num_mc_samples, logits)
-    draw = draw_gumbel_rao(
-        logits.detach(), temperature=temperature, num_mc_samples=num_mc_samples, generator=generator
-    )
-    return attach_gradient(draw, logits)
+    values = {TEMPERATURE: temperature, NUM_MC_SAMPLES: num_mc_samples}
+    return sample_with_gradient(draw_gumbel_rao, logits, values, generator)
 
 
 def draw_gumbel_rao(
@@ -54,17 +49,5 @@ def draw_gumbel_rao(
     sample = sample_one_hot(logits, generator)
     return Draw(
         sample,
-        lambda g: gumbel_rao_gradient(logits, sample, g, temperature, num_mc_samples, generator),
+        lambda g: averaged_softmax_vjp(logits, sample, g, temperature, num_mc_samples, generator),
     )
-
-
-def gumbel_rao_gradient(
-    logits: torch.Tensor,
-    sample: torch.Tensor,
-    grad_sample: torch.Tensor,
-    temperature: float | torch.Tensor,
-    num_mc_samples: int,
-    generator: Generators,
-) -> torch.Tensor:
-    """Return (1/K) Σ_k J_τ(Y_k) g, shape (..., L, C); arguments as in `gumbel_rao`."""
-    return averaged_softmax_vjp(logits, sample, grad_sample, temperature, num_mc_samples, generator)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # a spec needs the rules alone, and torch takes seconds to import
+    import torch
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Hyperparameter:
         Raises:
             ValueError: If a number breaks the rule, or a tensor does not broadcast to (..., 1, 1).
         """
+        import torch
+
         if not isinstance(value, torch.Tensor):
             if (self.is_integer and not isinstance(value, int)) or not self.allows(value):
                 raise ValueError(f"{self.name} must be {self.rule}, got {value!r}")
@@ -72,6 +76,8 @@ class Hyperparameter:
 
 
 def _broadcasts(shape: torch.Size, target: torch.Size) -> bool:
+    import torch
+
     try:
         return bool(torch.broadcast_shapes(shape, target) == target)  # type: ignore[no-untyped-call]
     except RuntimeError:
@@ -82,3 +88,7 @@ TEMPERATURE = Hyperparameter("temperature", default=1.0, minimum=0.0, is_minimum
 ETA = Hyperparameter("eta", default=1.0)
 NUM_MC_SAMPLES = Hyperparameter("num_mc_samples", default=100, minimum=1, is_integer=True)
 GAP = Hyperparameter("gap", default=1.0, minimum=0.0)
+BETA = Hyperparameter("beta", default=0.5)
+NUM_SAMPLES = Hyperparameter("num_samples", default=2, minimum=1, is_integer=True)
+NUM_SAMPLES_OF_RLOO = Hyperparameter("num_samples", default=2, minimum=2, is_integer=True)
+"""Number of samples where each has the mean over the others as its baseline."""

@@ -48,7 +48,8 @@ def fill_uniform(noise: torch.Tensor, generator: Generators) -> torch.Tensor:
 def fill_exponential(noise: torch.Tensor, generator: Generators) -> torch.Tensor:
     """Fill a tensor with draws from Exp(1), finite and above 0, and return it; as for `fill_uniform`."""
     # On a CPU Tensor.exponential_ takes several times as long as this. uniform_ may return exactly 0, whose
-    # logarithm is infinite; a quarter of eps lies below its grid.
+    # logarithm is infinite. A quarter of eps lies below its grid on a CPU; on a GPU, whose grid is finer,
+    # this cuts off the tail that one float32 draw in 2**25 falls into.
     lowest = torch.finfo(noise.dtype).eps / 4
     return fill_uniform(noise, generator).clamp_(min=lowest).log_().neg_()
 
@@ -59,13 +60,19 @@ def uniform(shape: Sequence[int], generator: Generators, *, like: torch.Tensor) 
     Args:
         shape: Shape of the result.
         generator: As for `fill_uniform`.
-        like: Tensor whose dtype and device the result takes.
+        like: Tensor whose device the result takes, and whose dtype where that is at least float32: a
+            narrower one has too few numbers in [0, 1) to draw by.
     Raises:
         ValueError: If the number of generators is not the length of the first axis.
     """
-    return fill_uniform(torch.empty(tuple(shape), dtype=like.dtype, device=like.device), generator)
+    return fill_uniform(_noise_like(shape, like), generator)
 
 
 def exponential(shape: Sequence[int], generator: Generators, *, like: torch.Tensor) -> torch.Tensor:
     """Draw from Exp(1), finite and above 0; arguments as for `uniform`."""
-    return fill_exponential(torch.empty(tuple(shape), dtype=like.dtype, device=like.device), generator)
+    return fill_exponential(_noise_like(shape, like), generator)
+
+
+def _noise_like(shape: Sequence[int], like: torch.Tensor) -> torch.Tensor:
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    return torch.empty(tuple(shape), dtype=dtype, device=like.device)

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-import torch
+from estimators.hyperparameter import (
+    BETA,
+    ETA,
+    GAP,
+    NUM_MC_SAMPLES,
+    NUM_SAMPLES,
+    NUM_SAMPLES_OF_RLOO,
+    TEMPERATURE,
+    Hyperparameter,
+)
 
-from estimators.gst import draw_gst, gst
-from estimators.gumbel_rao import draw_gumbel_rao, gumbel_rao
-from estimators.hyperparameter import ETA, GAP, NUM_MC_SAMPLES, TEMPERATURE, Hyperparameter
-from estimators.reinmax import draw_reinmax, reinmax
-from estimators.reinmax_cv import draw_reinmax_cv, reinmax_cv
-from estimators.reinmax_cv_alg2 import draw_reinmax_cv_alg2, reinmax_cv_alg2
-from estimators.reinmax_rao import draw_reinmax_rao, reinmax_rao
-from estimators.sampling import Draw
-from estimators.st import draw_st, st
-from estimators.stgs import draw_stgs, stgs
+if TYPE_CHECKING:  # a spec needs names and rules alone, and torch takes seconds to import
+    import torch
+
+    from estimators.sampling import Draw
+    from estimators.score_function.objective import Estimate, ObjectiveDraw
+
+_MAX_STATES_IN_TRAINING = 2**14
+"""Most states of a model that `exact` trains: each is decoded for every image of every step."""
 
 
 @dataclass(frozen=True)
@@ -26,36 +37,84 @@ class Estimator:
     """An estimator and what is known about it.
 
     Args:
-        function: Maps logits (..., L, C) to a sample (..., L, C) with the estimator's gradient.
-        draw: The same without a graph and without checks: maps logits to a `Draw`. Takes every
-            hyperparameter, and the generator, by name.
-        hyperparameters: What the function takes besides logits and generator.
+        name: The id, and the name of its function and of its file.
+        hyperparameters: What the function takes besides logits, f and generator.
         is_one_hot: Whether the sample is exactly one-hot.
         uses_monte_carlo: Whether the backward pass averages over further random draws.
+        needs_objective: Whether it calls f itself (the score-function family), rather than use ∂f/∂D.
+        ignores_constants: Whether f + c always has the very estimate that f has.
+        is_random: Whether the estimate depends on the generator.
+        max_states: Most states C^L of a model that it can train; none means any.
     """
 
-    function: Callable[..., torch.Tensor]
-    draw: Callable[..., Draw]
+    name: str
     hyperparameters: tuple[Hyperparameter, ...] = (TEMPERATURE,)
     is_one_hot: bool = True
     uses_monte_carlo: bool = False
+    needs_objective: bool = False
+    ignores_constants: bool = True
+    is_random: bool = True
+    max_states: int | None = None
 
-    @property
-    def name(self) -> str:
-        """The id, which is the function's name."""
-        return self.function.__name__
+    @cached_property
+    def function(self) -> Callable[..., torch.Tensor | Estimate]:
+        """The estimator: maps logits (..., L, C) to a sample (..., L, C) with its gradient.
+
+        Where it needs the objective, it maps logits and f to an `Estimate`.
+        """
+        return self._own(self.name)
+
+    @cached_property
+    def draw(self) -> Callable[..., Draw | ObjectiveDraw]:
+        """The same without a graph and without checks: maps logits to a `Draw` or an `ObjectiveDraw`.
+
+        Takes every hyperparameter, and the generator, by name.
+        """
+        return self._own(f"draw_{self.name}")
+
+    def _own(self, function: str) -> Callable[..., Any]:
+        """Import a function from the estimator's file."""
+        package = "estimators.score_function" if self.needs_objective else "estimators"
+        own: Callable[..., Any] = getattr(import_module(f"{package}.{self.name}"), function)
+        return own
+
+    def can_train(self, categorical_dim: int, latent_dim: int) -> bool:
+        """Say whether a model with L variables of C categories has few enough states C^L."""
+        if self.max_states is None:
+            return True
+        # In logarithms, since C^L may have millions of digits.
+        return latent_dim * math.log(categorical_dim) <= math.log(self.max_states) + 1e-9
 
 
 _ESTIMATORS = (
-    Estimator(stgs, draw_stgs),
-    Estimator(gumbel_rao, draw_gumbel_rao, (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
-    Estimator(st, draw_st),
-    Estimator(gst, draw_gst, (TEMPERATURE, GAP)),
-    Estimator(reinmax, draw_reinmax),
-    Estimator(reinmax_rao, draw_reinmax_rao, (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
-    Estimator(reinmax_cv, draw_reinmax_cv, (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True),
+    Estimator("stgs"),
+    Estimator("gumbel_rao", (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
+    Estimator("st"),
+    Estimator("gst", (TEMPERATURE, GAP)),
+    Estimator("reinmax"),
+    Estimator("reinmax_rao", (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
+    Estimator("reinmax_cv", (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True),
+    Estimator("reinmax_cv_alg2", (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True),
+    Estimator("reinmax_argmax"),
+    Estimator("reinmax_rk2", (BETA,)),
+    Estimator("concrete", is_one_hot=False),
+    Estimator("reinforce", (NUM_SAMPLES,), needs_objective=True, ignores_constants=False),
+    Estimator("rloo", (NUM_SAMPLES_OF_RLOO,), needs_objective=True),
     Estimator(
-        reinmax_cv_alg2, draw_reinmax_cv_alg2, (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True
+        "rebar",
+        (TEMPERATURE, ETA, NUM_SAMPLES),
+        needs_objective=True,
+        ignores_constants=False,
+    ),
+    Estimator("indecater", (NUM_SAMPLES,), needs_objective=True),
+    Estimator("indecater_per_variable", (NUM_SAMPLES,), needs_objective=True),
+    Estimator("scater", (NUM_SAMPLES,), needs_objective=True),
+    Estimator(
+        "exact",
+        (),
+        needs_objective=True,
+        is_random=False,
+        max_states=_MAX_STATES_IN_TRAINING,
     ),
 )
 

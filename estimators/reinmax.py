@@ -6,7 +6,7 @@ import torch
 
 from estimators.hyperparameter import TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import Draw, attach_gradient, check_logits, sample_one_hot
+from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
 from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp
 
@@ -33,10 +33,7 @@ def reinmax(
         ValueError: If temperature <= 0 or logits has fewer than two dimensions.
     Source: Beyond ReinMax, Eq. 12; Liu et al. (2023).
     """
-    check_logits(logits)
-    TEMPERATURE.check(temperature, logits)
-    draw = draw_reinmax(logits.detach(), temperature=temperature, generator=generator)
-    return attach_gradient(draw, logits)
+    return sample_with_gradient(draw_reinmax, logits, {TEMPERATURE: temperature}, generator)
 
 
 def draw_reinmax(logits: torch.Tensor, *, temperature: float | torch.Tensor, generator: Generators) -> Draw:

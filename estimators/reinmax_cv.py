@@ -8,7 +8,7 @@ from estimators.gumbel import averaged_softmax_vjp, sample_gumbel
 from estimators.heun import heun_logits
 from estimators.hyperparameter import ETA, NUM_MC_SAMPLES, TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import Draw, attach_gradient, check_logits, one_hot_argmax
+from estimators.sampling import Draw, one_hot_argmax, sample_with_gradient
 from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp, tempered_softmax_vjp
 
@@ -47,14 +47,8 @@ def reinmax_cv(
             dimensions.
     Source: Beyond ReinMax, Eq. 18, with the control variate of the published runs.
     """
-    check_logits(logits)
-    TEMPERATURE.check(temperature, logits)
-    ETA.check(eta, logits)
-    NUM_MC_SAMPLES.check(num_mc_samples, logits)
-    draw = draw_reinmax_cv(
-        logits.detach(), temperature=temperature, eta=eta, num_mc_samples=num_mc_samples, generator=generator
-    )
-    return attach_gradient(draw, logits)
+    values = {TEMPERATURE: temperature, ETA: eta, NUM_MC_SAMPLES: num_mc_samples}
+    return sample_with_gradient(draw_reinmax_cv, logits, values, generator)
 
 
 def draw_reinmax_cv(

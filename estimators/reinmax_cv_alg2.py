@@ -9,7 +9,7 @@ from estimators.heun import heun_logits
 from estimators.hyperparameter import ETA, NUM_MC_SAMPLES, TEMPERATURE
 from estimators.randomness import Generators
 from estimators.reinmax_cv import control_variate_gradient
-from estimators.sampling import Draw, attach_gradient, check_logits, one_hot_argmax
+from estimators.sampling import Draw, one_hot_argmax, sample_with_gradient
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
@@ -47,14 +47,8 @@ def reinmax_cv_alg2(
             dimensions.
     Source: Beyond ReinMax, Algorithm 2 and Eq. 18.
     """
-    check_logits(logits)
-    TEMPERATURE.check(temperature, logits)
-    ETA.check(eta, logits)
-    NUM_MC_SAMPLES.check(num_mc_samples, logits)
-    draw = draw_reinmax_cv_alg2(
-        logits.detach(), temperature=temperature, eta=eta, num_mc_samples=num_mc_samples, generator=generator
-    )
-    return attach_gradient(draw, logits)
+    values = {TEMPERATURE: temperature, ETA: eta, NUM_MC_SAMPLES: num_mc_samples}
+    return sample_with_gradient(draw_reinmax_cv_alg2, logits, values, generator)
 
 
 def draw_reinmax_cv_alg2(

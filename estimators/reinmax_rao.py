@@ -8,7 +8,7 @@ from estimators.gumbel import averaged_softmax_vjp
 from estimators.heun import heun_logits
 from estimators.hyperparameter import NUM_MC_SAMPLES, TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import Draw, attach_gradient, check_logits, sample_one_hot
+from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
@@ -40,13 +40,8 @@ def reinmax_rao(
         ValueError: If temperature <= 0, num_mc_samples < 1 or logits has fewer than two dimensions.
     Source: Beyond ReinMax, Eq. 17 and Algorithm 1, with the last term as in the published runs.
     """
-    check_logits(logits)
-    TEMPERATURE.check(temperature, logits)
-    NUM_MC_SAMPLES.check(num_mc_samples, logits)
-    draw = draw_reinmax_rao(
-        logits.detach(), temperature=temperature, num_mc_samples=num_mc_samples, generator=generator
-    )
-    return attach_gradient(draw, logits)
+    values = {TEMPERATURE: temperature, NUM_MC_SAMPLES: num_mc_samples}
+    return sample_with_gradient(draw_reinmax_rao, logits, values, generator)
 
 
 def draw_reinmax_rao(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from estimators.hyperparameter import Hyperparameter
 from estimators.randomness import Generators, uniform
 from estimators.softmax import softmax
 
@@ -27,6 +28,47 @@ class Draw:
 
     sample: torch.Tensor
     rule: GradientRule
+
+
+def sample_with_gradient(
+    draw: Callable[..., Draw],
+    logits: torch.Tensor,
+    hyperparameters: Mapping[Hyperparameter, float | torch.Tensor],
+    generator: Generators,
+) -> torch.Tensor:
+    """Check an estimator's arguments, draw, and return the sample with its gradient.
+
+    Args:
+        draw: The estimator's draw; takes logits without a graph, at least float32, and the rest by name.
+        logits: Unnormalised log-probabilities, shape (..., L, C), float.
+        hyperparameters: The value of each.
+        generator: Source of randomness; the global generator is never used.
+    Returns:
+        The sample, shape and dtype of logits.
+    Raises:
+        ValueError: If logits or a value break their rule.
+    """
+    named = checked_arguments(logits, hyperparameters)
+    return attach_gradient(draw(widened(logits.detach()), **named, generator=generator), logits)
+
+
+def checked_arguments(
+    logits: torch.Tensor, hyperparameters: Mapping[Hyperparameter, float | torch.Tensor]
+) -> dict[str, float | torch.Tensor]:
+    """Return the hyperparameters by name, or raise.
+
+    Raises:
+        ValueError: If logits or a value break their rule.
+    """
+    check_logits(logits)
+    for hyperparameter, value in hyperparameters.items():
+        hyperparameter.check(value, logits)
+    return {hyperparameter.name: value for hyperparameter, value in hyperparameters.items()}
+
+
+def widened(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the tensor in float32 where its dtype is narrower, for sums and noise that need the digits."""
+    return tensor.to(_comparable(tensor.dtype))
 
 
 def check_logits(logits: torch.Tensor) -> None:
@@ -102,11 +144,12 @@ class _SampleWithGradient(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.rule = rule  # type: ignore[attr-defined]
         ctx.save_for_backward(logits)
-        return sample.clone()
+        return sample.to(logits.dtype, copy=True)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, grad_sample: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         # The rule has the logits already; unpacking them raises if they were changed in place meanwhile.
-        _ = ctx.saved_tensors  # type: ignore[attr-defined]
-        return ctx.rule(grad_sample), None, None  # type: ignore[attr-defined]
+        (logits,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        gradient: torch.Tensor = ctx.rule(widened(grad_sample))  # type: ignore[attr-defined]
+        return gradient.to(logits.dtype), None, None

@@ -6,7 +6,7 @@ import torch
 
 from estimators.hyperparameter import TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import Draw, attach_gradient, check_logits, sample_one_hot
+from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
@@ -32,9 +32,7 @@ def st(
         ValueError: If temperature <= 0 or logits has fewer than two dimensions.
     Source: Beyond ReinMax, Eq. 3; Bengio et al. (2013).
     """
-    check_logits(logits)
-    TEMPERATURE.check(temperature, logits)
-    return attach_gradient(draw_st(logits.detach(), temperature=temperature, generator=generator), logits)
+    return sample_with_gradient(draw_st, logits, {TEMPERATURE: temperature}, generator)
 
 
 def draw_st(logits: torch.Tensor, *, temperature: float | torch.Tensor, generator: Generators) -> Draw:

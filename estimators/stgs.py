@@ -7,7 +7,7 @@ import torch
 from estimators.gumbel import sample_gumbel
 from estimators.hyperparameter import TEMPERATURE
 from estimators.randomness import Generators
-from estimators.sampling import Draw, attach_gradient, check_logits, one_hot_argmax
+from estimators.sampling import Draw, one_hot_argmax, sample_with_gradient
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
@@ -33,10 +33,7 @@ def stgs(
         ValueError: If temperature <= 0 or logits has fewer than two dimensions.
     Source: Beyond ReinMax, Eq. 5; Jang et al. (2017), Maddison et al. (2017).
     """
-    check_logits(logits)
-    TEMPERATURE.check(temperature, logits)
-    draw = draw_stgs(logits.detach(), temperature=temperature, generator=generator)
-    return attach_gradient(draw, logits)
+    return sample_with_gradient(draw_stgs, logits, {TEMPERATURE: temperature}, generator)
 
 
 def draw_stgs(logits: torch.Tensor, *, temperature: float | torch.Tensor, generator: Generators) -> Draw:

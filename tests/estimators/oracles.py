@@ -2,7 +2,7 @@
 
 Nothing here imports the package under test. `RULES` holds each backward rule as the papers print it, as a
 Jacobian that depends on the forward draw and the conditional Gumbels; the enumeration functions give the
-exact gradient (Eq. 2), its first-order (Eq. 9) and its second-order (Eq. 11) approximation.
+exact gradient (Eq. 2), its first-order (Eq. 9) and its second-order (Eq. 11, 26 and 35) approximations.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,9 @@ class Hyperparameters:
     temperature: float | Tensor = 1.0
     eta: float | Tensor = 1.0
     gap: float | Tensor = 1.0
+    beta: float | Tensor = 0.5
     num_mc_samples: int = 5
+    num_samples: int = 3
 
     def select(self, names: tuple[str, ...]) -> dict[str, object]:
         return {name: getattr(self, name) for name in names}
@@ -110,6 +112,23 @@ def reinmax(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
     return 2 * probs_jacobian((tempered + d.sample) / 2) - 0.5 * softmax_jacobian(d.logits)
 
 
+def reinmax_argmax(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
+    likeliest = one_hot(d.logits.argmax(-1), d.logits)
+    return reinmax(Draw(d.logits, 1e6 * likeliest), y, h)
+
+
+def reinmax_rk2(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
+    """Eq. 27: a row is an outer product's, (π_β)_k (π_D)_c, not symmetric but at β = ½."""
+    probs, beta = torch.softmax(d.logits, -1), _matrix(h.beta)
+    midpoint, weighted = (probs + d.sample) / 2, h.beta * probs + (1 - h.beta) * d.sample
+    outer = weighted.unsqueeze(-1) * midpoint.unsqueeze(-2)
+    return 2 * (torch.diag_embed(midpoint) - outer) - beta * softmax_jacobian(d.logits)
+
+
+def concrete(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
+    return softmax_jacobian(d.perturbed, h.temperature)
+
+
 def gumbel_rao(d: Draw, y: Tensor, h: Hyperparameters) -> Tensor:
     return mean_jacobian(y, h.temperature)
 
@@ -141,13 +160,40 @@ def reinmax_cv_alg2(d: Draw, y: Tensor, h: Hyperparameters) -> Tensor:
 
 RULES: dict[str, Callable[[Draw, Tensor, Hyperparameters], Tensor]] = {
     rule.__name__: rule
-    for rule in (st, stgs, gumbel_rao, gst, reinmax, reinmax_rao, reinmax_cv, reinmax_cv_alg2)
+    for rule in (
+        st,
+        stgs,
+        concrete,
+        gumbel_rao,
+        gst,
+        reinmax,
+        reinmax_argmax,
+        reinmax_rk2,
+        reinmax_rao,
+        reinmax_cv,
+        reinmax_cv_alg2,
+    )
 }
 
 
 def conditional_logits(name: str, logits: Tensor, sample: Tensor) -> Tensor:
     """The logits whose conditional Gumbels the rule averages over: θ for Gumbel-Rao, θ_D for the rest."""
     return logits if name == "gumbel_rao" else theta_d(logits, sample)
+
+
+def conditional_gumbels(
+    logits: Tensor, sample: Tensor, num_mc_samples: int, generator: torch.Generator
+) -> Tensor:
+    """Y ~ log p + G given the sample, shape (..., C, K), by Eq. 7 with Z = 1.
+
+    From the uniforms that the package takes from the generator; in logs, hence finite where p_j underflows.
+    """
+    uniform = logits.new_empty(*logits.shape, num_mc_samples).uniform_(generator=generator)
+    log_e = torch.log(-torch.log(uniform.clamp(min=torch.finfo(logits.dtype).eps / 4)))
+    chosen = sample.unsqueeze(-1) > 0
+    log_winner = torch.where(chosen, log_e, 0.0).sum(-2, keepdim=True)
+    log_losers = torch.logaddexp(log_e - torch.log_softmax(logits, -1).unsqueeze(-1), log_winner)
+    return -torch.where(chosen, log_winner, log_losers)
 
 
 def rejected_gumbels(logits: Tensor, category: int, num_proposals: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -197,6 +243,20 @@ def second_order(f: Objective, logits: Tensor) -> Tensor:
     return _finite_difference(f, logits, lambda at_j, at_i: (at_j + at_i) / 2)
 
 
+def runge_kutta(f: Objective, logits: Tensor, beta: float) -> Tensor:
+    """Eq. 26."""
+    return _finite_difference(f, logits, lambda at_j, at_i: (1 - beta) * at_j + beta * at_i)
+
+
+def runge_kutta_of_the_proof(f: Objective, logits: Tensor, beta: float) -> Tensor:
+    """Eq. 35, whose dπ_i/dθ_k has lost a part: it is π_i 1[i = k] where Eq. 34 has π_i (1[i = k] - π_k)."""
+
+    def slope(at_j: Tensor, at_i: Tensor) -> Tensor:
+        return (1 - beta) * at_j + beta * at_i
+
+    return _finite_difference(f, logits, slope, torch.diag_embed(torch.softmax(logits, -1)))
+
+
 def expected_estimate(rule: Callable[[Draw], Tensor], f: Objective, logits: Tensor) -> Tensor:
     """E over D of the estimate that a rule gives for f, for rules that depend on D alone."""
     every = states(*logits.shape)
@@ -205,10 +265,16 @@ def expected_estimate(rule: Callable[[Draw], Tensor], f: Objective, logits: Tens
     return (state_probs(logits)[:, None, None] * estimates).sum(0)
 
 
-def _finite_difference(f: Objective, logits: Tensor, slope: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def _finite_difference(
+    f: Objective,
+    logits: Tensor,
+    slope: Callable[[Tensor, Tensor], Tensor],
+    jacobian: Tensor | None = None,
+) -> Tensor:
     """Σ_i Σ_j π_j slope·(I_i - I_j) dπ_i/dθ for each variable, in expectation over the other variables."""
     every, weights = states(*logits.shape), state_probs(logits)
-    jacobian, eye = softmax_jacobian(logits), torch.eye(logits.shape[-1], dtype=logits.dtype)
+    jacobian = softmax_jacobian(logits) if jacobian is None else jacobian
+    eye = torch.eye(logits.shape[-1], dtype=logits.dtype)
     gradient = torch.zeros_like(logits)
     for state, weight in zip(every, weights, strict=True):
         at_state = objective_gradient(f, state[None])[0]

@@ -9,19 +9,22 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from estimators import Estimator
+from estimators.concrete import concrete_gradient
 from estimators.gst import gst_gradient
-from estimators.gumbel import conditional_gumbels, sample_gumbel
-from estimators.gumbel_rao import gumbel_rao_gradient
+from estimators.gumbel import averaged_softmax_vjp, sample_gumbel
 from estimators.heun import heun_logits
 from estimators.reinmax import reinmax_gradient
+from estimators.reinmax_argmax import reinmax_argmax_gradient
 from estimators.reinmax_cv import reinmax_cv_gradient
 from estimators.reinmax_cv_alg2 import reinmax_cv_alg2_gradient
 from estimators.reinmax_rao import reinmax_rao_gradient
+from estimators.reinmax_rk2 import reinmax_rk2_gradient
 from estimators.sampling import sample_one_hot
 from estimators.st import st_gradient
 from estimators.stgs import stgs_gradient
 
-from .oracles import Draw, Hyperparameters
+from .oracles import Draw, Hyperparameters, conditional_gumbels
 
 Rule = Callable[[Draw, Tensor, Hyperparameters, torch.Generator], Tensor]
 
@@ -42,9 +45,12 @@ def _reinmax_cv_alg2(d: Draw, g: Tensor, h: Hyperparameters, generator: torch.Ge
 RULES: dict[str, Rule] = {
     "st": lambda d, g, h, _: st_gradient(d.logits, g, h.temperature),
     "stgs": lambda d, g, h, _: stgs_gradient(d.perturbed, g, h.temperature),
+    "concrete": lambda d, g, h, _: concrete_gradient(d.relaxed(h.temperature), g, h.temperature),
     "gst": lambda d, g, h, _: gst_gradient(d.logits, d.sample, g, h.temperature, h.gap),
     "reinmax": lambda d, g, h, _: reinmax_gradient(d.logits, d.sample, g, h.temperature),
-    "gumbel_rao": lambda d, g, h, generator: gumbel_rao_gradient(
+    "reinmax_argmax": lambda d, g, h, _: reinmax_argmax_gradient(d.logits, g, h.temperature),
+    "reinmax_rk2": lambda d, g, h, _: reinmax_rk2_gradient(d.logits, d.sample, g, h.beta),
+    "gumbel_rao": lambda d, g, h, generator: averaged_softmax_vjp(
         d.logits, d.sample, g, h.temperature, h.num_mc_samples, generator
     ),
     "reinmax_rao": lambda d, g, h, generator: reinmax_rao_gradient(
@@ -61,7 +67,7 @@ def conditional_draws(name: str, d: Draw, num_mc_samples: int, generator: torch.
     return conditional_gumbels(logits, d.sample, num_mc_samples, generator)
 
 
-WITH_GUMBELS = frozenset({"stgs", "reinmax_cv", "reinmax_cv_alg2"})
+WITH_GUMBELS = frozenset({"stgs", "concrete", "reinmax_cv", "reinmax_cv_alg2"})
 """Rules that need the Gumbels that made the draw; the other draws invert the cumulative distribution."""
 
 
@@ -71,6 +77,11 @@ def replayed_draw(name: str, logits: Tensor, generator: torch.Generator) -> Draw
         return Draw(logits, sample_gumbel(logits.shape, generator, like=logits))
     any_that_make_it_win = 1e3 * sample_one_hot(logits, generator)
     return Draw(logits, any_that_make_it_win)
+
+
+def forward_value(estimator: Estimator, d: Draw, h: Hyperparameters) -> Tensor:
+    """What the estimator returns for this draw."""
+    return d.sample if estimator.is_one_hot else d.relaxed(h.temperature)
 
 
 def seeded(seed: int) -> torch.Generator:

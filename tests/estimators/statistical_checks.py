@@ -65,5 +65,14 @@ def check_means_agree(draws: Tensor, reference: Tensor) -> None:
     draws, reference = draws.double(), reference.double()
     variance = draws.var(0) / len(draws) + reference.var(0) / len(reference)
     rounding = 1e-12 * (1 + reference.abs().amax(0))
-    z = (draws.mean(0) - reference.mean(0)) / (variance + rounding**2).sqrt()
+    _reject_unless_normal((draws.mean(0) - reference.mean(0)) / (variance + rounding**2).sqrt())
+
+
+def check_mean_is(draws: Tensor, expected: Tensor) -> None:
+    """z-test for each coordinate: draws (N, ...) have the mean `expected` (...), but for rounding."""
+    rounding = 1e-12 * (1 + expected.abs())
+    _reject_unless_normal((draws.mean(0) - expected) / (draws.var(0) / len(draws) + rounding**2).sqrt())
+
+
+def _reject_unless_normal(z: Tensor) -> None:
     _reject_if_small(torch.tensor(2 * stats.norm.sf(z.abs().numpy())), "means differ")

@@ -5,25 +5,26 @@ from dataclasses import replace
 import pytest
 import torch
 
-from estimators import REGISTRY, get
+from estimators import get
 
 from . import oracles
 from .objectives import mlp
 from .oracles import Draw, Hyperparameters, draw, mean_jacobian, normal, softmax_jacobian
-from .registry_table import sample_of
-from .rule_table import RULES, conditional_draws, replayed_draw, seeded
+from .registry_table import PATHWISE, sample_of
+from .rule_table import RULES, conditional_draws, forward_value, replayed_draw, seeded
 
 PACK = Hyperparameters(
     temperature=torch.tensor([0.3, 1.0, 2.0], dtype=torch.float64).view(3, 1, 1, 1),
     eta=torch.tensor([0.5, 1.5, -1.0], dtype=torch.float64).view(3, 1, 1, 1),
     gap=torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64).view(3, 1, 1, 1),
+    beta=torch.tensor([0.5, 0.0, 1.2], dtype=torch.float64).view(3, 1, 1, 1),
     num_mc_samples=3,
 )
 HYPERPARAMETERS = {
     "all one": Hyperparameters(),
-    "cold": Hyperparameters(temperature=0.1, eta=1.5, gap=0.5, num_mc_samples=1),
-    "cool": Hyperparameters(temperature=0.6, eta=0.3, gap=0.0, num_mc_samples=7),
-    "hot": Hyperparameters(temperature=3.0, eta=2.0, gap=2.5, num_mc_samples=4),
+    "cold": Hyperparameters(temperature=0.1, eta=1.5, gap=0.5, beta=0.0, num_mc_samples=1),
+    "cool": Hyperparameters(temperature=0.6, eta=0.3, gap=0.0, beta=-0.2, num_mc_samples=7),
+    "hot": Hyperparameters(temperature=3.0, eta=2.0, gap=2.5, beta=1.0, num_mc_samples=4),
     "pack": PACK,
 }
 
@@ -39,7 +40,7 @@ def check_equals_literal(name, rule, h, literal=None):
 
 
 def test_every_estimator_has_a_rule_and_an_oracle():
-    assert set(REGISTRY) == set(RULES) == set(oracles.RULES)
+    assert set(PATHWISE) == set(RULES) == set(oracles.RULES)
 
 
 @pytest.mark.parametrize("h", HYPERPARAMETERS.values(), ids=HYPERPARAMETERS)
@@ -105,6 +106,18 @@ def _cv_tempered_last_term(d, y, h):
     return oracles.reinmax_cv(d, y, h) + 0.5 * last
 
 
+def _rk2_weights_swapped(d, y, h):
+    return oracles.reinmax_rk2(d, y, replace(h, beta=1 - h.beta))
+
+
+def _rk2_transposed(d, y, h):
+    return oracles.reinmax_rk2(d, y, h).mT
+
+
+def _rk2_last_term_not_weighted(d, y, h):
+    return oracles.reinmax_rk2(d, y, h) + (h.beta - 0.5) * softmax_jacobian(d.logits)
+
+
 def _without_inverse_temperature(rule):
     return lambda d, y, h: h.temperature * rule(d, y, h)
 
@@ -115,12 +128,21 @@ PLANTED = [
     ("st", "τ left out", _with(oracles.st, temperature=1.0)),
     ("stgs", "no 1/τ", _without_inverse_temperature(oracles.stgs)),
     ("stgs", "J at θ", oracles.st),
+    ("concrete", "no 1/τ", _without_inverse_temperature(oracles.concrete)),
+    ("concrete", "J at θ", oracles.st),
     ("gst", "no 1/τ", _without_inverse_temperature(oracles.gst)),
     ("gst", "no gap", _with(oracles.gst, gap=0.0)),
     ("gst", "J at θ", oracles.st),
     ("reinmax", "with 1/τ", lambda d, y, h: oracles.reinmax(d, y, h) / h.temperature),
     ("reinmax", "π_τ in the last term", _reinmax_tempered_throughout),
     ("reinmax", "τ left out", _with(oracles.reinmax, temperature=1.0)),
+    ("reinmax_argmax", "D for the argmax", oracles.reinmax),
+    ("reinmax_argmax", "with 1/τ", lambda d, y, h: oracles.reinmax_argmax(d, y, h) / h.temperature),
+    ("reinmax_argmax", "τ left out", _with(oracles.reinmax_argmax, temperature=1.0)),
+    ("reinmax_rk2", "β = ½ always", _with(oracles.reinmax_rk2, beta=0.5)),
+    ("reinmax_rk2", "β and 1 - β exchanged", _rk2_weights_swapped),
+    ("reinmax_rk2", "transposed", _rk2_transposed),
+    ("reinmax_rk2", "½ for β in the last term", _rk2_last_term_not_weighted),
     ("gumbel_rao", "no 1/τ", _without_inverse_temperature(oracles.gumbel_rao)),
     ("gumbel_rao", "sum over draws", lambda d, y, h: y.shape[-1] * oracles.gumbel_rao(d, y, h)),
     ("gumbel_rao", "J at the mean draw", _jacobian_at_mean),
@@ -144,7 +166,7 @@ PLANTED = [
     ("name", "planted"), [pytest.param(name, rule, id=f"{name}: {why}") for name, why, rule in PLANTED]
 )
 def test_check_rejects(name, planted):
-    h = Hyperparameters(temperature=0.6, eta=0.3, gap=0.5, num_mc_samples=7)
+    h = Hyperparameters(temperature=0.6, eta=0.3, gap=0.5, beta=0.2, num_mc_samples=7)
     with pytest.raises(AssertionError, match="not close"):
         check_equals_literal(name, RULES[name], h, literal=planted)
 
@@ -160,13 +182,13 @@ def test_control_variate_of_weight_zero_leaves_reinmax(name):
 @pytest.mark.parametrize("name", RULES)
 def test_public_gradient_is_the_rule_at_the_draw(name):
     """Through a real f: replays the draw from an equally seeded generator, then applies the rule to ∂f/∂D."""
-    h = Hyperparameters(temperature=0.7, eta=1.5, gap=0.5, num_mc_samples=3)
+    h = Hyperparameters(temperature=0.7, eta=1.5, gap=0.5, beta=0.2, num_mc_samples=3)
     logits = normal(5, 2, 4, seed=1).requires_grad_()
     sample = sample_of(get(name), logits, seeded(7), h)
     mlp(sample).sum().backward()
 
     generator, theta = seeded(7), logits.detach()
     d = replayed_draw(name, theta, generator)
-    assert torch.equal(sample, d.sample)
-    g = oracles.objective_gradient(mlp, d.sample)
+    assert torch.equal(sample, forward_value(get(name), d, h))
+    g = oracles.objective_gradient(mlp, sample.detach())
     torch.testing.assert_close(logits.grad, RULES[name](d, g, h, generator), rtol=0, atol=1e-13)

@@ -9,8 +9,13 @@ import torch
 from estimators import REGISTRY
 
 from .oracles import normal
-from .registry_table import FEW, every, hyperparameter_names, sample_of
+from .registry_table import FEW, every, every_tempered, hyperparameter_names, output_of
 from .rule_table import seeded
+
+
+def total(x):
+    return x.sum((-1, -2))
+
 
 BAD_VALUES = [
     ("temperature", 0.0, "> 0"),
@@ -22,6 +27,9 @@ BAD_VALUES = [
     ("gap", -1.0, ">= 0"),
     ("gap", math.nan, ">= 0"),
     ("eta", math.nan, "finite"),
+    ("beta", math.inf, "finite"),
+    ("num_samples", 0, ">= [12]"),
+    ("num_samples", 2.5, "an integer"),
 ]
 
 
@@ -38,19 +46,19 @@ def test_bad_hyperparameter_is_refused(estimator, name, value, rule):
     h = dataclasses.replace(FEW, **{name: value})
     shown = r"-0\.5" if isinstance(value, torch.Tensor) else str(value)
     with pytest.raises(ValueError, match=rf"{name} must be .*{rule}.*, got {shown}"):
-        sample_of(estimator, normal(2, 3, 4, seed=1), seeded(1), h)
+        output_of(estimator, normal(2, 3, 4, seed=1), total, seeded(1), h)
 
 
-@every
+@every_tempered
 @pytest.mark.parametrize("shape", [(4,), (3,), (3, 4), (2, 3, 1), (1, 4)], ids=str)
 def test_temperature_that_varies_within_a_variable_is_refused(estimator, shape):
     """It would broadcast silently along categories or variables."""
     h = dataclasses.replace(FEW, temperature=torch.full(shape, 0.5))
     with pytest.raises(ValueError, match="temperature must"):
-        sample_of(estimator, normal(2, 3, 4, seed=1), seeded(1), h)
+        output_of(estimator, normal(2, 3, 4, seed=1), total, seeded(1), h)
 
 
-@every
+@every_tempered
 @pytest.mark.parametrize(
     ("logits_shape", "shape"),
     [((1, 5, 3, 4), (3, 1, 1, 1)), ((5, 3, 4), (2, 5, 1, 1)), ((3, 4), (2, 1, 1)), ((5, 3, 4), (2, 1, 1))],
@@ -61,7 +69,7 @@ def test_temperature_of_more_members_than_logits_is_refused(estimator, logits_sh
     h = dataclasses.replace(FEW, temperature=torch.full(shape, 0.5))
     logits = normal(*logits_shape, seed=1).requires_grad_()
     with pytest.raises(ValueError, match="temperature must"):
-        sample_of(estimator, logits, seeded(1), h).sum().backward()
+        output_of(estimator, logits, total, seeded(1), h).sum().backward()
 
 
 @every
@@ -77,4 +85,4 @@ def test_temperature_of_more_members_than_logits_is_refused(estimator, logits_sh
 )
 def test_bad_logits_are_refused(estimator, logits):
     with pytest.raises(ValueError, match="logits must"):
-        sample_of(estimator, logits, seeded(1))
+        output_of(estimator, logits, total, seeded(1))

@@ -7,6 +7,8 @@ since triton decides at import whether it compiles or interprets.
 import importlib.util
 import multiprocessing
 import os
+import subprocess
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +19,7 @@ from torch import Tensor
 
 from estimators import fused_gumbel
 from estimators.fused_gumbel import (
+    _can_launch,
     fused_averaged_softmax_vjp,
     is_available,
     philox_seeds,
@@ -28,6 +31,7 @@ from .oracles import normal, one_hot
 from .rule_table import seeded
 from .statistical_checks import FALSE_ALARM, check_uncorrelated
 
+CPU = torch.device("cpu")
 EPS = torch.finfo(torch.float32).eps
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 IS_INTERPRETED = HAS_TRITON and os.environ.get("TRITON_INTERPRET") == "1"
@@ -388,9 +392,54 @@ def test_keys_follow_the_generators():
 # Without triton too.
 
 
-def test_is_available_on_a_gpu_with_triton():
-    assert is_available("cuda") is HAS_TRITON
+def test_is_available_where_a_gpu_and_triton_are_or_its_interpreter():
+    assert is_available("cuda") is (HAS_TRITON and (IS_INTERPRETED or torch.cuda.is_available()))
     assert is_available(torch.device("cpu")) is IS_INTERPRETED
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    """What launches of the small kernel are to end with: a list of errors, or None for success."""
+    pending = []
+
+    def launch(*_):
+        error = pending.pop(0)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(fused_gumbel, "philox_uniforms", launch)
+    _can_launch.cache_clear()
+    yield pending
+    _can_launch.cache_clear()
+
+
+def test_a_launch_that_succeeds_is_asked_for_once(launches):
+    launches.append(None)
+    with warnings.catch_warnings(action="error"):
+        assert [_can_launch(CPU) for _ in range(3)] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(RuntimeError("Failed to find C compiler"), id="no compiler"),
+        pytest.param(FileNotFoundError(2, "No such file or directory", "icc"), id="$CC is not there"),
+        pytest.param(subprocess.CalledProcessError(1, ["gcc", "main.c"]), id="Python.h is missing"),
+    ],
+)
+def test_where_triton_cannot_compile_there_is_one_warning_and_the_answer_stays(launches, error):
+    launches.append(error)
+    with pytest.warns(RuntimeWarning, match="Triton cannot compile on this machine") as caught:
+        assert [_can_launch(CPU) for _ in range(3)] == [False] * 3
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("out of memory"), ZeroDivisionError()])
+def test_an_error_that_says_nothing_of_the_compiler_is_not_taken_for_an_answer(launches, error):
+    launches += [error, None]
+    with pytest.raises(type(error)):
+        _can_launch(CPU)
+    assert _can_launch(CPU)
 
 
 @pytest.mark.parametrize("name", ["logits", "sample", "grad"])

@@ -14,6 +14,8 @@ from .registry_table import (
     FEW,
     dtypes,
     every,
+    every_pathwise,
+    every_with,
     gradient_of,
     planted_estimator,
     planted_gumbels,
@@ -22,7 +24,7 @@ from .registry_table import (
 from .rule_table import seeded
 
 
-@every
+@every_pathwise
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0, 10.0])
 def test_float32_gradient_is_finite_and_bounded_for_extreme_logits(estimator, temperature):
     generator = seeded(1)
@@ -56,11 +58,18 @@ def test_gradient_is_linear_in_the_incoming_gradient(estimator):
     torch.testing.assert_close(whole, 2.5 * parts[0] - parts[1], rtol=0, atol=1e-12)
 
 
-@every
+@every_with(lambda e: e.ignores_constants)
 def test_gradient_of_a_constant_is_zero(estimator):
     """f that grows equally in every category does not depend on the draw."""
     gradient = gradient_of(estimator, normal(6, 3, 4, seed=1), torch.full((6, 3, 4), 7.0).double(), seeded(1))
     assert gradient.abs().max() < 1e-12
+
+
+@every_with(lambda e: not e.ignores_constants)
+def test_gradient_of_a_constant_is_not_zero_where_that_is_said(estimator):
+    h = dataclasses.replace(FEW, eta=0.5)
+    slope = torch.full((6, 3, 4), 7.0).double()
+    assert gradient_of(estimator, normal(6, 3, 4, seed=1), slope, seeded(1), h).abs().max() > 1
 
 
 @every
@@ -81,7 +90,7 @@ class _LargestTensor(TorchDispatchMode):
         return out
 
 
-@every
+@every_pathwise
 def test_never_builds_a_matrix_over_categories(estimator):
     logits, g = normal(2, 200, seed=1), normal(2, 200, seed=2)
     with _LargestTensor() as largest:

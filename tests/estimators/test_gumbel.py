@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from estimators.gumbel import averaged_softmax_vjp, conditional_gumbels, sample_gumbel
+from estimators.gumbel import _rows_at_once, averaged_softmax_vjp, sample_gumbel
 
 from . import oracles
-from .oracles import normal, one_hot, rejected_gumbels
+from .oracles import conditional_gumbels, normal, one_hot, rejected_gumbels
 from .rule_table import seeded
 from .statistical_checks import (
     check_gumbel_marginals,
@@ -121,7 +121,7 @@ def check_independence(conditional):
 CHECKS = [check_winner_is_largest, check_mixture, check_conditional, check_independence]
 
 
-@pytest.mark.parametrize("implementation", [conditional_gumbels, eq_7], ids=["package", "literal Eq. 7"])
+@pytest.mark.parametrize("implementation", [conditional_gumbels, eq_7], ids=["in logs", "literal Eq. 7"])
 @pytest.mark.parametrize("check", CHECKS)
 def test_conditional_gumbels(check, implementation):
     check(implementation)
@@ -264,6 +264,13 @@ def test_average_in_chunks_equals_the_average_over_conditional_gumbels(rows):
     centred = g.unsqueeze(-1) - (relaxed * g.unsqueeze(-1)).sum(-2, keepdim=True)
     expected = (relaxed * centred).mean(-1) / temperature
     torch.testing.assert_close(averaged_softmax_vjp(*arguments), expected, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_larger_pack_does_not_make_a_member_s_draws_in_smaller_chunks(device):
+    """On a GPU, for which "meta" stands, other chunks would be other draws."""
+    alone, pack = (torch.empty(p, 10_000, 8, device=device) for p in (1, 64))
+    assert _rows_at_once(alone, 1000) == _rows_at_once(pack, 1000) < 10_000
 
 
 # Free draws.

@@ -7,17 +7,19 @@ from .oracles import Hyperparameters, normal
 from .registry_table import (
     dtypes,
     every,
+    every_random,
+    output_of,
     planted_estimator,
     planted_gumbels,
     planted_straight_through,
-    sample_of,
+    with_slope,
 )
 from .rule_table import seeded
 
 MEMBERS = [
-    Hyperparameters(temperature=0.3, eta=0.5, gap=0.0, num_mc_samples=4),
-    Hyperparameters(temperature=1.0, eta=1.5, gap=1.0, num_mc_samples=4),
-    Hyperparameters(temperature=2.0, eta=1.0, gap=2.0, num_mc_samples=4),
+    Hyperparameters(temperature=0.3, eta=0.5, gap=0.0, beta=0.5, num_mc_samples=4, num_samples=7),
+    Hyperparameters(temperature=1.0, eta=1.5, gap=1.0, beta=0.3, num_mc_samples=4, num_samples=7),
+    Hyperparameters(temperature=2.0, eta=1.0, gap=2.0, beta=1.0, num_mc_samples=4, num_samples=7),
 ]
 
 
@@ -25,16 +27,17 @@ def stacked(dtype):
     """The members' hyperparameters as one, tensors of shape (P, 1, 1, 1)."""
     values = {
         name: torch.tensor([getattr(member, name) for member in MEMBERS], dtype=dtype).view(3, 1, 1, 1)
-        for name in ("temperature", "eta", "gap")
+        for name in ("temperature", "eta", "gap", "beta")
     }
-    return Hyperparameters(**values, num_mc_samples=4)
+    return Hyperparameters(**values, num_mc_samples=4, num_samples=7)
 
 
 def run(estimator, logits, g, generator, h):
+    """Losses and gradient, of a linear f."""
     logits = logits.clone().requires_grad_()
-    sample = sample_of(estimator, logits, generator, h)
-    sample.backward(g)
-    return sample.detach(), logits.grad
+    output = output_of(estimator, logits, with_slope(g), generator, h)
+    output.sum().backward()
+    return output.detach(), logits.grad
 
 
 @every
@@ -43,11 +46,11 @@ def run(estimator, logits, g, generator, h):
 def test_pack_equals_each_member_alone_bit_for_bit(estimator, dtype, shape):
     logits, g = normal(3, *shape, seed=1, dtype=dtype), normal(3, *shape, seed=2, dtype=dtype)
     generators = [seeded(10 + p) for p in range(3)]
-    sample, gradient = run(estimator, logits, g, generators, stacked(dtype))
+    losses, gradient = run(estimator, logits, g, generators, stacked(dtype))
     for p, member in enumerate(MEMBERS):
         alone = seeded(10 + p)
         one, one_gradient = run(estimator, logits[p : p + 1], g[p : p + 1], [alone], member)
-        assert torch.equal(sample[p], one[0])
+        assert torch.equal(losses[p], one[0])
         assert torch.equal(gradient[p], one_gradient[0])
         assert torch.equal(generators[p].get_state(), alone.get_state())
 
@@ -56,10 +59,10 @@ def test_pack_equals_each_member_alone_bit_for_bit(estimator, dtype, shape):
 def test_pack_of_one_equals_no_pack(estimator):
     """A leading axis of one, or a list of one generator, changes nothing."""
     logits, g = normal(5, 3, 4, seed=1), normal(5, 3, 4, seed=2)
-    sample, gradient = run(estimator, logits, g, seeded(1), MEMBERS[0])
+    losses, gradient = run(estimator, logits, g, seeded(1), MEMBERS[0])
     for generator in (seeded(1), [seeded(1)], (seeded(1),)):
         packed, packed_gradient = run(estimator, logits[None], g[None], generator, MEMBERS[0])
-        assert torch.equal(packed[0], sample)
+        torch.testing.assert_close(packed[0], losses, rtol=0, atol=1e-13)
         torch.testing.assert_close(packed_gradient[0], gradient, rtol=0, atol=1e-13)
 
 
@@ -74,12 +77,12 @@ def test_member_does_not_depend_on_the_others(estimator):
         assert torch.equal(first[0], second[0])
 
 
-@every
+@every_random
 def test_members_with_different_generators_draw_differently(estimator):
     logits = normal(1, 50, 3, 4, seed=1).expand(3, 50, 3, 4)
-    sample, _ = run(estimator, logits, logits, [seeded(p) for p in range(3)], MEMBERS[0])
-    assert not torch.equal(sample[0], sample[1])
-    assert not torch.equal(sample[1], sample[2])
+    losses, _ = run(estimator, logits, logits, [seeded(p) for p in range(3)], MEMBERS[0])
+    assert not torch.equal(losses[0], losses[1])
+    assert not torch.equal(losses[1], losses[2])
 
 
 @every

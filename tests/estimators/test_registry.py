@@ -10,11 +10,15 @@ from estimators import REGISTRY, get
 
 from .registry_table import every, hyperparameter_names
 
-IDS = ("st", "stgs", "gumbel_rao", "gst", "reinmax", "reinmax_rao", "reinmax_cv", "reinmax_cv_alg2")
+PATHWISE = ("st", "stgs", "concrete", "gumbel_rao", "gst", "reinmax", "reinmax_argmax", "reinmax_rk2")
+PATHWISE_WITH_DRAWS = ("reinmax_rao", "reinmax_cv", "reinmax_cv_alg2")
+WITH_OBJECTIVE = ("reinforce", "rloo", "rebar", "indecater", "indecater_per_variable", "scater", "exact")
+IDS = {*PATHWISE, *PATHWISE_WITH_DRAWS, *WITH_OBJECTIVE}
 
 
 def test_holds_every_estimator_under_its_name():
-    assert set(IDS) <= set(REGISTRY)
+    assert set(REGISTRY) == IDS
+    assert {name for name, estimator in REGISTRY.items() if estimator.needs_objective} == {*WITH_OBJECTIVE}
     for name, estimator in REGISTRY.items():
         assert estimator.name == name
         assert get(name) is estimator
@@ -32,9 +36,10 @@ def test_cannot_be_changed():
 def test_hyperparameters_are_the_function_s_keyword_arguments(estimator):
     parameters = inspect.signature(estimator.function).parameters
     keywords = [p.name for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    assert next(iter(parameters)) == "logits"
-    assert sorted(keywords) == sorted([*hyperparameter_names(estimator), "generator"])
-    assert parameters["generator"].default is None
+    given, option = (["logits", "f"], ["chunk_size"]) if estimator.needs_objective else (["logits"], [])
+    assert list(parameters)[: len(given)] == given
+    assert sorted(keywords) == sorted([*hyperparameter_names(estimator), "generator", *option])
+    assert all(parameters[name].default is None for name in ("generator", *option))
     assert estimator.uses_monte_carlo == ("num_mc_samples" in keywords)
 
 
@@ -46,7 +51,14 @@ def test_hyperparameter_defaults_are_the_function_s(estimator):
 
 
 def test_default_values():
-    expected = {"temperature": 1.0, "eta": 1.0, "gap": 1.0, "num_mc_samples": 100}
+    expected = {
+        "temperature": 1.0,
+        "eta": 1.0,
+        "gap": 1.0,
+        "beta": 0.5,
+        "num_mc_samples": 100,
+        "num_samples": 2,
+    }
     for estimator in REGISTRY.values():
         for hyperparameter in estimator.hyperparameters:
             assert hyperparameter.default == expected[hyperparameter.name]

@@ -1,0 +1,133 @@
+"""The score-function family's interface: estimators that are given f itself, and how they call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from estimators.hyperparameter import Hyperparameter
+from estimators.randomness import Generators
+from estimators.sampling import checked_arguments, widened
+
+Objective = Callable[[torch.Tensor], torch.Tensor]
+"""f: maps samples (S, ..., L, C) to losses (S, ...), the loss of each sample being its own affair."""
+
+States = Callable[[int, int], torch.Tensor]
+"""Maps start and stop to that part of a row of states: samples (stop - start, ..., L, C)."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a score-function estimator returns for a user.
+
+    Args:
+        value: Estimate of E[f], shape (...). Its graph leads to what f depends on besides the samples, such
+            as a decoder's parameters, and never to logits; f under `torch.no_grad` has none.
+        surrogate: The same numbers; its gradient with respect to logits is the estimate of ∂E[f]/∂θ, and it
+            depends on nothing else. Any function of E[f] may be differentiated through it.
+    """
+
+    value: torch.Tensor
+    surrogate: torch.Tensor
+
+
+@dataclass(frozen=True)
+class ObjectiveGradient:
+    """What the rule of an `ObjectiveDraw` returns.
+
+    Args:
+        value: Estimate of E[f], shape (...).
+        gradient: Estimate of ∂E[f]/∂θ, shape (..., L, C), without a graph.
+    """
+
+    value: torch.Tensor
+    gradient: torch.Tensor
+
+
+ObjectiveRule = Callable[[Objective, int | None], ObjectiveGradient]
+"""Maps f, and the most samples it may be called with at once, to the estimate."""
+
+
+@dataclass(frozen=True)
+class ObjectiveDraw:
+    """What a score-function estimator is to training: a draw, and a rule that asks for f, not ∂f/∂D.
+
+    Args:
+        sample: Value of the forward pass, shape (..., L, C), without a graph.
+        rule: Called once, with f; refers to no tensor with a graph.
+    """
+
+    sample: torch.Tensor
+    rule: ObjectiveRule
+
+
+def estimate_with_objective(
+    draw: Callable[..., ObjectiveDraw],
+    logits: torch.Tensor,
+    f: Objective,
+    hyperparameters: Mapping[Hyperparameter, float | torch.Tensor],
+    generator: Generators,
+    chunk_size: int | None,
+) -> Estimate:
+    """Check an estimator's arguments, draw, call f, and return value and surrogate.
+
+    Args:
+        draw: The estimator's draw; takes logits without a graph, at least float32, and the rest by name.
+        logits: Unnormalised log-probabilities, shape (..., L, C), float.
+        f: Maps samples (S, ..., L, C), of logits' dtype, to losses (S, ...).
+        hyperparameters: The value of each.
+        generator: Source of randomness; the global generator is never used.
+        chunk_size: Most samples, S, that f is called with at once; all where none is given.
+    Raises:
+        ValueError: If an argument breaks its rule, or f's result has another shape.
+    """
+    named = checked_arguments(logits, hyperparameters)
+    check_chunk_size(chunk_size)
+    drawn = draw(widened(logits.detach()), **named, generator=generator)
+    estimate = drawn.rule(lambda samples: f(samples.to(logits.dtype)), chunk_size)
+    return Estimate(estimate.value, surrogate_of(estimate.value, estimate.gradient, logits))
+
+
+def check_chunk_size(chunk_size: int | None) -> None:
+    """Raise unless it is none or a whole number of at least one.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if chunk_size is not None and (type(chunk_size) is not int or chunk_size < 1):
+        raise ValueError(f"chunk_size must be an integer >= 1 or None, got {chunk_size!r}")
+
+
+def surrogate_of(value: torch.Tensor, gradient: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Return what equals the value, (...), and has the gradient, (..., L, C), with respect to logits."""
+    nothing = logits - logits.detach()
+    return value.detach() + (gradient.to(logits.dtype) * nothing).sum((-1, -2))
+
+
+def evaluate(f: Objective, states: States, count: int, chunk_size: int | None) -> torch.Tensor:
+    """Return the losses of a row of states, shape (count, ...), f called as few times as the chunks allow."""
+    return torch.cat([losses_of(f, states(start, stop)) for start, stop in chunks(count, chunk_size)])
+
+
+def chunks(count: int, chunk_size: int | None) -> Iterator[tuple[int, int]]:
+    """Yield start and stop of every chunk."""
+    size = count if chunk_size is None else chunk_size
+    for start in range(0, count, size):
+        yield start, min(start + size, count)
+
+
+def losses_of(f: Objective, samples: torch.Tensor) -> torch.Tensor:
+    """Call f once; return its losses, at least float32.
+
+    Raises:
+        ValueError: If the result is not one floating number for each sample: it would broadcast silently.
+    """
+    losses = f(samples)
+    if losses.shape != samples.shape[:-2] or not losses.is_floating_point():
+        raise ValueError(
+            f"f must map samples of shape {tuple(samples.shape)} to floating losses of shape "
+            f"{tuple(samples.shape[:-2])}, got {losses.dtype} of shape {tuple(losses.shape)}"
+        )
+    return widened(losses)

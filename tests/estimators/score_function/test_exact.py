@@ -1,0 +1,85 @@
+"""The exact gradient: against an oracle that sums literally, and as the derivative of its own value."""
+
+import pytest
+import torch
+
+from estimators import exact
+from estimators.score_function.exact import MAX_STATES
+
+from ..objectives import OBJECTIVES, mlp
+from ..oracles import exact_gradient, normal, state_probs, states
+from ..rule_table import seeded
+from ..test_concrete import finite_difference
+
+SHAPES = [(1, 1), (1, 5), (2, 3), (4, 2), (3, 4)]
+
+
+def gradient_of(logits, f, **options):
+    leaf = logits.clone().requires_grad_()
+    exact(leaf, f, **options).surrogate.sum().backward()
+    return leaf.grad
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("f", OBJECTIVES.values(), ids=OBJECTIVES)
+def test_equals_the_literal_sum(f, shape):
+    logits = normal(*shape, seed=1, scale=2)
+    torch.testing.assert_close(gradient_of(logits, f), exact_gradient(f, logits), rtol=0, atol=1e-12)
+    expected = (state_probs(logits) * f(states(*shape))).sum()
+    torch.testing.assert_close(exact(logits, f).value, expected, rtol=0, atol=1e-13)
+
+
+def check_is_derivative(gradient, f):
+    logits = normal(2, 3, seed=2)
+    expected = finite_difference(lambda x: exact(x, f).value, logits)
+    torch.testing.assert_close(gradient(logits, f), expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("f", OBJECTIVES.values(), ids=OBJECTIVES)
+def test_gradient_is_the_derivative_of_the_value(f):
+    check_is_derivative(gradient_of, f)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        pytest.param(lambda x, f: gradient_of(x, f).flip(-2), id="variables in another order"),
+        pytest.param(lambda x, f: gradient_of(x, f).flip(-1), id="categories in another order"),
+        pytest.param(lambda x, f: gradient_of(x + normal(2, 3, seed=3), f), id="other probabilities"),
+    ],
+)
+def test_derivative_check_rejects(planted):
+    with pytest.raises(AssertionError):
+        check_is_derivative(planted, mlp)
+
+
+def test_every_row_of_a_batch_is_enumerated_by_itself():
+    logits = normal(2, 4, 2, 3, seed=4)
+    together = gradient_of(logits, mlp, chunk_size=2)
+    for row in range(2):
+        for column in range(4):
+            expected = exact_gradient(mlp, logits[row, column])
+            torch.testing.assert_close(together[row, column], expected, rtol=0, atol=1e-12)
+
+
+def test_does_not_depend_on_the_generator():
+    logits = normal(5, 2, 3, seed=4)
+    assert torch.equal(gradient_of(logits, mlp, generator=seeded(1)), gradient_of(logits, mlp))
+
+
+def test_large_constants_cost_no_digits_in_float32():
+    """Losses are a few hundred nats, their differences a few."""
+    logits = normal(2, 3, seed=5)
+    actual = gradient_of(logits.float(), lambda x: mlp(x.double()).float() + 500.0)
+    torch.testing.assert_close(actual.double(), exact_gradient(mlp, logits), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("latent_dim", "categorical_dim"), [(21, 2), (8, 64), (1, MAX_STATES + 1), (3000, 7)]
+)
+def test_too_many_states_are_refused_with_their_number(latent_dim, categorical_dim):
+    message = (
+        rf"at most {MAX_STATES} states C\^L to enumerate, got {categorical_dim}\^{latent_dim}, about 10\^\d"
+    )
+    with pytest.raises(ValueError, match=message):
+        exact(torch.zeros(latent_dim, categorical_dim), mlp)

@@ -1,0 +1,189 @@
+"""The interface of the score-function family: what every one does with f, its value and its surrogate."""
+
+import itertools
+
+import pytest
+import torch
+
+from estimators import REGISTRY
+from estimators.score_function.objective import chunks
+
+from ..objectives import mlp
+from ..oracles import Hyperparameters, normal
+from ..registry_table import FEW, dtypes, estimate_of, every_with, every_with_objective, with_slope
+from ..rule_table import seeded
+from .cases import f
+
+L, C, N = 3, 4, 3
+H = Hyperparameters(temperature=0.7, eta=0.8, num_samples=N)
+EVALUATIONS = {
+    "reinforce": (N,),
+    "rloo": (N,),
+    "rebar": (N, 2 * N),
+    "indecater": (L * C * N,),
+    "indecater_per_variable": (L * C * N,),
+    "scater": (L * C * N,),
+    "exact": (C**L,),
+}
+"""How many samples each call of f has; REBAR's relaxed ones, with a gradient, are a call of their own."""
+every_blind_to_gradients = every_with(lambda e: e.needs_objective and e.name != "rebar")
+# SCateR's function draws no sample but those that f is called with; what training decodes is one more.
+every_that_draws_alike = every_with(lambda e: e.needs_objective and e.name != "scater")
+
+
+class Recorder:
+    """An f that keeps what it is called with."""
+
+    def __init__(self, objective=f):
+        self.calls = []
+        self._objective = objective
+
+    def __call__(self, x):
+        self.calls.append(x.detach())
+        return self._objective(x)
+
+
+def gradient_of(estimator, logits, objective=f, h=H, **options):
+    leaf = logits.detach().clone().requires_grad_()
+    estimate_of(estimator, leaf, objective, seeded(3), h, **options).surrogate.sum().backward()
+    return leaf.grad
+
+
+def test_every_one_is_counted():
+    assert set(EVALUATIONS) == {name for name, e in REGISTRY.items() if e.needs_objective}
+
+
+@every_with_objective
+@dtypes
+@pytest.mark.parametrize("shape", [(L, C), (5, L, C), (2, 5, L, C)], ids=str)
+def test_f_is_called_with_all_samples_along_a_first_axis(estimator, dtype, shape):
+    recorder = Recorder(lambda x: x.square().sum((-1, -2)))
+    estimate_of(estimator, normal(*shape, seed=1, dtype=dtype), recorder, seeded(1), H)
+    assert [called.shape for called in recorder.calls] == [
+        (count, *shape) for count in EVALUATIONS[estimator.name]
+    ]
+    assert all(called.dtype == dtype for called in recorder.calls)
+
+
+@every_blind_to_gradients
+def test_f_meets_one_hot_samples_alone(estimator):
+    recorder = Recorder()
+    estimate_of(estimator, normal(5, L, C, seed=1), recorder, seeded(1), H)
+    (called,) = recorder.calls
+    assert torch.equal(called.sort(-1).values, torch.eye(C)[-1].double().expand(called.shape))
+
+
+@every_with_objective
+@pytest.mark.parametrize("chunk_size", [1, 4, 5, 1000])
+def test_chunks_are_as_few_as_their_size_allows(estimator, chunk_size):
+    logits, recorder, whole = normal(2, L, C, seed=1), Recorder(), Recorder()
+    estimate_of(estimator, logits, recorder, seeded(1), H, chunk_size=chunk_size)
+    estimate_of(estimator, logits, whole, seeded(1), H)
+    sizes = [len(called) for called in recorder.calls]
+    assert len(sizes) == sum(-(-count // chunk_size) for count in EVALUATIONS[estimator.name])
+    assert max(sizes) <= chunk_size
+    assert torch.equal(torch.cat(recorder.calls), torch.cat(whole.calls))
+
+
+@every_with_objective
+@pytest.mark.parametrize("chunk_size", [1, 5])
+def test_chunk_size_changes_nothing_but_rounding(estimator, chunk_size):
+    logits = normal(2, 5, L, C, seed=1)
+    expected = gradient_of(estimator, logits)
+    chunked = gradient_of(estimator, logits, chunk_size=chunk_size)
+    torch.testing.assert_close(chunked, expected, rtol=0, atol=1e-13)
+
+
+def test_chunks_cover_every_state_once():
+    for count, size in itertools.product((1, 7, 12), (None, 1, 3, 12, 50)):
+        covered = [index for start, stop in chunks(count, size) for index in range(start, stop)]
+        assert covered == list(range(count))
+
+
+@every_with_objective
+@pytest.mark.parametrize("chunk_size", [0, -1, 2.0, True])
+def test_bad_chunk_size_is_refused(estimator, chunk_size):
+    with pytest.raises(ValueError, match=rf"chunk_size must be an integer >= 1 or None, got {chunk_size}"):
+        estimate_of(estimator, normal(L, C, seed=1), f, seeded(1), H, chunk_size=chunk_size)
+
+
+@every_with_objective
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(lambda x: f(x).mean(), id="mean over everything"),
+        pytest.param(lambda x: f(x).mean(0), id="mean over samples"),
+        pytest.param(lambda x: f(x).unsqueeze(-1), id="one axis too many"),
+        pytest.param(lambda x: f(x)[:1], id="would broadcast"),
+        pytest.param(lambda x: x.argmax(-1).sum(-1), id="integers"),
+    ],
+)
+def test_f_that_does_not_return_one_loss_a_sample_is_refused(estimator, wrong):
+    with pytest.raises(ValueError, match="f must map samples of shape"):
+        estimate_of(estimator, normal(5, L, C, seed=1), wrong, seeded(1), H)
+
+
+@every_with_objective
+@dtypes
+def test_surrogate_equals_value_and_f_is_not_differentiated_through_it(estimator, dtype):
+    weight = normal(L, C, seed=2, dtype=dtype).requires_grad_()
+    logits = normal(5, L, C, seed=1, dtype=dtype).requires_grad_()
+    estimate = estimate_of(estimator, logits, with_slope(weight), seeded(1), H)
+    assert estimate.value.shape == estimate.surrogate.shape == (5,)
+    assert estimate.value.dtype == estimate.surrogate.dtype == dtype
+    assert torch.equal(estimate.value, estimate.surrogate)
+    estimate.surrogate.sum().backward()
+    assert weight.grad is None
+    assert logits.grad.abs().max() > 0
+
+
+@every_with_objective
+def test_value_leads_to_parameters_of_f_and_not_to_logits(estimator):
+    weight, logits = normal(L, C, seed=2).requires_grad_(), normal(5, L, C, seed=1).requires_grad_()
+    value = estimate_of(estimator, logits, with_slope(weight), seeded(1), H).value
+    value.sum().backward()
+    assert logits.grad is None
+    # f is linear in its weight, so that its gradient gives the value back.
+    torch.testing.assert_close((weight.grad * weight).sum(), value.sum())
+
+
+@every_blind_to_gradients
+def test_f_may_keep_no_graph(estimator):
+    weight, logits = normal(L, C, seed=2).requires_grad_(), normal(5, L, C, seed=1)
+    estimate = estimate_of(estimator, logits, torch.no_grad()(with_slope(weight)), seeded(1), H)
+    assert not estimate.value.requires_grad
+    expected = gradient_of(estimator, logits, with_slope(weight))
+    assert torch.equal(gradient_of(estimator, logits, torch.no_grad()(with_slope(weight))), expected)
+
+
+@every_with_objective
+def test_a_function_of_the_expectation_may_be_differentiated(estimator):
+    """As the loss -log p̂ of a probability that is estimated."""
+    logits = normal(5, L, C, seed=1)
+    leaf = logits.clone().requires_grad_()
+    estimate = estimate_of(estimator, leaf, lambda x: mlp(x) + 9, seeded(3), H)
+    (-estimate.surrogate.log()).sum().backward()
+    expected = -gradient_of(estimator, logits, lambda x: mlp(x) + 9) / estimate.value[:, None, None]
+    torch.testing.assert_close(leaf.grad, expected)
+
+
+@every_with_objective
+def test_gradient_is_there_where_the_caller_has_none(estimator):
+    """The estimate is made under no_grad too; there is then no surrogate to differentiate."""
+    logits = normal(5, L, C, seed=1).requires_grad_()
+    with torch.no_grad():
+        estimate = estimate_of(estimator, logits, f, seeded(3), FEW)
+    assert not estimate.surrogate.requires_grad
+    assert torch.equal(estimate.value, estimate_of(estimator, logits, f, seeded(3), FEW).value)
+
+
+@every_that_draws_alike
+def test_rule_of_the_draw_gives_the_surrogate_s_gradient(estimator):
+    """Training calls the draw, a user the function: both from the same noise."""
+    logits = normal(2, 5, L, C, seed=1)
+    names = [own.name for own in estimator.hyperparameters]
+    drawn = estimator.draw(logits, **H.select(names), generator=seeded(3))
+    result = drawn.rule(f, None)
+    assert drawn.sample.shape == logits.shape
+    assert not result.gradient.requires_grad
+    assert torch.equal(result.gradient, gradient_of(estimator, logits))
