@@ -10,16 +10,15 @@ import torch
 from torch.nn import functional
 
 from estimators.sampling import Draw
+from estimators.score_function import ObjectiveDraw
 from estimators.softmax import log_softmax
+from trainables.network_sizes import num_parameters, num_vae_parameters, vae_widths
 from trainables.networks import PackedMLP
-
-NUM_PIXELS = 784
-ENCODER_WIDTHS = (512, 256)
-DECODER_WIDTHS = (256, 512)
+from trainables.reconstruction import Reconstruction
 
 _MANY_CATEGORIES = 32
 
-Sampler = Callable[[torch.Tensor], Draw]
+Sampler = Callable[[torch.Tensor], Draw | ObjectiveDraw]
 """Maps logits (P, B, L, C) to a draw: an estimator's `draw` with everything but the logits filled in."""
 
 
@@ -34,7 +33,7 @@ class NegElbo:
 class DiscreteVAE:
     """P auto-encoders 784-512-256-(L·C)-256-512-784 with L categorical variables of C categories each.
 
-    The gradient is written out but for the estimator's own, which is any differentiable function.
+    The gradient is written out, but for the way through the sample: that is the rule of the estimator's draw.
 
     Args:
         categorical_dim: Number C of categories.
@@ -56,11 +55,9 @@ class DiscreteVAE:
     ) -> None:
         self.categorical_dim = categorical_dim
         self.latent_dim = latent_dim
-        width = categorical_dim * latent_dim
-        encoder_widths = (NUM_PIXELS, *ENCODER_WIDTHS, width)
-        decoder_widths = (width, *DECODER_WIDTHS, NUM_PIXELS)
-        size = PackedMLP.num_parameters(encoder_widths)
-        shape = (len(generators), size + PackedMLP.num_parameters(decoder_widths))
+        encoder_widths, decoder_widths = vae_widths(categorical_dim, latent_dim)
+        size = num_parameters(encoder_widths)
+        shape = (len(generators), num_vae_parameters(categorical_dim, latent_dim))
         self.parameters, self.gradients = (torch.zeros(shape, device=device) for _ in range(2))
         self.encoder = PackedMLP(encoder_widths, self.parameters[:, :size], self.gradients[:, :size])
         self.decoder = PackedMLP(decoder_widths, self.parameters[:, size:], self.gradients[:, size:])
@@ -68,7 +65,10 @@ class DiscreteVAE:
         self.decoder.initialize(generators)
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images, shape (P or 1, B, 784), bytes, to logits, shape (P, B, L, C)."""
+        """Map images, shape (P or 1, B, 784), bytes, to logits, shape (P, B, L, C).
+
+        The next call may write over the result, which for some shapes is the network's own buffer.
+        """
         batch_size = images.shape[1]
         self.encoder.inputs(batch_size).copy_(images).div_(255)
         return self._for_estimator(self._per_variable(self.encoder.forward(batch_size)))
@@ -108,8 +108,9 @@ class DiscreteVAE:
     def differentiate(self, images: torch.Tensor, sampler: Sampler) -> NegElbo:
         """Return the negative ELBO of the images, and leave the gradient of its mean in `gradients`.
 
-        One sample per image. The KL term is differentiated through the logits directly; only the
-        reconstruction term's gradient passes through the estimator.
+        One sample per image, which is what the decoder's own gradient is taken at. The KL term is
+        differentiated through the logits directly; only the reconstruction term's gradient passes through
+        the estimator, as its gradient with respect to the sample or, where that asks for it, as itself.
 
         Args:
             images: Grey levels, shape (P or 1, B, 784), uint8; they are not binarised.
@@ -122,10 +123,16 @@ class DiscreteVAE:
         recon, grad_pixels = bernoulli_nll_and_gradient(pixel_logits, self.encoder.inputs(batch_size))
         # These are gradients of sums over the batch; the weight products divide them by its size.
         grad_first = self.decoder.backward(grad_pixels, 1 / batch_size)
-        grad_sample = self._per_variable(self.decoder.input_gradient(grad_first))
-        grad_recon = draw.rule(self._for_estimator(grad_sample))
+        if isinstance(draw, ObjectiveDraw):
+            # It writes over the decoder's buffers, of which nothing is needed any more.
+            objective = Reconstruction(self.decoder, self.encoder.inputs(batch_size))
+            grad_recon = draw.rule(objective, objective.chunk_size).gradient
+            grad_logits = torch.empty(grad_recon.shape, device=grad_recon.device)
+        else:
+            grad_logits = self._per_variable(self.decoder.input_gradient(grad_first))
+            grad_recon = draw.rule(self._for_estimator(grad_logits))
         kl, grad_kl = kl_to_uniform_and_gradient(logits)
-        grad_logits = torch.add(grad_recon, grad_kl, out=grad_sample)
+        torch.add(grad_recon, grad_kl, out=grad_logits)
         self.encoder.backward(grad_logits.flatten(-2), 1 / batch_size)
         return NegElbo(recon, kl)
 

@@ -25,8 +25,11 @@ class GradientStep:
     """Calls `DiscreteVAE.differentiate`, on a GPU through a CUDA graph, one for each batch size.
 
     A step is some hundred kernels of a few microseconds each, which a CPU launches more slowly than a GPU
-    runs them; a graph launches them all at once. The optimiser is one more kernel, and stays outside: RAdam's
-    learning rate and ε, arguments of the kernel, change from step to step.
+    runs them; a graph launches them all at once. It does not make them fewer: each member's generator fills
+    its own noise, so that the kernels that draw are P times as many in a pack of P, one after the other.
+
+    The optimiser's two kernels stay outside: RAdam's learning rate and ε, arguments of one, change from step
+    to step.
 
     Args:
         model: The pack of auto-encoders.
@@ -45,26 +48,27 @@ class GradientStep:
         if not images.is_cuda:
             return self._model.differentiate(images, self._sampler)
         if images.shape not in self._recordings:
-            self._recordings[images.shape] = self._record(images)
+            with torch.cuda.device(images.device):
+                self._recordings[images.shape] = self._record(images.clone())
         recording = self._recordings[images.shape]
         recording.images.copy_(images)
         recording.graph.replay()
         return NegElbo(recording.loss.recon.clone(), recording.loss.kl.clone())
 
     def _record(self, images: torch.Tensor) -> _Recording:
-        images = images.clone()
-        self._warm_up(images)
+        # One stream for both: what libraries set up for a stream is then there before the recording.
+        stream = torch.cuda.Stream(images.device)  # type: ignore[no-untyped-call]
+        self._warm_up(images, stream)
         graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
             graph.register_generator_state(generator)
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=stream):
             loss = self._model.differentiate(images, self._sampler)
         return _Recording(graph, images, loss)
 
-    def _warm_up(self, images: torch.Tensor) -> None:
+    def _warm_up(self, images: torch.Tensor, stream: torch.cuda.Stream) -> None:
         """Let kernels be compiled and buffers be made, which cannot be recorded, and take the draws back."""
         states = [generator.get_state() for generator in self._generators]
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UP_STEPS):

@@ -6,13 +6,12 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import torch
 from torch import nn
 
-_ALIGNMENT = 16
-"""Floats in 64 bytes: a cache line, and the widest vector register."""
-
+from trainables.network_sizes import aligned
 
 _mask = torch.ops.aten.threshold_backward.grad_input
 """ReLU's backward pass, in place."""
@@ -28,7 +27,6 @@ class _Layer:
         output: Where it writes, shape (P, B, out).
         weight: Weight with the bias as its last row, shape (P, in + 1, out).
         weight_gradient: Where its gradient goes, same shape.
-        gradient: Where the gradient with respect to `values` goes, same shape as these.
         inputs_t: `inputs` transposed.
         weight_t: Weight without the bias, transposed.
     """
@@ -38,9 +36,13 @@ class _Layer:
     output: torch.Tensor
     weight: torch.Tensor
     weight_gradient: torch.Tensor
-    gradient: torch.Tensor
     inputs_t: torch.Tensor
     weight_t: torch.Tensor
+
+    @cached_property
+    def gradient(self) -> torch.Tensor:
+        """Where the gradient with respect to `values` goes, same shape; evaluation never asks for it."""
+        return _buffer(*self.values.shape, like=self.values)
 
 
 class PackedMLP:
@@ -69,11 +71,6 @@ class PackedMLP:
         self.weights = _split_into_layers(parameters, widths)
         self.weight_gradients = _split_into_layers(gradients, widths)
         self._layers_by_batch_size: dict[int, list[_Layer]] = {}
-
-    @staticmethod
-    def num_parameters(widths: Sequence[int]) -> int:
-        """Return how many numbers a member's parameters take, alignment included."""
-        return sum(_aligned((fan_in + 1) * fan_out) for fan_in, fan_out in itertools.pairwise(widths))
 
     def initialize(self, generators: Sequence[torch.Generator]) -> None:
         """Draw the parameters, bit for bit those that `torch.nn.Linear` layers would draw.
@@ -120,9 +117,13 @@ class PackedMLP:
             # With β = 0 it does not count what the gradient held before.
             torch.baddbmm(gradient, layer.inputs_t, grad_output, beta=0, alpha=scale, out=gradient)
             if layer is not layers[0]:
-                below = layer.gradient
-                torch.bmm(grad_output, layer.weight_t, out=below)
-                grad_output = _mask(below, layer.values, 0, grad_input=below)
+                grad_output = _through_layer(layer, grad_output)
+        return grad_output
+
+    def backward_to_first(self, grad_output: torch.Tensor) -> torch.Tensor:
+        """As `backward`, but leaves the gradients of the parameters as they are."""
+        for layer in reversed(self._layers(grad_output.shape[1])[1:]):
+            grad_output = _through_layer(layer, grad_output)
         return grad_output
 
     def input_gradient(self, grad_first: torch.Tensor) -> torch.Tensor:
@@ -136,11 +137,7 @@ class PackedMLP:
         return self._layers_by_batch_size[batch_size]
 
     def _allocate(self, batch_size: int) -> list[_Layer]:
-        like = self.weights[0]
-
-        def buffer(width: int) -> torch.Tensor:
-            return like.new_zeros(len(like), batch_size, _aligned(width))[..., :width]
-
+        buffer = partial(_buffer, len(self.weights[0]), batch_size, like=self.weights[0])
         inputs = [buffer(weight.shape[1]) for weight in self.weights]
         for tensor in inputs:
             tensor[..., -1] = 1
@@ -153,7 +150,6 @@ class PackedMLP:
                 output=outputs[index],
                 weight=weight,
                 weight_gradient=self.weight_gradients[index],
-                gradient=buffer(weight.shape[1] - 1),
                 inputs_t=inputs[index].mT,
                 weight_t=weight[:, :-1].mT,
             )
@@ -161,8 +157,17 @@ class PackedMLP:
         ]
 
 
-def _aligned(size: int) -> int:
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
+def _through_layer(layer: _Layer, grad_output: torch.Tensor) -> torch.Tensor:
+    """Map the gradient with respect to a layer's output to that before the ReLU which made its input."""
+    below = layer.gradient
+    torch.bmm(grad_output, layer.weight_t, out=below)
+    _mask(below, layer.values, 0, grad_input=below)
+    return below
+
+
+def _buffer(num_members: int, batch_size: int, width: int, *, like: torch.Tensor) -> torch.Tensor:
+    """Return zeros, (P, B, width), whose rows start where cache lines do."""
+    return like.new_zeros(num_members, batch_size, aligned(width))[..., :width]
 
 
 def _split_into_layers(flat: torch.Tensor, widths: Sequence[int]) -> list[torch.Tensor]:
@@ -170,5 +175,5 @@ def _split_into_layers(flat: torch.Tensor, widths: Sequence[int]) -> list[torch.
     for fan_in, fan_out in itertools.pairwise(widths):
         size = (fan_in + 1) * fan_out
         layers.append(flat[:, start : start + size].view(-1, fan_in + 1, fan_out))
-        start += _aligned(size)
+        start += aligned(size)
     return layers

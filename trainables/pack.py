@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from trainables.schema import Member
 
@@ -19,6 +20,7 @@ COST_PARAMS = (
     "latent_dim",
     "optimizer",
     "num_mc_samples",
+    "num_samples",
     "batch_size",
     "precision",
 )
@@ -60,7 +62,7 @@ class Pack:
         """Return the params of the members, from which `from_params` builds the same pack."""
         return [member.params for member in self.members]
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Content hash of the members; the name of the pack's checkpoint folder."""
         text = " ".join(member.hash for member in self.members)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.training import PackTrainer
+from trainables.training import EVALUATION_BATCH_SIZE, PackTrainer
 
 LEAST_GAIN = 1.1
 """By how much twice the members must train faster, each, to be worth their memory."""
 _TIMED_STEPS = 30
+_TIMED_PASSES = 3
+_MEASURED_MEMORY = 0.95
+"""Share of a pack's memory that may be in use while it is measured: on few images, in one data order."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Trial:
     """A pack that was tried.
 
     Args:
-        member_seconds: Seconds of a step for each member.
+        member_seconds: Seconds of a pass over the same images for each member.
         memory_share: Share of the memory that a pack may use that it did use.
     """
 
@@ -36,57 +41,70 @@ def choose_pack_size(attempt: Callable[[int], Trial | None], most: int) -> int:
         attempt: Tries a pack of some size; none where it does not fit.
         most: Largest size to consider.
     Returns:
-        The size that trains a member fastest, a power of two, at least 1.
+        The last size that was worth its memory, a power of two, at least 1.
     """
     size, best = 1, attempt(1)
     while best is not None and 2 * size <= most and 2 * best.memory_share <= 1:
         larger = attempt(2 * size)
-        if larger is None or larger.member_seconds * LEAST_GAIN > best.member_seconds:
+        if larger is None or larger.memory_share > 1:
+            break
+        if larger.member_seconds * LEAST_GAIN > best.member_seconds:
             break
         size, best = 2 * size, larger
     return size
 
 
 def measure_pack_size(
-    members: Sequence[Member],
+    member: Member,
+    most: int,
     train_images: torch.Tensor,
     test_images: torch.Tensor,
     device: torch.device,
-    memory_fraction: float,
 ) -> int:
     """Find the best size of a pack of such members on a device. On a CPU that is 1, without a measurement.
 
     Args:
-        members: Members that may form one pack; no more than all of them are tried.
+        member: What the members are like; those of the packs that are tried differ from it in their seeds.
+        most: Largest size to consider.
         train_images: Grey levels, shape (N, 784), uint8.
         test_images: Grey levels, shape (M, 784), uint8.
-        device: Where they are to train.
-        memory_fraction: Share of the device's memory that a pack may use.
+        device: Where they are to train, a GPU with its number; what this process may use of its memory is
+            what a pack may use.
     """
     if device.type != "cuda":
         return 1
-    torch.cuda.set_per_process_memory_fraction(memory_fraction, device)
+    batch_size = int(Pack((member,)).shared["batch_size"])
+    train_images, test_images = train_images[: _TIMED_STEPS * batch_size], test_images[:EVALUATION_BATCH_SIZE]
     free, total = torch.cuda.mem_get_info(device)
-    budget = min(free, memory_fraction * total)
+    # What is in use now is what a process needs before it trains.
+    of_others = (1 - torch.cuda.get_per_process_memory_fraction(device)) * total
+    budget = max(1.0, _MEASURED_MEMORY * (free - of_others))
 
     def attempt(size: int) -> Trial | None:
+        gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
+        pack = Pack(tuple(Member(member.cell, seed) for seed in range(size)))
         try:
-            pack = Pack(tuple(members[:size]))
-            seconds = _seconds_per_step(pack, train_images, test_images, device)
-        except torch.OutOfMemoryError:
+            seconds = _seconds_per_pass(PackTrainer(pack, train_images, test_images, device))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             return None
-        return Trial(seconds / size, torch.cuda.max_memory_allocated(device) / budget)
+        # Reserved, not allocated: that counts what a CUDA graph keeps for its replays too.
+        return Trial(seconds / size, torch.cuda.max_memory_reserved(device) / budget)
 
-    return choose_pack_size(attempt, len(members))
+    return choose_pack_size(attempt, most)
 
 
-def _seconds_per_step(
-    pack: Pack, train_images: torch.Tensor, test_images: torch.Tensor, device: torch.device
-) -> float:
-    batch_size = int(pack.shared["batch_size"])
-    trainer = PackTrainer(pack, train_images[: _TIMED_STEPS * batch_size], test_images[:batch_size], device)
-    trainer.time_passes()
-    seconds, _ = trainer.time_passes()
-    return seconds / _TIMED_STEPS
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether memory ran out, also where that broke a CUDA graph's recording, which is another error."""
+    while error is not None and not isinstance(error, torch.OutOfMemoryError):
+        error = error.__context__
+    return error is not None
+
+
+def _seconds_per_pass(trainer: PackTrainer) -> float:
+    """Return the median seconds of training on every image, after a pass that warms up."""
+    train_seconds = [trainer.time_passes()[0] for _ in range(1 + _TIMED_PASSES)]
+    return statistics.median(train_seconds[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from trainables.training import PackTrainer, images_from_numpy
 
 PACK = "pack"
 """Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path),
-`num_threads` and `device`."""
+`num_threads`, `device` and `gpus`."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
+WARNINGS = "warnings"
+"""Key of a result: lines for the user since the last result."""
 
 
 class PackTrainable(tune.Trainable):  # type: ignore[misc]
@@ -46,6 +49,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
         """Start another pack in the same process, which saves importing torch again."""
+        del self._trainer  # its memory is free before the next pack takes its own
         self._start(new_config)
         return True
 
@@ -56,16 +60,25 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
             self._checkpoints.save(self._trainer.state_dict(), self._trainer.epoch)
         records = self._trainer.history[self._num_reported :]
         self._num_reported = len(self._trainer.history)
-        return {RECORDS: [record.to_state() for record in records], "done": self._trainer.is_finished}
+        warnings, self._warnings[:] = list(self._warnings), []
+        return {
+            RECORDS: [record.to_state() for record in records],
+            WARNINGS: warnings,
+            "done": self._trainer.is_finished,
+        }
 
     def _start(self, config: Mapping[str, Any]) -> None:
         pack = config[PACK]
-        prepare_process(pack["num_threads"])
-        self._trainer = PackTrainer(
+        prepare_process(pack["num_threads"], pack.get("gpus", 0.0))
+        self._warnings: list[str] = []
+        self._checkpoints = CheckpointFolder(Path(pack["checkpoint_folder"]), self._warnings.append)
+        self._trainer = self._checkpoints.resume(partial(self._trainer_of, pack))
+        self._num_reported = 0
+
+    def _trainer_of(self, pack: Mapping[str, Any], state: Mapping[str, Any] | None) -> PackTrainer:
+        trainer = PackTrainer(
             Pack.from_params(pack["members"]), self._train_images, self._test_images, pack["device"]
         )
-        self._checkpoints = CheckpointFolder(Path(pack["checkpoint_folder"]))
-        state = self._checkpoints.load()
         if state is not None:
-            self._trainer.load_state_dict(state)
-        self._num_reported = 0
+            trainer.load_state_dict(state)
+        return trainer

@@ -11,15 +11,28 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 32 * 2**20  # the most that glibc takes
 
 
-def prepare_process(num_threads: int) -> None:
+def prepare_process(num_threads: int, gpus: float = 0.0) -> None:
     """Set up the process that trains: its threads, denormal numbers flushed to zero, freed memory kept.
 
     Denormals make epochs on a CPU slower and slower as training goes on. Memory that is given back to the
     system at every step is filled with zeros by it at every step.
+
+    Args:
+        num_threads: Number of threads.
+        gpus: What the process gets of a GPU. Where that is a share, so is the memory that it may take.
     """
     torch.set_num_threads(num_threads)
     torch.set_flush_denormal(True)
     _keep_freed_memory()
+    if 0 < gpus < 1 and torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(gpus, own_device())
+
+
+def own_device() -> torch.device:
+    """Return the GPU of this process, with its number, or the CPU where there is none."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 def set_precision(precision: str) -> None:

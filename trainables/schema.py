@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 
 SCHEMA_VERSION = "1"
 
@@ -38,7 +39,16 @@ METRICS = (*TRAIN_METRICS, *TEST_METRICS, EPOCH_SECONDS)
 NUM_SEEDS = "num_seeds"
 
 INTEGER_PARAMS = frozenset(
-    {"task_version", "categorical_dim", "latent_dim", "num_mc_samples", "batch_size", "epochs", "seed"}
+    {
+        "task_version",
+        "categorical_dim",
+        "latent_dim",
+        "num_mc_samples",
+        "num_samples",
+        "batch_size",
+        "epochs",
+        "seed",
+    }
 )
 FLOAT_PARAMS = frozenset({"lr", "temperature", "eta", "beta", "gap"})
 TEXT_PARAMS = frozenset({"task", "dataset", "estimator", "optimizer", "precision"})
@@ -56,6 +66,7 @@ CELL_PARAMS = (
     "beta",
     "num_mc_samples",
     "gap",
+    "num_samples",
     "batch_size",
     "epochs",
     "precision",
@@ -69,6 +80,7 @@ DEFAULTS: Mapping[str, str] = {
     "beta": "0.5",
     "num_mc_samples": "100",
     "gap": "1.0",
+    "num_samples": "2",
     "batch_size": "100",
     "precision": "float32",
 }
@@ -99,9 +111,16 @@ def format_param(name: str, value: object) -> str:
     return str(value)
 
 
-def _content_hash(params: Mapping[str, str]) -> str:
+_CANONICAL = json.JSONEncoder(sort_keys=True)
+_ANY_SEED = "<any seed>"
+
+
+def _canonical_text(params: Mapping[str, str]) -> str:
     stated = {name: value for name, value in params.items() if DEFAULTS.get(name) != value}
-    text = json.dumps({"schema_version": SCHEMA_VERSION, "params": stated}, sort_keys=True)
+    return _CANONICAL.encode({"schema_version": SCHEMA_VERSION, "params": stated})
+
+
+def _content_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -134,10 +153,16 @@ class Cell:
         """The params as a dictionary."""
         return dict(self.items)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Content hash: equal for equal params, whatever the sweep, the resources or the note."""
-        return _content_hash(self.params)
+        return _content_hash(_canonical_text(self.params))
+
+    @cached_property
+    def _around_seed(self) -> tuple[str, str]:
+        """The text that a member's hash is of, up to the seed's digits and after them."""
+        before, _, after = _canonical_text({**self.params, "seed": _ANY_SEED}).partition(_ANY_SEED)
+        return before, after
 
     @property
     def estimator(self) -> str:
@@ -159,25 +184,26 @@ class Member:
     seed: int
 
     @classmethod
-    def from_params(cls, params: Mapping[str, object]) -> Member:
-        """Build a member from the params of a run.
+    def from_params(cls, params: Mapping[str, object], cell: Cell | None = None) -> Member:
+        """Build a member from the params of a run, and from its cell where that is known.
 
         Raises:
             ValueError: If the seed is missing or a value is not of its param's type.
         """
         if params.get("seed") is None:
             raise ValueError("a member must have a seed")
-        return cls(Cell.from_params(params), int(format_param("seed", params["seed"])))
+        return cls(cell or Cell.from_params(params), int(format_param("seed", params["seed"])))
 
     @property
     def params(self) -> dict[str, str]:
         """The cell's params and the seed."""
         return {**self.cell.params, "seed": str(self.seed)}
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Content hash over every param and the schema version."""
-        return _content_hash(self.params)
+        before, after = self.cell._around_seed
+        return _content_hash(f"{before}{self.seed}{after}")
 
 
 @dataclass(frozen=True)
@@ -187,7 +213,7 @@ class CellRequest:
     cell: Cell
     seeds: tuple[int, ...]
 
-    @property
+    @cached_property
     def members(self) -> tuple[Member, ...]:
         """One member for every seed."""
         return tuple(Member(self.cell, seed) for seed in self.seeds)

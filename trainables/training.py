@@ -21,8 +21,11 @@ from trainables.optimizers import OPTIMIZERS
 from trainables.pack import FREE_PARAMS, Pack
 from trainables.process import set_precision
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
+from trainables.state_layout import check_layout
 
 EVALUATION_BATCH_SIZE = 1000
+STATE_FORMAT = 1
+"""Goes up when what a state holds changes its meaning, which its layout need not show."""
 _STEPS_FETCHED_AT_ONCE = 10
 
 
@@ -117,7 +120,7 @@ class PackTrainer:
             generator=self._noise,
         )
         self._gradient_step = GradientStep(self.model, self._sampler, self._noise)
-        set_precision(shared.get("precision", DEFAULTS["precision"]))
+        self._precision = shared.get("precision", DEFAULTS["precision"])
 
     @property
     def is_finished(self) -> bool:
@@ -156,6 +159,7 @@ class PackTrainer:
     def state_dict(self) -> dict[str, Any]:
         """Return everything that training goes on from, tensors and plain containers only."""
         return {
+            "format": STATE_FORMAT,
             "members": [member.hash for member in self.pack.members],
             "epoch": self.epoch,
             "history": [record.to_state() for record in self.history],
@@ -169,18 +173,27 @@ class PackTrainer:
         """Go on from a state that `state_dict` returned.
 
         Raises:
-            ValueError: If the state belongs to other members.
+            ValueError: If the state is of another format, belongs to other members, or is laid out otherwise,
+                as one of another device is; nothing of it has been taken over then.
         """
+        if state.get("format") != STATE_FORMAT:
+            raise ValueError(f"the state must be of format {STATE_FORMAT}, got {state.get('format')}")
         members = [member.hash for member in self.pack.members]
-        if state["members"] != members:
-            raise ValueError(f"the state must be of members {members}, got {state['members']}")
+        if state.get("members") != members:
+            raise ValueError(f"the state must be of members {members}, got {state.get('members')}")
+        history = _records(state.get("history"), len(members))
+        check_layout({**state, "history": []}, {**self.state_dict(), "history": []})
+        if state["epoch"] != len(history):
+            raise ValueError(
+                f"the state must have {state['epoch']} records, one an epoch, got {len(history)}"
+            )
         self.model.parameters.copy_(state["parameters"])
         self._optimizer.load_state_dict(state["optimizer"])
         saved = (*state["order_generators"], *state["noise_generators"])
         for generator, generator_state in zip((*self._order, *self._noise), saved, strict=True):
             generator.set_state(generator_state.cpu())
         self.epoch = state["epoch"]
-        self.history = [EpochRecord.from_state(record) for record in state["history"]]
+        self.history = history
 
     def _hyperparameters(self) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
@@ -195,6 +208,7 @@ class PackTrainer:
 
     def _train(self) -> list[tuple[float, float]]:
         """Run one pass over the training set; return each member's mean recon and kl of its updates."""
+        set_precision(self._precision)
         num_images = len(self._train_images)
         orders = [torch.randperm(num_images, generator=generator) for generator in self._order]
         order = torch.stack(orders).to(self._device)
@@ -209,11 +223,27 @@ class PackTrainer:
 
     def _evaluate(self) -> list[tuple[float, float]]:
         """Run one pass over the test set, one sample per image; return each member's mean recon and kl."""
+        set_precision(self._precision)
         losses = [
             self.model.evaluate(images.unsqueeze(0), self._sampler)
             for images in torch.split(self._test_images, EVALUATION_BATCH_SIZE)
         ]
         return _member_means(losses, len(self._test_images))
+
+
+def _records(states: Any, num_members: int) -> list[EpochRecord]:
+    """Read the history of a state.
+
+    Raises:
+        ValueError: If it is not one of that many members.
+    """
+    try:
+        records = [EpochRecord.from_state(state) for state in states]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the history of the state cannot be read: {error!r}") from None
+    if any({len(record.metrics), len(record.diverged)} != {num_members} for record in records):
+        raise ValueError(f"every record of the state must be of {num_members} members")
+    return records
 
 
 def images_from_numpy(images: np.ndarray[Any, np.dtype[np.uint8]]) -> torch.Tensor:

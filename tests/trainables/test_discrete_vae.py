@@ -9,6 +9,7 @@ from torch.nn import functional
 
 import estimators
 from estimators.sampling import Draw
+from estimators.score_function import Objective, ObjectiveDraw, ObjectiveGradient
 from trainables.discrete_vae import (
     DiscreteVAE,
     bernoulli_nll,
@@ -16,6 +17,8 @@ from trainables.discrete_vae import (
     kl_to_uniform,
     kl_to_uniform_and_gradient,
 )
+from trainables.networks import PackedMLP
+from trainables.reconstruction import Reconstruction
 
 LATENTS = [(8, 4), (4, 24), (64, 8), (10, 30)]
 
@@ -99,6 +102,86 @@ def _plain_networks(model: DiscreteVAE, member: int) -> tuple[torch.nn.Sequentia
             modules += [layer, torch.nn.ReLU()]
         networks.append(torch.nn.Sequential(*modules[:-1]))
     return networks[0], networks[1]
+
+
+def _check_objective_gradients(model: DiscreteVAE, images: torch.Tensor, name: str) -> None:
+    """Compare with the estimator's own rule, given the loss of plain networks."""
+    members = len(model.parameters)
+    estimator = estimators.get(name)
+    values = {own.name: 3 if own.is_integer else 0.7 for own in estimator.hyperparameters}
+    draw = partial(estimator.draw, **values, generator=[_generator(seed) for seed in range(members)])
+    loss = model.differentiate(images, draw)
+    for member in range(members):
+        encoder, decoder = _plain_networks(model, member)
+        grey = images[member % len(images)] / 255
+
+        def recon_of(sample: torch.Tensor, grey=grey, decoder=decoder) -> torch.Tensor:
+            pixels = decoder(sample.flatten(-2))
+            grey = grey.expand(pixels.shape)
+            return functional.binary_cross_entropy_with_logits(pixels, grey, reduction="none").sum(-1)
+
+        logits = encoder(grey).view(1, -1, model.latent_dim, model.categorical_dim)
+        drawn = estimator.draw(logits.detach(), **values, generator=[_generator(member)])
+        gradient = drawn.rule(recon_of, None).gradient
+        log_probs = torch.log_softmax(logits, -1)
+        recon = recon_of(drawn.sample).sum()
+        total = recon + (logits * gradient).sum() + (log_probs.exp() * log_probs).sum()
+        (total / logits.shape[1]).backward()
+        torch.testing.assert_close(loss.recon[member], recon.detach(), rtol=1e-5, atol=0)
+        for network, plain in ((model.encoder, encoder), (model.decoder, decoder)):
+            _check_equal_gradients(network, member, plain)
+
+
+def _check_equal_gradients(network: PackedMLP, member: int, plain: torch.nn.Sequential) -> None:
+    layers = [layer for layer in plain if isinstance(layer, torch.nn.Linear)]
+    for gradient, layer in zip(network.weight_gradients, layers, strict=True):
+        assert layer.weight.grad is not None
+        assert layer.bias.grad is not None
+        # A loss is some hundred nats in float32, and what an estimator has of it is small differences.
+        for actual, expected in (
+            (gradient[member, :-1].t(), layer.weight.grad),
+            (gradient[member, -1], layer.bias.grad),
+        ):
+            tolerance = 2e-3 * float(expected.abs().max())
+            torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance)
+
+
+WITH_OBJECTIVE = [name for name, estimator in estimators.REGISTRY.items() if estimator.needs_objective]
+
+
+@pytest.mark.parametrize("name", WITH_OBJECTIVE)
+def test_gradient_of_an_estimator_that_evaluates_is_its_rule_s(name: str) -> None:
+    model = DiscreteVAE(4, 3, [_generator(seed) for seed in range(2)])
+    _check_objective_gradients(model, _images(20, members=2), name)
+
+
+@pytest.mark.parametrize("name", WITH_OBJECTIVE)
+def test_objective_check_rejects_losses_of_other_images(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OfOtherImages(Reconstruction):
+        def __init__(self, decoder: PackedMLP, grey_levels: torch.Tensor) -> None:
+            super().__init__(decoder, grey_levels.roll(1, 1))
+
+    model = DiscreteVAE(4, 3, [_generator(seed) for seed in range(2)])
+    monkeypatch.setattr("trainables.discrete_vae.Reconstruction", OfOtherImages)
+    with pytest.raises(AssertionError, match="not close"):
+        _check_objective_gradients(model, _images(20, members=2), name)
+
+
+def test_objective_is_evaluated_after_the_decoder_s_own_gradient_and_in_bounded_chunks() -> None:
+    """Of 20 images 50 samples are a chunk; 64 samples are two."""
+    model, seen = DiscreteVAE(8, 4, [_generator()]), []
+
+    def sampler(logits: torch.Tensor) -> ObjectiveDraw:
+        def rule(f: Objective, chunk_size: int | None) -> ObjectiveGradient:
+            seen.append((chunk_size, float(model.decoder.weight_gradients[0].abs().max())))
+            return ObjectiveGradient(torch.zeros(logits.shape[:2]), torch.zeros_like(logits))
+
+        return ObjectiveDraw(_all_in_category_2(logits).sample, rule)
+
+    model.differentiate(_images(20), sampler)
+    ((chunk_size, decoder_gradient),) = seen
+    assert chunk_size == 50
+    assert decoder_gradient > 0
 
 
 def _check_gradients(model: DiscreteVAE, images: torch.Tensor, name: str) -> None:

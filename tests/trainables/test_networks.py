@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from trainables.network_sizes import num_parameters
 from trainables.networks import PackedMLP
 
 WIDTHS = (6, 5, 17, 4)
@@ -13,9 +14,9 @@ SEEDS = (3, 7, 11)
 
 
 def _pack(widths: tuple[int, ...] = WIDTHS, seeds: tuple[int, ...] = SEEDS) -> tuple[PackedMLP, torch.Tensor]:
-    """Return a pack and where its gradients go; these hold what an earlier step might have left."""
-    parameters = torch.zeros(len(seeds), PackedMLP.num_parameters(widths))
-    gradients = torch.full_like(parameters, 1e6)
+    """Return a pack and where its gradients go; these hold what is noticed wherever it is left."""
+    parameters = torch.zeros(len(seeds), num_parameters(widths))
+    gradients = torch.full_like(parameters, math.nan)
     pack = PackedMLP(widths, parameters, gradients)
     pack.initialize([torch.Generator().manual_seed(seed) for seed in seeds])
     return pack, gradients
@@ -40,7 +41,7 @@ def _inputs(batch_size: int) -> torch.Tensor:
 
 def _as_linear_weight(flat: torch.Tensor, layer: int) -> torch.Tensor:
     """Return a member's flat parameters or gradients of a layer, shape (in + 1, out)."""
-    start = sum(PackedMLP.num_parameters(pair) for pair in list(itertools.pairwise(WIDTHS))[:layer])
+    start = sum(num_parameters(pair) for pair in list(itertools.pairwise(WIDTHS))[:layer])
     rows, columns = WIDTHS[layer] + 1, WIDTHS[layer + 1]
     return flat[start : start + rows * columns].view(rows, columns)
 
@@ -108,11 +109,33 @@ def test_gradient_check_rejects_a_backward_pass_without_relu(monkeypatch: pytest
         _check_gradients(pack, gradients, 7)
 
 
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_backward_to_first_gives_the_same_and_leaves_the_parameters_gradients_alone(batch_size: int) -> None:
+    pack, gradients = _pack()
+    pack.inputs(batch_size).copy_(_inputs(batch_size))
+    grad_output = torch.cos(pack.forward(batch_size))
+    grad_first = pack.backward_to_first(grad_output).clone()
+    assert gradients.isnan().all()
+    assert torch.equal(pack.backward(grad_output, 0.25), grad_first)
+
+
 def test_what_aligns_the_layers_has_no_gradient() -> None:
     pack, gradients = _pack()
     gradients.zero_()
     pack.inputs(7).copy_(_inputs(7))
     pack.backward(pack.forward(7).clone(), 1.0)
     used = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(WIDTHS))
-    assert PackedMLP.num_parameters(WIDTHS) > used
-    assert (gradients != 0).sum(1).max() <= used
+    assert num_parameters(WIDTHS) > used
+    for of_layer in pack.weight_gradients:
+        assert of_layer.abs().max() > 0
+        of_layer.zero_()
+    assert torch.equal(gradients, torch.zeros_like(gradients))
+
+
+def test_only_training_makes_buffers_for_gradients() -> None:
+    pack, _ = _pack()
+    layers = pack._layers(7)
+    grad_output = pack.forward(7).clone()
+    assert not any("gradient" in vars(layer) for layer in layers)
+    pack.backward(grad_output, 1.0)
+    assert ["gradient" in vars(layer) for layer in layers] == [False, True, True]

@@ -47,7 +47,8 @@ def test_hash_is_that_of_the_schema_version_1() -> None:
 
 
 def test_stated_defaults_change_no_hash() -> None:
-    stated = {**PARAMS, "num_mc_samples": "100", "task_version": 1, "batch_size": 100, "gap": "1"}
+    defaults = {"num_mc_samples": "100", "task_version": 1, "batch_size": 100, "gap": "1", "num_samples": 2}
+    stated = {**PARAMS, **defaults}
     assert Member.from_params(stated).hash == Member.from_params(PARAMS).hash
 
 
@@ -58,6 +59,7 @@ def test_stated_defaults_change_no_hash() -> None:
         ("lr", 0.0005),
         ("temperature", 1.0),
         ("num_mc_samples", 10),
+        ("num_samples", 3),
         ("task_version", 2),
         ("epochs", 3),
         ("estimator", "gumbel_rao"),

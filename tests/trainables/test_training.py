@@ -6,11 +6,12 @@ from collections.abc import Mapping
 import pytest
 import torch
 
+import estimators
 from tests.trainables.members import images, member
 from trainables.pack import Pack
 from trainables.process import prepare_process
 from trainables.schema import METRICS
-from trainables.training import EpochRecord, PackTrainer
+from trainables.training import STATE_FORMAT, EpochRecord, PackTrainer
 
 TEST = images(200, seed=1)
 
@@ -72,6 +73,25 @@ def test_member_of_a_pack_of_a_ragged_width_equals_member_alone_nearly() -> None
         assert _values(together, index) == pytest.approx(_values(alone), rel=1e-5)
 
 
+@pytest.mark.parametrize("estimator", estimators.REGISTRY)
+def test_every_estimator_trains_members_of_a_pack_as_it_trains_each_alone(estimator: str) -> None:
+    shape = {"categorical_dim": 4, "latent_dim": 4, "batch_size": 20}
+    settings = {"estimator": estimator, "num_mc_samples": 10, "num_samples": 3, **shape}
+    free = [
+        {"temperature": tau, "eta": eta, "beta": eta} for tau, eta in ((1.0, 0.5), (0.3, 1.0), (1.5, 0.2))
+    ]
+    members = tuple(member(seed, **settings, **values) for seed, values in enumerate(free))
+    few = images(60)
+
+    def epoch(pack: Pack) -> EpochRecord:
+        return PackTrainer(pack, few, TEST).run_epoch()
+
+    together = epoch(Pack(members))
+    assert _values(together, 0) != _values(together, 1)
+    for index, one in enumerate(members):
+        assert _values(together, index) == _values(epoch(Pack((one,))))
+
+
 def test_members_have_their_own_seeds() -> None:
     record = _trainer(Pack((member(0), member(1)))).run_epoch()
     assert _values(record, 0) != _values(record, 1)
@@ -112,6 +132,25 @@ def _through_bytes(state: Mapping[str, object]) -> Mapping[str, object]:
 def test_state_of_other_members_is_refused() -> None:
     with pytest.raises(ValueError, match="must be of members"):
         _trainer(Pack((member(1),))).load_state_dict(_trainer(Pack((member(0),))).state_dict())
+
+
+@pytest.mark.parametrize("other", [{}, {"format": STATE_FORMAT + 1}], ids=["none", "a later one"])
+def test_state_of_another_format_is_refused_though_it_is_laid_out_alike(other: dict[str, object]) -> None:
+    trainer = _trainer(Pack((member(0),)))
+    state = trainer.state_dict()
+    del state["format"]
+    with pytest.raises(ValueError, match=f"must be of format {STATE_FORMAT}, got {other.get('format')}"):
+        trainer.load_state_dict({**state, **other})
+
+
+@pytest.mark.parametrize("part", ["train", "evaluate"])
+def test_each_of_two_packs_trains_and_is_evaluated_with_its_own_precision(part: str) -> None:
+    rounded, exact = (
+        _trainer(Pack((member(epochs=1, **params),)), steps=1) for params in ({"precision": "tf32"}, {})
+    )
+    for trainer in (rounded, exact):  # the last leaves the process as it is without any
+        getattr(trainer, f"_{part}")()
+        assert torch.backends.cuda.matmul.allow_tf32 is (trainer is rounded)
 
 
 def test_training_does_not_touch_the_global_generator() -> None:

@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.data.atomic_file import UNFINISHED
+from trainables.atomic_file import UNFINISHED
 from trainables.data.errors import SourceError
 from trainables.data.idx_file import IdxFile
 from trainables.data.local_idx import LocalIdx

@@ -14,7 +14,7 @@ import requests
 import urllib3
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from trainables.data.atomic_file import atomic_file
+from trainables.atomic_file import atomic_file
 from trainables.data.errors import SourceError
 from trainables.data.notices import notice, stderr_console
 
@@ -24,6 +24,8 @@ ANSWER_SECONDS = 6.0
 STALL_SECONDS = 15.0
 """Longest pause inside a transfer."""
 CHUNK_BYTES = 1 << 16
+MOST_BYTES = 1 << 28
+"""Longest file; the largest of the datasets has 26 MB. A host that never stops would fill the disk."""
 
 
 def download(url: str, path: Path, md5: str) -> None:
@@ -45,6 +47,8 @@ def download(url: str, path: Path, md5: str) -> None:
         for chunk in _with_progress(_chunks(response, host), path.name, host, size):
             digest.update(chunk)
             file.write(chunk)
+            if file.tell() > MOST_BYTES:
+                raise SourceError(f"{url} is longer than {MOST_BYTES:,} bytes")
         if digest.hexdigest() != md5:
             raise SourceError(f"{url} has MD5 {digest.hexdigest()}, expected {md5}")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from trainables.data.atomic_file import remove_unfinished
+from trainables.atomic_file import remove_unfinished
 from trainables.data.check import describe, failures
 from trainables.data.dataset import Dataset
 from trainables.data.errors import DataError, SourceError

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from trainables.data.errors import SourceError
+
+
+class Readable(Protocol):
+    """What can be read so many bytes at a time."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; fewer only at the end."""
+        ...
 
 
 class FileTree(Protocol):
@@ -18,8 +27,12 @@ class FileTree(Protocol):
         """Every file's name, sorted; hidden files and folders are left out."""
         ...
 
-    def read(self, name: str) -> bytes:
-        """Content of one of `names()`."""
+    def read(self, name: str, most: int) -> bytes:
+        """Content of one of `names()`.
+
+        Raises:
+            SourceError: If it is longer than `most` bytes; no more than that are read or unpacked.
+        """
         ...
 
 
@@ -31,8 +44,9 @@ class _Folder:
         found = (path.relative_to(self._path).as_posix() for path in self._path.rglob("*") if path.is_file())
         return sorted(name for name in found if not _is_hidden(name))
 
-    def read(self, name: str) -> bytes:
-        return (self._path / name).read_bytes()
+    def read(self, name: str, most: int) -> bytes:
+        with (self._path / name).open("rb") as file:
+            return read_at_most(file, most, name)
 
 
 class _Zip:
@@ -43,8 +57,12 @@ class _Zip:
         found = (info.filename for info in self._archive.infolist() if not info.is_dir())
         return sorted(name for name in found if not _is_hidden(name))
 
-    def read(self, name: str) -> bytes:
-        return self._archive.read(name)
+    def read(self, name: str, most: int) -> bytes:
+        try:
+            with self._archive.open(name) as file:
+                return read_at_most(file, most, name)
+        except (zlib.error, EOFError, RuntimeError) as error:  # damaged, cut off, or encrypted
+            raise SourceError(f"{name} cannot be unpacked: {error}") from error
 
 
 @contextmanager
@@ -70,6 +88,25 @@ def open_tree(path: Path) -> Iterator[FileTree]:
                 yield _Zip(archive)
     except (OSError, zipfile.BadZipFile) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
+
+
+def read_at_most(file: Readable, most: int, name: str) -> bytes:
+    """Reads a file to its end, unless that is further away than it can be.
+
+    A few kilobytes of a zip or gzip file can stand for gigabytes.
+
+    Args:
+        file: An open file.
+        most: The most bytes that it may hold.
+        name: Its name, for the message.
+
+    Raises:
+        SourceError: If it holds more.
+    """
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise SourceError(f"{name} is longer than {most:,} bytes")
+    return content
 
 
 def _is_hidden(name: str) -> bool:

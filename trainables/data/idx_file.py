@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
+import math
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.data.atomic_file import write_atomically
+from trainables.atomic_file import write_atomically
 from trainables.data.errors import SourceError
+from trainables.data.file_tree import read_at_most
+
+_MOST_OVERHEAD = 1 << 16  # of gzip, for what cannot be compressed
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,16 @@ class IdxFile:
     name: str
     md5: str
     shape: tuple[int, ...]
+
+    @property
+    def num_bytes(self) -> int:
+        """Length of the uncompressed file: type code and sizes, then the values."""
+        return 4 + 4 * len(self.shape) + math.prod(self.shape)
+
+    @property
+    def most_bytes(self) -> int:
+        """The longest that it can be, compressed or not."""
+        return self.num_bytes + _MOST_OVERHEAD
 
     def is_in(self, target: Path) -> bool:
         """Whether `target` holds this file with the published content."""
@@ -48,7 +63,8 @@ class IdxFile:
         """
         if content[:2] == b"\x1f\x8b":
             try:
-                content = gzip.decompress(content)
+                with gzip.open(io.BytesIO(content)) as file:
+                    content = read_at_most(file, self.num_bytes, f"{origin}, uncompressed,")
             except (OSError, EOFError, zlib.error) as error:
                 raise SourceError(f"{origin}: damaged gzip file: {error}") from error
         if (found := _md5(content)) != self.md5:

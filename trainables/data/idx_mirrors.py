@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.data.atomic_file import UNFINISHED
+from trainables.atomic_file import UNFINISHED
 from trainables.data.errors import SourceError
 from trainables.data.idx_file import IdxFile, absent
 from trainables.data.torchvision_mirrors import MirrorDownloads, RemoteFile, published_files

@@ -50,7 +50,7 @@ class LocalIdx:
                     if PurePosixPath(name).name not in (file.name, f"{file.name}.gz"):
                         continue
                     try:
-                        file.install(target, tree.read(name), name)
+                        file.install(target, tree.read(name, file.most_bytes), name)
                     except SourceError as error:
                         damaged.append(str(error))
                     else:

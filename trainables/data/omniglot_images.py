@@ -17,6 +17,8 @@ from trainables.data.errors import SourceError
 from trainables.data.image_dataset import IMAGE_SIDE, Images
 
 DRAWING_SIDE = 105
+MOST_BYTES = 1 << 16
+"""The longest that a drawing's file can be; the published ones have some 250 bytes."""
 _UNITS_PER_PIXEL = 15  # a target pixel is 15 quarters of a source pixel wide: 420 = 28 * 15 = 105 * 4
 
 
@@ -50,11 +52,13 @@ def decode_drawing(png: bytes, name: str) -> npt.NDArray[np.bool_]:
         raise SourceError(f"Pillow is needed to read Omniglot's drawings: {error}") from error
     try:
         with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+            # Before a pixel is unpacked: a few bytes can stand for gigabytes of them.
+            if picture.size != (DRAWING_SIDE, DRAWING_SIDE):
+                width, height = picture.size
+                raise SourceError(f"{name} is {width}x{height} pixels, expected 105x105")
             paper = np.asarray(picture.convert("1"), dtype=np.bool_)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise SourceError(f"{name} is not a PNG picture: {error}") from error
-    if paper.shape != (DRAWING_SIDE, DRAWING_SIDE):
-        raise SourceError(f"{name} is {paper.shape[1]}x{paper.shape[0]} pixels, expected 105x105")
     return ~paper
 
 

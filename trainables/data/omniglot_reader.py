@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from trainables.data.errors import SourceError
 from trainables.data.file_tree import open_tree
-from trainables.data.omniglot_images import decode_drawing, shrink
+from trainables.data.omniglot_images import MOST_BYTES, decode_drawing, shrink
 from trainables.data.omniglot_sets import BACKGROUND, CHARACTERS, EVALUATION, expected_images
 
 TEST_DRAWERS = frozenset(range(17, 21))
@@ -123,7 +123,8 @@ def read_images(drawings: Sequence[Drawing], locations: dict[Drawing, Location])
             for start in range(0, len(of_place), _BATCH):
                 batch = of_place[start : start + _BATCH]
                 names = [locations[drawings[row]].name for row in batch]
-                images[batch] = shrink(np.stack([decode_drawing(tree.read(name), name) for name in names]))
+                inks = [decode_drawing(tree.read(name, MOST_BYTES), name) for name in names]
+                images[batch] = shrink(np.stack(inks))
     return images
 
 

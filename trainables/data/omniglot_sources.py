@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.atomic_file import UNFINISHED
+from trainables.atomic_file import UNFINISHED
 from trainables.data.errors import SourceError
 from trainables.data.omniglot_reader import (
     Drawing,

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainables.data.atomic_file import write_atomically
+from trainables.atomic_file import write_atomically
 
 MANIFEST = "manifest.json"
 FORMAT = 1

@@ -41,6 +41,13 @@ def test_failed_download_says_why_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_file_without_end_is_given_up_and_leaves_nothing(tmp_path: Path, server, small, monkeypatch) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", len(small.packed[NAME]) - 1)
+    with pytest.raises(SourceError, match=r"is longer than [\d,]+ bytes"):
+        download(f"{server.root}/good/{NAME}", tmp_path / "file", md5_of(small))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_refused_connection_names_host_and_reason(tmp_path: Path) -> None:
     host = f"127.0.0.1:{unused_port()}"
     with pytest.raises(SourceError, match=f"^{host}: Connection refused$"):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from trainables.data.atomic_file import atomic_file, remove_unfinished, write_atomically
+from trainables.atomic_file import atomic_file, remove_unfinished, write_atomically
 
 
 def test_file_appears_only_when_the_block_ends(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""How large the networks are: for those who only count, and need not wait for torch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+NUM_PIXELS = 784
+ENCODER_WIDTHS = (512, 256)
+DECODER_WIDTHS = (256, 512)
+
+_ALIGNMENT = 16
+"""Floats in 64 bytes: a cache line, and the widest vector register."""
+
+
+def vae_widths(categorical_dim: int, latent_dim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the widths of encoder and decoder, input and output included."""
+    width = categorical_dim * latent_dim
+    return (NUM_PIXELS, *ENCODER_WIDTHS, width), (width, *DECODER_WIDTHS, NUM_PIXELS)
+
+
+def num_vae_parameters(categorical_dim: int, latent_dim: int) -> int:
+    """Return how many numbers a member's parameters take, alignment included."""
+    return sum(map(num_parameters, vae_widths(categorical_dim, latent_dim)))
+
+
+def num_parameters(widths: Sequence[int]) -> int:
+    """Return how many numbers the parameters of one network take, alignment included."""
+    return sum(aligned((fan_in + 1) * fan_out) for fan_in, fan_out in itertools.pairwise(widths))
+
+
+def aligned(size: int) -> int:
+    """Return a number of floats rounded up to whole cache lines."""
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
