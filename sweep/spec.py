@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 import estimators
 from sweep.spec_values import (
     BatchSize,
+    Beta,
+    Concurrency,
     Cpus,
     Dataset,
     Epochs,
@@ -18,18 +20,27 @@ from sweep.spec_values import (
     Eta,
     Gap,
     Gpus,
+    GraceEpochs,
     Latent,
     LearningRate,
     Many,
     NumMcSamples,
+    NumSamples,
     OptimizerName,
     PackSize,
     Precision,
+    ReductionFactor,
+    Sampler,
+    SamplerSeed,
+    SearchKind,
+    SearchMetric,
     Seeds,
     SpecValueError,
+    StoppingKind,
     SweepName,
     Task,
     Temperature,
+    Trials,
 )
 from trainables.schema import DEFAULTS, Cell, CellRequest
 
@@ -50,20 +61,40 @@ class Block(_Model):
     lr: Many[LearningRate]
     temperature: Many[Temperature] | None = None
     eta: Many[Eta] | None = None
+    beta: Many[Beta] | None = None
     num_mc_samples: Many[NumMcSamples] | None = None
     gap: Many[Gap] | None = None
+    num_samples: Many[NumSamples] | None = None
     note: str = ""
 
-    @field_validator("temperature", "eta", "num_mc_samples", "gap")
+    @field_validator("latent")
     @classmethod
-    def _belongs_to_every_estimator(cls, values: list[float] | None, info: object) -> list[float] | None:
-        name: str = info.field_name  # type: ignore[attr-defined]
-        for estimator in info.data.get("estimator", ()):  # type: ignore[attr-defined]
-            known = [own.name for own in estimators.get(estimator).hyperparameters]
-            if values is not None and name not in known:
-                raise SpecValueError(
-                    f"{name} must be left out: {estimator} takes only {', '.join(known)}", values
-                )
+    def _has_few_enough_states(cls, latents: list[str], info: ValidationInfo) -> list[str]:
+        for estimator in map(estimators.get, info.data.get("estimator", ())):
+            for latent in latents:
+                categorical_dim, latent_dim = map(int, latent.split("x"))
+                if not estimator.can_train(categorical_dim, latent_dim):
+                    raise SpecValueError(
+                        f"latent must have at most {estimator.max_states} states for {estimator.name}, which "
+                        f"enumerates them, and {latent} has {categorical_dim}^{latent_dim}",
+                        latent,
+                    )
+        return latents
+
+    @field_validator("temperature", "eta", "beta", "num_mc_samples", "gap", "num_samples")
+    @classmethod
+    def _belongs_to_every_estimator(
+        cls, values: list[float] | None, info: ValidationInfo
+    ) -> list[float] | None:
+        for estimator in info.data.get("estimator", ()):
+            known = {own.name: own for own in estimators.get(estimator).hyperparameters}
+            own = known.get(info.field_name or "")
+            if values is not None and own is None:
+                takes = f"only {', '.join(known)}" if known else "none"
+                raise SpecValueError(f"{info.field_name} must be left out: {estimator} takes {takes}", values)
+            for value in values or ():
+                if own is not None and not own.allows(value):
+                    raise SpecValueError(f"{own.name} must be {own.rule} for {estimator}", value)
         return values
 
     def settings(self) -> Iterator[dict[str, object]]:
@@ -85,10 +116,56 @@ class Block(_Model):
                 }
 
 
-class Search(_Model):
-    """How the grid is walked through."""
+class EarlyStopping(_Model):
+    """Successive halving (ASHA): cells that do badly are given up before their last epoch.
 
-    kind: Literal["grid"] = "grid"
+    Cells are compared after `grace_epochs`, and then each time that the epochs have grown by the factor; of
+    those that got so far, about one in `reduction_factor` goes on.
+    """
+
+    kind: StoppingKind
+    grace_epochs: GraceEpochs
+    reduction_factor: ReductionFactor = 3
+
+
+class Search(_Model):
+    """How the grid is walked through: every cell of it (grid), or cells that a sampler chooses (optuna).
+
+    With optuna the grid's blocks declare the space, of which `trials` cells are tried. Sought is the one with
+    the lowest mean of `metric` over the seeds at the last epoch. `seed` is the sampler's.
+    """
+
+    kind: SearchKind = "grid"
+    sampler: Sampler = "tpe"
+    trials: Trials | None = None
+    metric: SearchMetric = "train_neg_elbo"
+    seed: SamplerSeed = 0
+    concurrency: Concurrency = None
+    early_stopping: EarlyStopping | None = None
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether every cell is trained."""
+        return self.kind == "grid"
+
+    @property
+    def num_trials(self) -> int:
+        """How many cells a search may try; of a grid none are searched for."""
+        return self.trials or 0
+
+    @field_validator("sampler", "trials", "metric", "seed", "concurrency", "early_stopping", mode="before")
+    @classmethod
+    def _belongs_to_optuna(cls, value: object, info: ValidationInfo) -> object:
+        if info.data.get("kind") == "grid":
+            raise SpecValueError(f"{info.field_name} must be left out where search.kind is grid", value)
+        return value
+
+    @model_validator(mode="after")
+    def _says_how_many(self) -> Search:
+        if not self.is_grid and self.trials is None:
+            rule = "trials must be an integer >= 1 where search.kind is optuna"
+            raise SpecValueError(rule, self.trials)
+        return self
 
 
 class Resources(_Model):
@@ -105,7 +182,7 @@ class Resources(_Model):
 
 
 class Spec(_Model):
-    """A sweep as declared: every cell of the grid with every seed."""
+    """A sweep as declared: cells of the grid, all of them or those that a search chooses, with every seed."""
 
     name: SweepName
     task: Task = "mnist_vae"
@@ -118,6 +195,27 @@ class Spec(_Model):
     search: Search = Search()
     resources: Resources = Resources()
 
+    @field_validator("search")
+    @classmethod
+    def _can_stop_early(cls, search: Search, info: ValidationInfo) -> Search:
+        epochs, stopping = info.data.get("epochs"), search.early_stopping
+        if stopping is not None and epochs is not None and stopping.grace_epochs >= epochs:
+            rule = f"early_stopping.grace_epochs must be less than epochs, {epochs}"
+            place = ("early_stopping", "grace_epochs")
+            raise SpecValueError(rule, stopping.grace_epochs, place=place)
+        return search
+
+    @field_validator("resources")
+    @classmethod
+    def _packs_fit_the_search(cls, resources: Resources, info: ValidationInfo) -> Resources:
+        search = info.data.get("search", Search())
+        if not search.is_grid and resources.members_per_pack is not None:
+            rule = (
+                "members_per_pack must be auto where search.kind is optuna: the seeds of a cell are one pack"
+            )
+            raise SpecValueError(rule, resources.members_per_pack, place=("members_per_pack",))
+        return resources
+
     @property
     def _stated_precision(self) -> dict[str, str]:
         """The precision as a param, where it is not the one that members have anyway."""
@@ -126,26 +224,31 @@ class Spec(_Model):
     @model_validator(mode="after")
     def _precision_fits_the_device(self) -> Spec:
         if self.precision == "tf32" and self.resources.gpus == 0:
-            raise SpecValueError("precision must be float32 where resources.gpus is 0", self.precision)
+            rule = "precision must be float32 where resources.gpus is 0"
+            raise SpecValueError(rule, self.precision, place=("precision",))
         return self
 
     def requests(self) -> tuple[CellRequest, ...]:
         """Return the cells in the order of the grid, each once; an ordinary cell wins over a noted one."""
         cells: dict[str, Cell] = {}
         for block in self.grid:
-            for setting in block.settings():
-                cell = Cell.from_params(
-                    {
-                        "task": self.task,
-                        "task_version": 1,
-                        "dataset": self.dataset,
-                        "batch_size": self.batch_size,
-                        "epochs": self.epochs,
-                        **self._stated_precision,
-                        **setting,
-                    },
-                    note=block.note,
-                )
+            for cell in self.cells_of(block):
                 if cell.hash not in cells or (cells[cell.hash].note and not cell.note):
                     cells[cell.hash] = cell
         return tuple(CellRequest(cell, self.seeds) for cell in cells.values())
+
+    def cells_of(self, block: Block) -> Iterator[Cell]:
+        """Yield the cell of each of a block's settings."""
+        for setting in block.settings():
+            yield Cell.from_params(
+                {
+                    "task": self.task,
+                    "task_version": 1,
+                    "dataset": self.dataset,
+                    "batch_size": self.batch_size,
+                    "epochs": self.epochs,
+                    **self._stated_precision,
+                    **setting,
+                },
+                note=block.note,
+            )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import math
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -12,10 +14,18 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sweep.spec import Block, Resources, Search, Spec
+from sweep.spec import Block, EarlyStopping, Resources, Search, Spec
 from sweep.spec_values import SpecValueError
 
-_MODELS: dict[str, type[BaseModel]] = {"grid": Block, "search": Search, "resources": Resources}
+_MODELS: dict[str, type[BaseModel]] = {
+    "grid": Block,
+    "search": Search,
+    "early_stopping": EarlyStopping,
+    "resources": Resources,
+}
+
+
+_MOST_VALUES = 100_000
 
 
 class SpecError(Exception):
@@ -86,10 +96,25 @@ def _compose(text: str, source: str) -> yaml.Node:
         raise SpecError(f"{source}{where}: YAML syntax error: {error.problem}") from None
     except yaml.YAMLError as error:
         raise SpecError(f"{source}: YAML syntax error: {error}") from None
+    except RecursionError:
+        raise SpecError(f"{source}: YAML syntax error: nested too deeply") from None
     if not isinstance(root, yaml.MappingNode):
         raise SpecError(f"{source}: a spec must be a mapping of keys to values")
+    if _num_values(root, {}) > _MOST_VALUES:
+        raise SpecError(f"{source}: a spec must have at most {_MOST_VALUES:,} values, aliases written out")
     _refuse_repeated_keys(root, source)
     return root
+
+
+def _num_values(node: yaml.Node, known: dict[int, float]) -> float:
+    """Count the values that a node stands for: a few lines of aliases to aliases can stand for billions."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # for an alias within itself
+        children: Iterable[yaml.Node] = node.value if isinstance(node, yaml.SequenceNode) else ()
+        if isinstance(node, yaml.MappingNode):
+            children = itertools.chain.from_iterable(node.value)
+        known[id(node)] = 1 + sum(_num_values(child, known) for child in children)
+    return known[id(node)]
 
 
 def _refuse_repeated_keys(node: yaml.Node, source: str, seen_nodes: set[int] | None = None) -> None:
@@ -112,18 +137,20 @@ def _refuse_repeated_keys(node: yaml.Node, source: str, seen_nodes: set[int] | N
 
 
 def _describe(error: ErrorDetails, root: yaml.Node, source: str) -> str:
-    location = error["loc"]
+    cause = error.get("ctx", {}).get("error")
+    location = (*error["loc"], *(cause.place if isinstance(cause, SpecValueError) else ()))
     line = _line(root, location)
     index = location[1] if location[0] == "grid" and len(location) > 1 else None
     block = f" (grid block {index + 1})" if isinstance(index, int) else ""
-    return f"{source}, line {line}: {_problem(error)}{block}"
+    return f"{source}, line {line}: {_problem(error, location)}{block}"
 
 
-def _problem(error: ErrorDetails) -> str:
-    location, kind = error["loc"], error["type"]
+def _problem(error: ErrorDetails, location: tuple[int | str, ...]) -> str:
+    kind = error["type"]
     key = str(next((part for part in reversed(location) if isinstance(part, str)), location[0]))
     if kind == "extra_forbidden":
-        model = _MODELS.get(str(location[0]), Spec) if len(location) > 1 else Spec
+        parents = [_MODELS[part] for part in map(str, location[:-1]) if part in _MODELS]
+        model = parents[-1] if parents else Spec
         return f"unknown key {key!r}{_nearest(key, model.model_fields)}"
     if kind == "missing":
         return f"{key} must be given"

@@ -9,12 +9,24 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field
 
 import estimators
-from estimators.hyperparameter import ETA, GAP, NUM_MC_SAMPLES, TEMPERATURE, Hyperparameter
-from trainables.data import DATASETS
+from estimators.hyperparameter import (
+    BETA,
+    ETA,
+    GAP,
+    NUM_MC_SAMPLES,
+    NUM_SAMPLES,
+    TEMPERATURE,
+    Hyperparameter,
+)
+from trainables.dataset_names import DATASET_NAMES
 from trainables.optimizers import OPTIMIZERS
+from trainables.schema import TEST_METRICS, TRAIN_METRICS
 
 TASKS = ("mnist_vae",)
 PRECISIONS = ("float32", "tf32")
+SEARCHES = ("grid", "optuna")
+SAMPLERS = ("tpe", "random")
+STOPPINGS = ("asha",)
 
 _LATENT = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -27,12 +39,16 @@ class SpecValueError(ValueError):
         rule: What must hold, for example "lr must be > 0".
         value: What the spec says instead.
         allowed: The valid names, where the value is a name.
+        place: Keys that lead to the value from where the rule is checked.
     """
 
-    def __init__(self, rule: str, value: object, allowed: Iterable[str] = ()) -> None:
+    def __init__(
+        self, rule: str, value: object, allowed: Iterable[str] = (), place: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(f"{rule}, got {value!r}")
         self.value = value
         self.allowed = tuple(allowed)
+        self.place = place
 
 
 def _number(name: str, value: Any) -> float:
@@ -65,10 +81,10 @@ def _name(what: str, allowed: Iterable[str]) -> Callable[[Any], str]:
     return check
 
 
-def _count(what: str) -> Callable[[Any], int]:
+def _count(what: str, least: int = 1) -> Callable[[Any], int]:
     def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise SpecValueError(f"{what} must be an integer >= 1", value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise SpecValueError(f"{what} must be an integer >= {least}", value)
         return value
 
     return check
@@ -114,8 +130,8 @@ def _sweep_name(value: Any) -> str:
     return value
 
 
-def _pack_size(value: Any) -> int | None:
-    return None if value in ("auto", None) else _count("members_per_pack")(value)
+def _count_or_auto(what: str) -> Callable[[Any], int | None]:
+    return lambda value: None if value in ("auto", None) else _count(what)(value)
 
 
 def _as_list(value: Any) -> Any:
@@ -127,7 +143,7 @@ Many = Annotated[list[Item], BeforeValidator(_as_list), Field(min_length=1)]
 """One value or a list of at least one."""
 
 Task = Annotated[str, BeforeValidator(_name("task", TASKS))]
-Dataset = Annotated[str, BeforeValidator(_name("dataset", DATASETS))]
+Dataset = Annotated[str, BeforeValidator(_name("dataset", DATASET_NAMES))]
 EstimatorName = Annotated[str, BeforeValidator(_name("estimator", estimators.REGISTRY))]
 Precision = Annotated[str, BeforeValidator(_name("precision", PRECISIONS))]
 OptimizerName = Annotated[str, BeforeValidator(_name("optimizer", OPTIMIZERS))]
@@ -135,13 +151,25 @@ Latent = Annotated[str, BeforeValidator(_latent)]
 LearningRate = Annotated[float, BeforeValidator(_lr)]
 Temperature = Annotated[float, BeforeValidator(_hyperparameter(TEMPERATURE))]
 Eta = Annotated[float, BeforeValidator(_hyperparameter(ETA))]
+Beta = Annotated[float, BeforeValidator(_hyperparameter(BETA))]
 NumMcSamples = Annotated[float, BeforeValidator(_hyperparameter(NUM_MC_SAMPLES))]
 Gap = Annotated[float, BeforeValidator(_hyperparameter(GAP))]
+NumSamples = Annotated[float, BeforeValidator(_hyperparameter(NUM_SAMPLES))]
 SweepName = Annotated[str, BeforeValidator(_sweep_name)]
 Epochs = Annotated[int, BeforeValidator(_count("epochs"))]
 BatchSize = Annotated[int, BeforeValidator(_count("batch_size"))]
 Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
 Cpus = Annotated[int, BeforeValidator(_count("cpus"))]
 Gpus = Annotated[float, BeforeValidator(_gpus)]
-PackSize = Annotated[int | None, BeforeValidator(_pack_size)]
+PackSize = Annotated[int | None, BeforeValidator(_count_or_auto("members_per_pack"))]
 """Members per pack; None stands for "auto"."""
+SearchKind = Annotated[str, BeforeValidator(_name("kind", SEARCHES))]
+Sampler = Annotated[str, BeforeValidator(_name("sampler", SAMPLERS))]
+SearchMetric = Annotated[str, BeforeValidator(_name("metric", (*TRAIN_METRICS, *TEST_METRICS)))]
+Trials = Annotated[int, BeforeValidator(_count("trials"))]
+SamplerSeed = Annotated[int, BeforeValidator(_count("seed", 0))]
+Concurrency = Annotated[int | None, BeforeValidator(_count_or_auto("concurrency"))]
+"""Cells in training at a time; None stands for "auto", what the cluster has room for."""
+StoppingKind = Annotated[str, BeforeValidator(_name("kind", STOPPINGS))]
+GraceEpochs = Annotated[int, BeforeValidator(_count("grace_epochs"))]
+ReductionFactor = Annotated[int, BeforeValidator(_count("reduction_factor", 2))]

@@ -40,8 +40,9 @@ def test_a_number_in_two_forms_is_one_cell() -> None:
 
 
 def test_hyperparameters_left_out_are_stated_at_their_defaults() -> None:
-    spec = spec_of({"estimator": ["st", "gst", "gumbel_rao", "reinmax_cv"]})
-    own = ("temperature", "eta", "num_mc_samples", "gap")
+    names = ["st", "gst", "gumbel_rao", "reinmax_cv", "reinmax_rk2", "rloo"]
+    spec = spec_of({"estimator": names})
+    own = ("temperature", "eta", "beta", "num_mc_samples", "gap", "num_samples")
     stated = [
         {name: request.cell.params[name] for name in own if name in request.cell.params}
         for request in spec.requests()
@@ -51,6 +52,8 @@ def test_hyperparameters_left_out_are_stated_at_their_defaults() -> None:
         {"temperature": "1.0", "gap": "1.0"},
         {"temperature": "1.0", "num_mc_samples": "100"},
         {"temperature": "1.0", "eta": "1.0", "num_mc_samples": "100"},
+        {"beta": "0.5"},
+        {"num_samples": "2"},
     ]
 
 
@@ -126,6 +129,15 @@ def test_a_latent_is_categories_x_variables(value: object) -> None:
     assert message({"latent": value}) == f"{rule}, got {value!r}"
 
 
+def test_a_latent_of_too_many_states_is_refused_where_they_are_enumerated() -> None:
+    rule = "latent must have at most 16384 states for exact, which enumerates them, and {} has {}, got {!r}"
+    for latent, states in (("4x24", "4^24"), ("2x15", "2^15"), ("64x1000000", "64^1000000")):
+        block = {"estimator": ["st", "exact"], "latent": ["8x4", latent]}
+        assert message(block) == rule.format(latent, states, latent)
+    spec_of({"estimator": ["st", "exact"], "latent": ["8x4", "2x14", "16384x1"]})
+    spec_of({"estimator": "indecater", "latent": "64x1000000"})
+
+
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
@@ -139,7 +151,17 @@ def test_a_latent_is_categories_x_variables(value: object) -> None:
             {"estimator": "gumbel_rao", "num_mc_samples": 2.5},
             "num_mc_samples must be an integer >= 1, got 2.5",
         ),
+        ({"estimator": "reinmax_rk2", "beta": "nan"}, "beta must be finite, got 'nan'"),
+        ({"estimator": "rloo", "num_samples": 0}, "num_samples must be an integer >= 1, got 0"),
+        (
+            {"estimator": ["reinforce", "rloo"], "num_samples": [2, 1]},
+            "num_samples must be an integer >= 2 for rloo, got 1.0",
+        ),
         ({"gap": 1.0}, "gap must be left out: st takes only temperature, got [1.0]"),
+        (
+            {"estimator": "exact", "latent": "2x4", "temperature": 1},
+            "temperature must be left out: exact takes none, got [1.0]",
+        ),
         (
             {"estimator": ["reinmax_rao", "reinmax"], "num_mc_samples": 10},
             "num_mc_samples must be left out: reinmax takes only temperature, got [10.0]",

@@ -71,8 +71,9 @@ def test_the_block_is_named_by_its_number() -> None:
                      "precision, grid, search, resources"),
         ("resources: {cpu: 2}\n", "unknown key 'cpu'; nearest: cpus"),
         ("resources: {member_per_pack: 2}\n", "unknown key 'member_per_pack'; nearest: members_per_pack"),
-        ("search: {kind: optuna}\n", "kind must be 'grid', got 'optuna'"),
-        ("search: {trials: 3}\n", "unknown key 'trials'; allowed: kind"),
+        ("search: {kind: optna}\n", "kind must be one of grid, optuna, got 'optna'; nearest: optuna"),
+        ("search: {trails: 3}\n", "unknown key 'trails'; nearest: trials"),
+        ("precision: tf32\n", "precision must be float32 where resources.gpus is 0, got 'tf32'"),
         ("    temprature: 1\n", "unknown key 'temprature'; nearest: temperature (grid block 1)"),
         ("    optimizer: adm\n", "optimizer must be one of adam, radam, got 'adm'; nearest: adam "
                                  "(grid block 1)"),

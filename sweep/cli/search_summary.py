@@ -1,0 +1,65 @@
+"""What `catsweep plan` and `catsweep status` say of a search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sweep.planning import Plan
+    from sweep.search.planning import SearchPlan
+
+
+def as_search(plan: Plan) -> SearchPlan | None:
+    """Return a plan as that of a search, or none where it is a grid's."""
+    if plan.spec.search.is_grid:
+        return None
+    from sweep.search.planning import SearchPlan
+
+    return plan if isinstance(plan, SearchPlan) else None
+
+
+def search_lines(plan: SearchPlan) -> list[str]:
+    """Return how a search stands, in lines for people."""
+    from sweep.cell_runs import cell_name
+
+    search = plan.spec.search
+    fates = ", ".join(f"{count} {fate}" for fate, count in _fates(plan).items() if count)
+    lines = [
+        f"search of {plan.num_cells} cells for the lowest {search.metric} ({search.sampler}): "
+        f"{plan.num_done}/{plan.num_allowed} trials done{f' ({fates})' if fates else ''}, "
+        f"each of {len(plan.spec.seeds)} seeds"
+    ]
+    if plan.best is not None:
+        cell, value = plan.best
+        lines.append(f"best so far: {cell_name(cell)}, {search.metric} {value:.2f}")
+    if plan.num_to_come:
+        to_the_end = ", trained to the end" if search.early_stopping is not None else ""
+        lines.append(
+            f"{plan.num_to_come} cells are still to be chosen; "
+            f"estimates are for cells spread over the space{to_the_end}"
+        )
+    return lines
+
+
+def search_as_json(plan: SearchPlan) -> dict[str, Any]:
+    """Return how a search stands, for programs; values at full precision."""
+    search = plan.spec.search
+    best = None
+    if plan.best is not None:
+        cell, value = plan.best
+        best = {**cell.params, "latent": cell.latent, "cell": cell.hash, "value": value}
+    return {
+        "num_cells": plan.num_cells,
+        "sampler": search.sampler,
+        "metric": search.metric,
+        "trials_asked": plan.num_allowed,
+        "trials_done": plan.num_done,
+        **_fates(plan),
+        "best": best,
+    }
+
+
+def _fates(plan: SearchPlan) -> dict[str, int]:
+    from sweep.search.scores import Fate
+
+    return {fate.value: plan.count(fate) for fate in Fate}
