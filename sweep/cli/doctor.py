@@ -95,10 +95,10 @@ def _store(place: Home) -> Finding:
 
     store = Store(place)
     if store.is_empty_file:
-        return Finding("store", True, f"{place.tracking_uri} (none yet)")
+        return Finding("store", True, f"{place.shown_uri} (none yet)")
     try:
         store.check()
-        return Finding("store", True, f"{place.tracking_uri}, {len(store.members())} members")
+        return Finding("store", True, f"{place.shown_uri}, {len(store.members())} members")
     except StoreError as error:
         return Finding("store", False, str(error))
 
