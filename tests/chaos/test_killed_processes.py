@@ -1,0 +1,33 @@
+"""SIGKILL of the driver and of the processes that train."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.chaos.conftest import Drive
+from tests.chaos.sweeps import Sweep
+
+Check = Callable[[Sweep], None]
+
+
+@pytest.mark.slow  # the quick half of the suite kills a driver in tests/sweep/test_resume.py
+def test_a_killed_driver(sweep: Sweep, drive: Drive, check_equals_undisturbed: Check) -> None:
+    driver = drive(sweep)
+    driver.wait_for(sweep.has_epoch)
+    driver.kill()
+    drive(sweep).finish()
+    check_equals_undisturbed(sweep)
+
+
+def test_a_killed_trial(sweep: Sweep, drive: Drive, check_equals_undisturbed: Check) -> None:
+    driver = drive(sweep)
+    driver.wait_for(sweep.has_checkpoint)
+    victims = driver.trials()
+    assert victims
+    for victim in victims:
+        victim.send_signal(signal.SIGKILL)
+    driver.finish()
+    check_equals_undisturbed(sweep)

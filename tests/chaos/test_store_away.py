@@ -1,0 +1,114 @@
+"""The tracking server, or the database beneath it, is killed and comes back; or it is slow."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.chaos.conftest import Drive
+from tests.chaos.servers import MlflowServer, PostgresServer, Server, postgres_programs
+from tests.chaos.slow_proxy import slow_proxy
+from tests.chaos.sweeps import Command, Sweep
+
+Check = Callable[[Sweep], None]
+
+AWAY = "the tracking store does not take a write"
+BACK = "the tracking store answers again"
+SLOW_SECONDS = 1.0
+
+
+@pytest.fixture
+def postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL server."""
+    if postgres_programs() is None or psutil.Process().username() != "root":
+        pytest.skip("needs PostgreSQL's programs, and root, who may start them as another user")
+    folder = Path(tempfile.mkdtemp(prefix="chaos-postgres-"))  # pytest's folders are closed to other users
+    server = PostgresServer(folder)
+    server.start()
+    yield server
+    server.kill()
+    shutil.rmtree(folder)
+
+
+def kill_for(seconds: float, server: Server, driver: Command) -> None:
+    """Kill a server, and start it again after so long, and not before the driver has noticed.
+
+    Once it has, training stands still: a driver waits for its store while it trains, and then for a minute.
+    """
+    server.kill()
+    back = time.monotonic() + seconds
+    driver.wait_until_it_says(AWAY)
+    with driver.training_held():
+        driver.wait_for(lambda: time.monotonic() > back)
+        server.start()
+
+
+def test_the_server_is_killed_for_some_seconds(
+    served_sweep: Sweep, server: MlflowServer, drive: Drive, check_equals_undisturbed: Check
+) -> None:
+    driver = drive(served_sweep)
+    driver.wait_for(served_sweep.has_epoch)
+    kill_for(8, server, driver)
+    assert BACK in driver.finish()
+    check_equals_undisturbed(served_sweep)
+
+
+@pytest.mark.slow
+def test_the_server_is_killed_for_half_a_minute_while_training_goes_on(
+    served_sweep: Sweep, server: MlflowServer, drive: Drive, check_equals_undisturbed: Check
+) -> None:
+    sweep = served_sweep.of_all_estimators()
+    driver = drive(sweep)
+    driver.wait_for(sweep.has_epoch)
+    before = sweep.recorded().timing
+    began = time.time() * 1000
+    kill_for(30, server, driver)
+    ended = time.time() * 1000
+    assert BACK in driver.finish()
+    check_equals_undisturbed(sweep)
+    trained = sweep.recorded().timing.items() - before.items()
+    assert any(began < moment < ended for _, (moment, _) in trained)
+
+
+@pytest.mark.slow
+def test_the_database_is_killed_for_half_a_minute(
+    sweep: Sweep, postgres: PostgresServer, tmp_path: Path, drive: Drive, check_equals_undisturbed: Check
+) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    server = MlflowServer(folder, postgres.database)
+    try:
+        server.start()
+        sweep = replace(sweep, tracking_uri=server.uri, database=server.database)
+        driver = drive(sweep)
+        driver.wait_for(sweep.has_epoch)
+        kill_for(30, postgres, driver)
+        assert BACK in driver.finish()
+    finally:
+        server.kill()
+    check_equals_undisturbed(sweep)
+
+
+@pytest.mark.slow
+def test_a_slow_store_holds_up_nobody(
+    served_sweep: Sweep, server: MlflowServer, drive: Drive, check_equals_undisturbed: Check
+) -> None:
+    with slow_proxy(server.port, SLOW_SECONDS) as uri:
+        driver = drive(replace(served_sweep, tracking_uri=uri))
+        driver.finish()
+    check_equals_undisturbed(served_sweep)
+    timing = served_sweep.recorded().timing
+    pauses = [
+        (moment - timing[member, epoch - 1][0]) / 1000 - seconds
+        for (member, epoch), (moment, seconds) in timing.items()
+        if epoch > 1
+    ]
+    # To write an epoch down takes several answers of the store.
+    assert max(pauses) < SLOW_SECONDS
