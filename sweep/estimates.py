@@ -1,30 +1,24 @@
-"""How long a plan will take, from measured seconds per epoch, and where they were measured."""
+"""What a plan will cost: hours, from measured seconds per epoch and where they were measured, and disk."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from sweep.calibration import kind_of, kind_with, read_calibration
+from sweep.capacity import THIS_MACHINE, Capacity
+from sweep.disk_use import peak_checkpoint_bytes, store_bytes
 from sweep.home import Home
 from sweep.planning import Plan
+from sweep.schedule import makespan
 from sweep.store import StoredMember
-from trainables.data import ImageDataset
-from trainables.pack import COST_PARAMS, Pack
-from trainables.process import prepare_process
-from trainables.schema import EPOCH_SECONDS, Member
-from trainables.training import PackTrainer, images_from_numpy
+from trainables.pack import Pack
+from trainables.schema import EPOCH_SECONDS
 
-RECORDED = "recorded in the store"
-CALIBRATED = "calibrated on this machine"
-
-_WARM_UP_STEPS = 3
-_TIMED_STEPS = 20
-_TEST_IMAGES = 1000
+RECORDED = "recorded in the store, by whatever machines they ran on"
+CALIBRATED = "calibrated on"
 
 
 @dataclass(frozen=True)
@@ -33,23 +27,33 @@ class Estimate:
 
     Args:
         core_hours: Core-hours of the packs whose seconds per epoch are known.
-        wall_hours: Hours until they are done with all cores of this machine at work.
+        gpu_hours: GPU-hours of these, where a pack may have a share of a GPU.
+        wall_hours: Hours until they are done; none where not even one fits.
+        num_at_once: How many packs train at once.
+        where: What on.
         num_known: Packs whose seconds per epoch are known.
         num_unknown: Packs that the hours leave out.
         bases: Where the seconds come from, each with its number of packs.
+        checkpoint_bytes: The most that checkpoints take at a time, of all packs.
+        store_bytes: What all packs add to the store.
     """
 
     core_hours: float
-    wall_hours: float
+    gpu_hours: float
+    wall_hours: float | None
+    num_at_once: int
+    where: str
     num_known: int
     num_unknown: int
     bases: Mapping[str, int]
+    checkpoint_bytes: int
+    store_bytes: int
 
 
-def kind_of(member: Member, pack_size: int) -> str:
-    """Return as a key what the seconds of an epoch of a member's pack depend on."""
-    params = {**member.params, "pack_size": pack_size}
-    return " ".join(f"{name}={params[name]}" for name in (*COST_PARAMS, "pack_size") if name in params)
+@dataclass(frozen=True)
+class _Duration:
+    seconds: float
+    basis: str
 
 
 def recorded_seconds(stored: Iterable[StoredMember]) -> dict[str, float]:
@@ -61,62 +65,72 @@ def recorded_seconds(stored: Iterable[StoredMember]) -> dict[str, float]:
     return {kind: statistics.median(values) for kind, values in seconds.items()}
 
 
-def read_calibration(home: Home) -> dict[str, float]:
-    """Return what `calibrate` has measured in this home, seconds per epoch by kind."""
-    try:
-        return {str(kind): float(value) for kind, value in json.loads(home.calibration.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
+    """Estimate what a plan's packs will cost.
+
+    The store's record goes before a calibration, and one of these machines before one of others.
+
+    Args:
+        plan: The plan.
+        home: Where calibrations are.
+        capacity: What there is to train on.
+    """
+    resources = plan.spec.resources
+    durations = _durations(plan, home, capacity.where)
+    bases = Counter(one.basis for one in durations.values())
+    hours = sum(one.seconds for one in durations.values()) / 3600
+    num_that_fit = capacity.num_packs(resources)
+    num_at_once = min(num_that_fit, plan.spec.search.concurrency or num_that_fit)
+    in_order = [durations[pack].seconds for pack in _start_order(plan, durations) if pack in durations]
+    members_left = [(member, _epochs_left(plan, pack)) for pack in plan.packs for member in pack.members]
+    new_runs = {member.hash for member, _ in members_left if member.hash not in plan.stored}
+    new_cells = {member.cell.hash for member, _ in members_left if member.hash in new_runs}
+    return Estimate(
+        core_hours=hours * resources.cpus,
+        gpu_hours=hours * resources.gpus,
+        wall_hours=makespan(in_order, num_at_once) / 3600 if num_at_once else None,
+        num_at_once=num_at_once,
+        where=str(capacity),
+        num_known=len(durations),
+        num_unknown=len(plan.packs) - len(durations),
+        bases=dict(bases),
+        checkpoint_bytes=peak_checkpoint_bytes(plan.packs, num_at_once),
+        store_bytes=store_bytes(len(new_runs) + len(new_cells), sum(epochs for _, epochs in members_left)),
+    )
 
 
-def calibrate(packs: Iterable[Pack], dataset: ImageDataset, home: Home, num_threads: int) -> None:
-    """Measure the seconds per epoch of every kind that is not known yet, a few steps each, and keep them."""
-    known = read_calibration(home)
-    prepare_process(num_threads)
-    for pack in packs:
-        kind = kind_of(pack.members[0], len(pack))
-        if kind not in known:
-            known[kind] = _seconds_per_epoch(pack, dataset)
-            home.path.mkdir(parents=True, exist_ok=True)
-            home.calibration.write_text(json.dumps(known, indent=1))
+def start_order(plan: Plan, home: Home) -> tuple[Pack, ...]:
+    """Return a plan's packs in the order in which they had better start, so that no long one is left over.
+
+    The longest goes first; where it is not known how long all of them take, the order is the plan's.
+    """
+    return _start_order(plan, _durations(plan, home, THIS_MACHINE))
 
 
-def estimate(plan: Plan, home: Home) -> Estimate:
-    """Estimate what the plan's packs will cost; the store's record goes before a calibration."""
-    recorded, calibrated = recorded_seconds(plan.stored.values()), read_calibration(home)
-    cpus = plan.spec.resources.cpus
-    bases: Counter[str] = Counter()
-    core_seconds = 0.0
+def _start_order(plan: Plan, durations: Mapping[Pack, _Duration]) -> tuple[Pack, ...]:
+    if len(durations) < len(plan.packs) or not plan.spec.search.is_grid:
+        return plan.packs
+    return tuple(sorted(plan.packs, key=lambda pack: -durations[pack].seconds))
+
+
+def _durations(plan: Plan, home: Home, where: str) -> dict[Pack, _Duration]:
+    """Return how long each pack still takes, as far as it is known."""
+    recorded, calibration = recorded_seconds(plan.stored.values()), read_calibration(home)
+    durations = {}
     for pack in plan.packs:
         kind = kind_of(pack.members[0], len(pack))
-        basis = RECORDED if kind in recorded else CALIBRATED
-        seconds = recorded.get(kind, calibrated.get(kind))
-        if seconds is None:
+        measured = calibration.get(kind_with(pack, plan.spec.resources), {})
+        if kind in recorded:
+            seconds, basis = recorded[kind], RECORDED
+        elif measured:
+            place = where if where in measured else min(measured)
+            seconds, basis = measured[place], f"{CALIBRATED} {place}"
+        else:
             continue
-        bases[basis] += 1
-        core_seconds += seconds * _epochs_left(plan, pack) * cpus
-    num_known = bases.total()
-    at_once = max(1, (os.cpu_count() or 1) // cpus)
-    return Estimate(
-        core_hours=core_seconds / 3600,
-        wall_hours=core_seconds / cpus / min(at_once, max(num_known, 1)) / 3600,
-        num_known=num_known,
-        num_unknown=len(plan.packs) - num_known,
-        bases=dict(bases),
-    )
+        durations[pack] = _Duration(seconds * _epochs_left(plan, pack), basis)
+    return durations
 
 
 def _epochs_left(plan: Plan, pack: Pack) -> int:
     done = [plan.stored[member.hash].epoch for member in pack.members if member.hash in plan.stored]
     return max(0, pack.epochs - max(done, default=0))
-
-
-def _seconds_per_epoch(pack: Pack, dataset: ImageDataset) -> float:
-    batch_size = int(pack.shared["batch_size"])
-    test = images_from_numpy(dataset.test_images[:_TEST_IMAGES])
-    train = images_from_numpy(dataset.train_images)
-    PackTrainer(pack, train[: _WARM_UP_STEPS * batch_size], test).run_epoch()
-    trainer = PackTrainer(pack, train[: _TIMED_STEPS * batch_size], test)
-    train_seconds, test_seconds = trainer.time_passes()
-    steps = math.ceil(len(dataset.train_images) / batch_size)
-    return train_seconds / _TIMED_STEPS * steps + test_seconds * len(dataset.test_images) / len(test)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +11,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sweep.cli.options import HomeOption, JsonOption, SpecArgument, TrackingOption
+from sweep.cli.options import (
+    EstimateAddressOption,
+    HomeOption,
+    JsonOption,
+    SpecArgument,
+    TrackingOption,
+)
+from sweep.cli.search_summary import as_search, search_as_json, search_lines
 
 if TYPE_CHECKING:
+    from sweep.capacity import Capacity
+    from sweep.estimates import Estimate
     from sweep.home import Home
     from sweep.planning import Plan
 
@@ -28,10 +36,11 @@ def command(
             "--calibrate", help="Train a few steps of every kind of pack first, where no run was recorded."
         ),
     ] = False,
+    address: EstimateAddressOption = None,
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Show cells, members and packs of a spec, and the hours that the rest will take.
+    """Show cells, members and packs of a spec, and the hours and the disk that the rest will take.
 
     Example: `catsweep plan table2 --calibrate`
     """
@@ -40,27 +49,26 @@ def command(
 
     place = Home.resolve(home, tracking_uri)
     plan = api.current_plan(spec, place)
+    capacity = api.capacity(spec, plan, address)
     if calibrate:
-        _calibrate(plan, place)
+        _calibrate(plan, place, capacity, address)
     if as_json:
-        typer.echo(json.dumps(_as_json(plan, place), indent=1))
+        typer.echo(json.dumps(_as_json(plan, place, capacity), indent=1))
     else:
-        print_summary(plan, place)
+        print_summary(plan, place, capacity)
 
 
-def print_summary(plan: Plan, home: Home) -> None:
+def print_summary(plan: Plan, home: Home, capacity: Capacity) -> None:
     """Print a plan for people.
 
     Args:
         plan: The plan.
         home: Where its store and its calibration are.
+        capacity: What there is to train on.
     """
     console = Console(highlight=False, soft_wrap=True)
-    num_done = sum(plan.is_finished(member) for member in plan.members)
-    console.print(
-        f"{plan.spec.name}: {len(plan.requests)} cells{_provenance(plan)}, {len(plan.members)} members "
-        f"({num_done} done), {len(plan.packs)} packs to train"
-    )
+    for line in _heading(plan):
+        console.print(line, markup=False)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("estimator", "latent", "cells", "members", "done"):
         table.add_column(heading, justify="left" if heading in ("estimator", "latent") else "right")
@@ -71,9 +79,21 @@ def print_summary(plan: Plan, home: Home) -> None:
         counts.update(cells=1, members=len(request.seeds), done=done)
     for (estimator, latent), counts in groups.items():
         table.add_row(estimator, latent, *(str(counts[key]) for key in ("cells", "members", "done")))
-    console.print(table)
-    for line in estimate_lines(plan, home):
-        console.print(line)
+    if groups:  # a search may have tried nothing yet
+        console.print(table)
+    for line in estimate_lines(plan, home, capacity):
+        console.print(line, markup=False)
+
+
+def _heading(plan: Plan) -> list[str]:
+    search = as_search(plan)
+    num_done = sum(plan.is_finished(member) for member in plan.members)
+    cells = f"{len(plan.requests)} cells{' tried' if search else ''}{_provenance(plan)}"
+    return [
+        f"{plan.spec.name}: {cells}, {len(plan.members)} members ({num_done} done), "
+        f"{len(plan.packs)} packs to train",
+        *(search_lines(search) if search else []),
+    ]
 
 
 def _provenance(plan: Plan) -> str:
@@ -85,41 +105,73 @@ def _provenance(plan: Plan) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def estimate_lines(plan: Plan, home: Home) -> list[str]:
+def estimate_lines(plan: Plan, home: Home, capacity: Capacity) -> list[str]:
     """Return what the rest of a plan will take, in lines for people; arguments as for `print_summary`."""
     from sweep.estimates import estimate as estimate_of
 
-    estimate = estimate_of(plan, home)
     if not plan.packs:
         return ["nothing left to do"]
-    bases = ", ".join(f"{count} packs {basis}" for basis, count in estimate.bases.items())
-    lines = []
-    if estimate.num_known:
-        lines.append(
-            f"estimate: {estimate.core_hours:.2f} core-hours, {estimate.wall_hours:.2f} hours on the "
-            f"{os.cpu_count()} cores of this machine; seconds per epoch: {bases}"
-        )
+    estimate = estimate_of(plan, home, capacity)
+    lines = [_hours(plan, estimate)] if estimate.num_known else []
     if estimate.num_unknown:
         lines.append(
             f"no estimate for {estimate.num_unknown} packs, of which no epoch has been measured; "
             f"measure a few steps with --calibrate"
         )
-    return lines
+    if not _are_pack_sizes_known(plan, home):
+        lines.append(
+            "members per pack are not measured yet, so that every member is a pack of its own here; "
+            "`catsweep run` measures them on a GPU before it trains"
+        )
+    return [*lines, _disk(plan, estimate)]
 
 
-def _calibrate(plan: Plan, home: Home) -> None:
-    from sweep.estimates import calibrate, kind_of, recorded_seconds
+def _hours(plan: Plan, estimate: Estimate) -> str:
+    resources = plan.spec.resources
+    hours = [f"{estimate.core_hours:.2f} core-hours"]
+    hours += [f"{estimate.gpu_hours:.2f} GPU-hours"] if resources.gpus else []
+    if estimate.wall_hours is None:
+        wall = (
+            f"but no pack, with {resources.cpus} cpus and {resources.gpus:g} gpus, fits on {estimate.where}"
+        )
+    else:
+        wall = f"{estimate.wall_hours:.2f} hours on {estimate.where}, {estimate.num_at_once} packs at once"
+    bases = ", ".join(f"{count} packs {basis}" for basis, count in estimate.bases.items())
+    return f"estimate: {', '.join(hours)}, {wall}; seconds per epoch: {bases}"
+
+
+def _disk(plan: Plan, estimate: Estimate) -> str:
+    from sweep.disk_use import BYTES_PER_METRIC, FILES_AT_ONCE
+
+    at_once = min(estimate.num_at_once, len(plan.packs))
+    return (
+        f"disk: up to {_mebibytes(estimate.checkpoint_bytes)} of checkpoints ({at_once} packs at once, "
+        f"{FILES_AT_ONCE} files each), {_mebibytes(estimate.store_bytes)} more in the store "
+        f"({BYTES_PER_METRIC} bytes a value, as measured on SQLite)"
+    )
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
+
+
+def _calibrate(plan: Plan, home: Home, capacity: Capacity, address: str | None) -> None:
+    from sweep.calibration import calibrate, kind_of
+    from sweep.cluster_error import ClusterError
+    from sweep.estimates import recorded_seconds
     from trainables.data import fetch, load
 
+    if not capacity.num_packs(plan.spec.resources):
+        raise ClusterError(f"no pack fits on {capacity}, so that none can be calibrated there; see --address")
     home.make_folders()
     fetch(plan.spec.dataset, home.data)
     recorded = recorded_seconds(plan.stored.values())
     packs = [pack for pack in plan.packs if kind_of(pack.members[0], len(pack)) not in recorded]
-    calibrate(packs, load(plan.spec.dataset, home.data), home, plan.spec.resources.cpus)
+    dataset = load(plan.spec.dataset, home.data)
+    calibrate(packs, dataset, home, plan.spec.resources, address, capacity.where)
 
 
-def _as_json(plan: Plan, home: Home) -> dict[str, Any]:
-    from sweep.estimates import estimate
+def _as_json(plan: Plan, home: Home, capacity: Capacity) -> dict[str, Any]:
 
     return {
         "name": plan.spec.name,
@@ -127,7 +179,8 @@ def _as_json(plan: Plan, home: Home) -> dict[str, Any]:
         "num_members": len(plan.members),
         "num_done": sum(plan.is_finished(member) for member in plan.members),
         "num_packs": len(plan.packs),
-        "estimate": asdict(estimate(plan, home)),
+        **({"search": search_as_json(search)} if (search := as_search(plan)) else {}),
+        "estimate": estimate_as_json(plan, home, capacity),
         "cells": [
             {
                 **request.cell.params,
@@ -140,3 +193,18 @@ def _as_json(plan: Plan, home: Home) -> dict[str, Any]:
             for request in plan.requests
         ],
     }
+
+
+def estimate_as_json(plan: Plan, home: Home, capacity: Capacity) -> dict[str, Any]:
+    """Return what the rest of a plan will take, for programs; arguments as for `print_summary`."""
+    from sweep.estimates import estimate
+
+    are_known = _are_pack_sizes_known(plan, home)
+    return {**asdict(estimate(plan, home, capacity)), "are_pack_sizes_known": are_known}
+
+
+def _are_pack_sizes_known(plan: Plan, home: Home) -> bool:
+    from sweep.pack_sizes import are_sizes_known
+
+    # A search's packs are the seeds of a cell.
+    return not plan.spec.search.is_grid or are_sizes_known(plan.members_to_run, plan.spec.resources, home)

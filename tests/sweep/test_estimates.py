@@ -1,20 +1,24 @@
 from __future__ import annotations
 
-import os
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from sweep import estimates
-from sweep.estimates import CALIBRATED, RECORDED, calibrate, estimate, kind_of, read_calibration
+from sweep.calibration import kind_with
+from sweep.capacity import Capacity, Node
+from sweep.disk_use import peak_checkpoint_bytes, store_bytes
+from sweep.estimates import CALIBRATED, RECORDED, estimate, start_order
 from sweep.home import Home
 from sweep.planning import Plan, make_plan
 from sweep.store import StoredMember
 from tests.sweep.samples import spec_of
-from trainables.data import ImageDataset
 from trainables.schema import Member
+
+FOUR_CORES = Capacity("this machine", (Node(4, 0),))
+ONE_GPU = Capacity("this machine", (Node(16, 1),))
 
 
 @pytest.fixture
@@ -39,115 +43,144 @@ def recorded(plan: Plan, *seconds: float, pack_size: int = 1) -> Plan:
     return replace(plan, stored=runs)
 
 
-def noise(num_train: int) -> ImageDataset:
-    images = np.random.default_rng(0).integers(0, 256, (num_train + 50, 784), dtype=np.uint8)
-    labels = np.zeros(num_train + 50, dtype=np.uint8)
-    return ImageDataset("mnist", images[:-50], labels[:-50], images[-50:], labels[-50:])
+def calibrated(place: Home, plan: Plan, seconds: Mapping[str, float], where: str = "this machine") -> None:
+    """Leave a calibration in the home, by the estimator of a pack."""
+    place.make_folders()
+    known = {
+        kind_with(pack, plan.spec.resources): {where: seconds[pack.members[0].cell.estimator]}
+        for pack in plan.packs
+    }
+    place.calibration.write_text(json.dumps(known))
 
 
-def test_without_a_measurement_there_is_no_estimate(place: Home) -> None:
-    answer = estimate(plan_of(place), place)
+def test_without_a_measurement_there_is_no_estimate_of_hours(place: Home) -> None:
+    answer = estimate(plan_of(place), place, FOUR_CORES)
     assert (answer.num_known, answer.num_unknown, answer.core_hours, answer.bases) == (0, 20, 0.0, {})
+    assert answer.checkpoint_bytes > 0
 
 
-def test_hours_are_the_median_seconds_of_the_kind_times_the_epochs(
-    place: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+def test_hours_are_the_median_seconds_of_the_kind_times_the_epochs(place: Home) -> None:
     plan = plan_of(place)
-    answer = estimate(recorded(plan, 10.0, 20.0, 90.0), place)
-    # Ten packs of st, 36 epochs of 20 s each; the ten of reinmax are left out.
+    answer = estimate(recorded(plan, 10.0, 20.0, 90.0), place, FOUR_CORES)
+    # Ten packs of st, 36 epochs of 20 s each; the ten of reinmax are left out. Four at once: three rounds.
     assert answer.core_hours == pytest.approx(10 * 36 * 20 / 3600)
-    assert answer.wall_hours == pytest.approx(10 * 36 * 20 / 3600 / 4)
+    assert answer.wall_hours == pytest.approx(3 * 36 * 20 / 3600)
     assert (answer.num_known, answer.num_unknown, answer.bases) == (10, 10, {RECORDED: 10})
+    assert (answer.gpu_hours, answer.num_at_once, answer.where) == (0.0, 4, "this machine (4 cores)")
 
 
-def test_cores_of_a_pack_count_and_fewer_packs_fit_at_once(
-    place: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+def test_cores_of_a_pack_count_and_fewer_packs_fit_at_once(place: Home) -> None:
     plan = plan_of(place, resources={"cpus": 2})
-    answer = estimate(recorded(plan, 20.0), place)
+    answer = estimate(recorded(plan, 20.0), place, FOUR_CORES)
     assert answer.core_hours == pytest.approx(10 * 36 * 20 * 2 / 3600)
-    assert answer.wall_hours == pytest.approx(10 * 36 * 20 / 2 / 3600)
+    assert answer.wall_hours == pytest.approx(5 * 36 * 20 / 3600)
+    assert answer.num_at_once == 2
 
 
-def test_one_pack_is_not_faster_for_the_cores_that_stand_idle(
-    place: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+def test_a_share_of_a_gpu_counts_as_a_share_of_its_hours(place: Home) -> None:
+    plan = plan_of(place, resources={"gpus": 0.2, "members_per_pack": 1})
+    answer = estimate(recorded(plan, 20.0), place, ONE_GPU)
+    assert answer.gpu_hours == pytest.approx(10 * 36 * 20 / 3600 / 5)
+    assert answer.core_hours == pytest.approx(10 * 36 * 20 / 3600)
+    assert answer.wall_hours == pytest.approx(2 * 36 * 20 / 3600)
+    assert answer.num_at_once == 5
+
+
+def test_where_no_pack_fits_there_are_hours_but_no_end(place: Home) -> None:
+    plan = plan_of(place, resources={"gpus": 1, "members_per_pack": 1})
+    answer = estimate(recorded(plan, 20.0), place, FOUR_CORES)
+    assert (answer.wall_hours, answer.num_at_once, answer.checkpoint_bytes) == (None, 0, 0)
+    assert answer.gpu_hours > 0
+
+
+def test_one_pack_is_not_faster_for_the_cores_that_stand_idle(place: Home) -> None:
     plan = make_plan(spec_of(epochs=36, seeds=1), {}, place)
-    answer = estimate(recorded(plan, 20.0), place)
+    answer = estimate(recorded(plan, 20.0), place, Capacity("this machine", (Node(64, 0),)))
     assert answer.wall_hours == answer.core_hours == pytest.approx(36 * 20 / 3600)
+
+
+def test_the_longest_pack_is_waited_for(place: Home) -> None:
+    plan = make_plan(spec_of({"estimator": ["st", "reinmax"]}, epochs=36, seeds=[0]), {}, place)
+    calibrated(place, plan, {"st": 1.0, "reinmax": 50.0})
+    answer = estimate(plan, place, FOUR_CORES)
+    # Divided among the slots it would be half of 51 s an epoch.
+    assert answer.wall_hours == pytest.approx(36 * 50 / 3600)
+    assert answer.core_hours == pytest.approx(36 * 51 / 3600)
+
+
+def test_the_longest_packs_start_first_once_all_are_known(place: Home) -> None:
+    plan = make_plan(spec_of({"estimator": ["st", "reinmax"]}, epochs=36, seeds=3), {}, place)
+    assert start_order(plan, place) == plan.packs
+    calibrated(place, plan, {"st": 1.0, "reinmax": 3.0})
+    order = start_order(plan, place)
+    assert [pack.members[0].cell.estimator for pack in order] == ["reinmax"] * 3 + ["st"] * 3
+    assert set(order) == set(plan.packs)
+    # 3+3 | 3+1+1+1 at two a time; in the plan's order, 1+1+3+3 | 1+3, it would be 8.
+    two_cores = Capacity("this machine", (Node(2, 0),))
+    assert estimate(plan, place, two_cores).wall_hours == pytest.approx(36 * 6 / 3600)
+
+
+def test_a_search_starts_its_packs_as_it_chooses_them_and_only_so_many(place: Home) -> None:
+    search = {"kind": "optuna", "trials": 4, "concurrency": 3}
+    grid = {"estimator": ["st", "reinmax"], "lr": [0.1, 0.2]}
+    plan = make_plan(spec_of(grid, epochs=36, seeds=[0], search=search), {}, place)
+    calibrated(place, plan, {"st": 1.0, "reinmax": 3.0})
+    assert start_order(plan, place) == plan.packs
+    answer = estimate(plan, place, FOUR_CORES)
+    assert answer.num_at_once == 3
+    assert estimate(plan, place, Capacity("this machine", (Node(1, 0),))).num_at_once == 1
 
 
 def test_seconds_of_larger_packs_are_not_those_of_small_ones(place: Home) -> None:
     plan = plan_of(place)
-    assert estimate(recorded(plan, 20.0, pack_size=10), place).num_known == 0
+    assert estimate(recorded(plan, 20.0, pack_size=10), place, FOUR_CORES).num_known == 0
 
 
 def test_only_the_epochs_that_are_left_count(place: Home) -> None:
     plan = make_plan(spec_of(epochs=36, seeds=1), {}, place)
     (member,) = plan.members
     halfway = StoredMember(member, "run", "RUNNING", 18, {"epoch_seconds": 20.0})
-    answer = estimate(replace(plan, stored={member.hash: halfway}), place)
+    answer = estimate(replace(plan, stored={member.hash: halfway}), place, FOUR_CORES)
     assert answer.core_hours == pytest.approx(18 * 20 / 3600)
+    assert answer.store_bytes == store_bytes(0, 18)
 
 
-def test_a_kind_does_not_depend_on_what_costs_nothing(place: Home) -> None:
-    kinds = {
-        kind_of(member, 1)
-        for changes in (
-            {"lr": [0.1, 0.2], "temperature": [0.5, 1.0]},
-            {"estimator": "reinmax"},
-            {"latent": "4x24"},
-            {"optimizer": "radam"},
-        )
-        for member in make_plan(spec_of(changes), {}, place).members
-    }
-    assert len(kinds) == 4
-
-
-def test_a_calibration_is_kept_and_gives_way_to_the_record(
-    place: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seconds = {"st": 5.0, "reinmax": 7.0}
-    measured = []
-
-    def measure(pack: object, dataset: object) -> float:
-        measured.append(pack)
-        return seconds[pack.members[0].cell.estimator]  # type: ignore[attr-defined]
-
-    monkeypatch.setattr(estimates, "_seconds_per_epoch", measure)
-    monkeypatch.setattr(estimates, "prepare_process", lambda num_threads: None)
+def test_disk_is_of_the_packs_at_once_and_of_all_members_to_come(place: Home) -> None:
     plan = plan_of(place)
-    for _ in range(2):
-        calibrate(plan.packs, noise(100), place, 1)
-    assert len(measured) == 2
-    assert sorted(read_calibration(place).values()) == [5.0, 7.0]
+    answer = estimate(plan, place, FOUR_CORES)
+    assert answer.checkpoint_bytes == peak_checkpoint_bytes(plan.packs, 4)
+    assert answer.store_bytes == store_bytes(20 + 2, 20 * 36)
 
-    answer = estimate(recorded(plan, 20.0), place)
-    assert answer.bases == {RECORDED: 10, CALIBRATED: 10}
+
+@pytest.mark.parametrize(
+    ("where", "seconds", "basis"),
+    [
+        ("this machine", 5.0, f"{CALIBRATED} this machine"),
+        ("the Ray cluster at auto", 2.0, f"{CALIBRATED} the Ray cluster at auto"),
+        ("the Ray cluster at other:6379", 2.0, f"{CALIBRATED} the Ray cluster at auto"),
+    ],
+)
+def test_a_calibration_of_these_machines_goes_before_one_of_others(
+    where: str, seconds: float, basis: str, place: Home
+) -> None:
+    plan = make_plan(spec_of(epochs=36, seeds=1), {}, place)
+    kind = kind_with(plan.packs[0], plan.spec.resources)
+    place.make_folders()
+    measured = {"this machine": 5.0, "the Ray cluster at auto": 2.0}
+    place.calibration.write_text(json.dumps({kind: measured}))
+    answer = estimate(plan, place, Capacity(where, (Node(1, 0),)))
+    assert (answer.core_hours, answer.bases) == (pytest.approx(36 * seconds / 3600), {basis: 1})
+
+
+def test_a_calibration_gives_way_to_the_record(place: Home) -> None:
+    plan = plan_of(place)
+    calibrated(place, plan, {"st": 5.0, "reinmax": 7.0})
+    answer = estimate(recorded(plan, 20.0), place, FOUR_CORES)
+    assert answer.bases == {RECORDED: 10, f"{CALIBRATED} this machine": 10}
     assert answer.core_hours == pytest.approx(10 * 36 * (20 + 7) / 3600)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"kind": "fast"}', '{"kind": null}', "5"])
-def test_a_calibration_of_garbage_counts_as_none(text: str, place: Home) -> None:
-    place.make_folders()
-    place.calibration.write_text(text)
-    assert read_calibration(place) == {}
-
-
-def test_a_measurement_stands_for_the_whole_dataset(place: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimates.PackTrainer, "time_passes", lambda self: (2.0, 0.5))
-    monkeypatch.setattr(estimates, "_WARM_UP_STEPS", 1)
-    (pack,) = make_plan(spec_of(seeds=1), {}, place).packs
-    # 20 steps took 2 s, of 25 in an epoch; all of the 50 test images took 0.5 s.
-    assert estimates._seconds_per_epoch(pack, noise(2500)) == pytest.approx(25 * 2 / 20 + 0.5)
-
-
-def test_steps_are_really_timed(place: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_WARM_UP_STEPS", "_TIMED_STEPS"):
-        monkeypatch.setattr(estimates, name, 1)
-    (pack,) = make_plan(spec_of(seeds=1), {}, place).packs
-    assert 0.0001 < estimates._seconds_per_epoch(pack, noise(200)) < 60
+@pytest.mark.parametrize("resources", [{"cpus": 2}, {"gpus": 0.5, "members_per_pack": 1}])
+def test_a_calibration_with_other_resources_does_not_count(resources: dict[str, object], place: Home) -> None:
+    calibrated(place, plan_of(place), {"st": 5.0, "reinmax": 7.0})
+    assert estimate(plan_of(place, resources=resources), place, ONE_GPU).num_known == 0

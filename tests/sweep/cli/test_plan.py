@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sweep.capacity import Capacity, Node
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
+from sweep.spec import Resources
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
 from trainables.data import ImageDataset
@@ -22,13 +25,14 @@ def test_the_plan_of_table2_counts_cells_by_where_they_come_from(catsweep: Comma
     assert lines[0] == (
         "table2: 45 cells (42 as published, 3 as printed), 450 members (0 done), 450 packs to train"
     )
-    table = {tuple(line.split()[:2]): line.split()[2:] for line in lines[1:-1]}
+    table = {tuple(line.split()[:2]): line.split()[2:] for line in lines[1:-2]}
     assert table["estimator", "latent"] == ["cells", "members", "done"]
     assert len(table) == 1 + 42
     assert (table["st", "8x4"], table["st", "10x30"]) == (["1", "10", "0"], ["2", "20", "0"])
-    assert lines[-1] == (
+    assert lines[-2] == (
         "no estimate for 450 packs, of which no epoch has been measured; measure a few steps with --calibrate"
     )
+    assert lines[-1].startswith("disk: up to ")
     assert list(own_folder.iterdir()) == []
 
 
@@ -47,10 +51,89 @@ def test_what_the_store_holds_is_counted_and_gives_the_estimate(
     lines = catsweep("plan", "grid.yaml", "--home", home.path).out.splitlines()
     assert lines[0] == "small: 1 cells, 2 members (1 done), 1 packs to train"
     assert lines[2].split() == ["st", "8x4", "1", "2", "1"]
-    assert lines[3] == (
-        "estimate: 0.20 core-hours, 0.20 hours on the 2 cores of this machine; "
-        "seconds per epoch: 1 packs recorded in the store"
+    assert lines[3:] == [
+        "estimate: 0.20 core-hours, 0.20 hours on this machine (2 cores), 2 packs at once; "
+        "seconds per epoch: 1 packs recorded in the store, by whatever machines they ran on",
+        "disk: up to 37.2 MiB of checkpoints (1 packs at once, 3 files each), 0.0 MiB more in the store "
+        "(261 bytes a value, as measured on SQLite)",
+    ]
+
+
+def test_gpu_hours_are_told_and_where_no_pack_fits_that_is(
+    catsweep: Command, home: Home, drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    drive(spec_of(seeds=1)).train_all({0: 354.0})  # hence 360 s an epoch
+    Path("grid.yaml").write_text(SPEC_TEXT + "resources: {gpus: 0.5, members_per_pack: 1}\n")
+    words = ("plan", "grid.yaml", "--home", home.path)
+    assert catsweep(*words).out.splitlines()[3] == (
+        "estimate: 0.20 core-hours, 0.10 GPU-hours, but no pack, with 1 cpus and 0.5 gpus, fits on "
+        "this machine (2 cores); seconds per epoch: 1 packs recorded in the store, by whatever machines "
+        "they ran on"
     )
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert "0.20 hours on this machine (2 cores, 1 GPUs), 2 packs at once" in catsweep(*words).out
+
+
+UNMEASURED = "members per pack are not measured yet, so that every member is a pack of its own here; "
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_packs_whose_size_is_still_to_be_measured_are_told(command: str, catsweep: Command) -> None:
+    Path("auto.yaml").write_text(SPEC_TEXT + "resources: {gpus: 0.5}\n")
+    assert UNMEASURED in catsweep(command, "auto.yaml").out
+    assert (
+        json.loads(catsweep(command, "auto.yaml", "--json").out)["estimate"]["are_pack_sizes_known"] is False
+    )
+    Path("two.yaml").write_text(SPEC_TEXT + "resources: {gpus: 0.5, members_per_pack: 2}\n")
+    assert UNMEASURED not in catsweep(command, "two.yaml").out
+    Path("cpu.yaml").write_text(SPEC_TEXT)
+    assert UNMEASURED not in catsweep(command, "cpu.yaml").out
+    assert json.loads(catsweep(command, "cpu.yaml", "--json").out)["estimate"]["are_pack_sizes_known"] is True
+
+
+def test_the_machines_of_an_address_are_those_of_the_estimate(
+    catsweep: Command, home: Home, drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def capacity_at(address: str | None, resources: Resources) -> Capacity:
+        asked.append(address)
+        return Capacity(f"the Ray cluster at {address}", (Node(4, 0), Node(5, 0)))
+
+    monkeypatch.setattr("sweep.api.capacity_at", capacity_at)
+    drive(spec_of(seeds=1)).train_all({0: 354.0})
+    Path("grid.yaml").write_text(SPEC_TEXT + "resources: {cpus: 2}\n")
+    expected = "0.20 hours on the Ray cluster at head:6379 (2 nodes, 9 cores), 4 packs at once"
+    for words in (("plan",), ("status",), ("run", "--dry-run")):
+        answer = catsweep(*words, "grid.yaml", "--home", home.path, "--address", "head:6379")
+        assert expected in answer.out
+    assert asked == ["head:6379"] * 3
+
+
+def test_a_cluster_that_does_not_fit_is_an_error_that_names_the_line(
+    catsweep: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def capacity_at(address: str | None, resources: Resources) -> Capacity:
+        raise ClusterError("cpus must be at most 2, what the largest node of the cluster has, got 3", "cpus")
+
+    monkeypatch.setattr("sweep.api.capacity_at", capacity_at)
+    Path("grid.yaml").write_text(SPEC_TEXT + "resources:\n  cpus: 3\n")
+    assert catsweep("plan", "grid.yaml", "--address", "auto").err == (
+        "error: grid.yaml, line 9: cpus must be at most 2, what the largest node of the cluster has, got 3\n"
+    )
+
+
+def test_what_fits_nowhere_here_cannot_be_calibrated_here(
+    catsweep: Command, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    Path("grid.yaml").write_text(SPEC_TEXT + "resources: {gpus: 1}\n")
+    answer = catsweep("plan", "grid.yaml", "--calibrate")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith("error: no pack fits on this machine (")
+    assert [path.name for path in own_folder.iterdir()] == ["grid.yaml"]
 
 
 def test_nothing_is_left_of_a_sweep_that_is_done(
@@ -93,10 +176,11 @@ def test_a_calibration_measures_what_no_run_has_recorded(
         "trainables.data.load", lambda name, folder: ImageDataset(name, images, labels, images, labels)
     )
     for name in ("_WARM_UP_STEPS", "_TIMED_STEPS"):
-        monkeypatch.setattr(f"sweep.estimates.{name}", 1)
+        monkeypatch.setattr(f"sweep.calibration.{name}", 1)
     Path("grid.yaml").write_text(SPEC_TEXT)
     answer = catsweep("plan", "grid.yaml", "--home", "home", "--calibrate")
     assert answer.status == 0
-    assert answer.out.splitlines()[-1].startswith("estimate: ")
-    assert answer.out.splitlines()[-1].endswith("seconds per epoch: 2 packs calibrated on this machine")
+    line = answer.out.splitlines()[-2]
+    assert line.startswith("estimate: ")
+    assert line.endswith("seconds per epoch: 2 packs calibrated on this machine")
     assert not (own_folder / "home" / "mlflow.db").exists()

@@ -1,0 +1,120 @@
+"""Seconds per epoch, measured with a few steps of training where no run has been recorded."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from sweep.capacity import THIS_MACHINE
+from sweep.home import Home
+from sweep.spec import Resources
+from trainables.atomic_file import write_atomically
+from trainables.pack import COST_PARAMS, Pack
+from trainables.schema import Member
+
+if TYPE_CHECKING:
+    from trainables.data import ImageDataset
+
+_WARM_UP_STEPS = 3
+_TIMED_STEPS = 20
+_TEST_IMAGES = 1000
+
+Calibration = Mapping[str, Mapping[str, float]]
+"""Seconds per epoch of each kind of pack with what it gets, by where they were measured."""
+
+
+def kind_of(member: Member, pack_size: int) -> str:
+    """Return as a key what the seconds of an epoch of a member's pack depend on, but for the machine."""
+    params = {**member.params, "pack_size": pack_size}
+    return " ".join(f"{name}={params[name]}" for name in (*COST_PARAMS, "pack_size") if name in params)
+
+
+def kind_with(pack: Pack, resources: Resources) -> str:
+    """Return as a key a pack's kind with what it gets of a machine."""
+    return f"{kind_of(pack.members[0], len(pack))} cpus={resources.cpus} gpus={resources.gpus:g}"
+
+
+def read_calibration(home: Home) -> Calibration:
+    """Return what `calibrate` has measured in this home."""
+    try:
+        content = json.loads(home.calibration.read_text())
+        return {
+            str(kind): {str(where): float(seconds) for where, seconds in measured.items()}
+            for kind, measured in content.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def calibrate(
+    packs: Iterable[Pack],
+    dataset: ImageDataset,
+    home: Home,
+    resources: Resources,
+    address: str | None = None,
+    where: str = THIS_MACHINE,
+) -> None:
+    """Measure the seconds per epoch of every kind that is not known there yet, one at a time, and keep them.
+
+    Args:
+        packs: The packs.
+        dataset: The images.
+        home: Where the seconds are kept.
+        resources: What a pack gets.
+        address: Address of a Ray cluster, on a node of which to measure; none measures in this process.
+        where: What to call the place.
+
+    Raises:
+        ClusterError: If the cluster cannot be used.
+    """
+    known = {kind: dict(measured) for kind, measured in read_calibration(home).items()}
+    kinds = {kind_with(pack, resources): pack for pack in packs}
+    missing = {kind: pack for kind, pack in kinds.items() if where not in known.get(kind, {})}
+    if not missing:
+        return
+    for kind, seconds in _measure(missing, dataset, resources, address):
+        known.setdefault(kind, {})[where] = seconds
+        home.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(home.calibration, json.dumps(known, indent=1).encode())
+
+
+def _measure(
+    packs: Mapping[str, Pack], dataset: ImageDataset, resources: Resources, address: str | None
+) -> Iterable[tuple[str, float]]:
+    if address is None:
+        for kind, pack in packs.items():
+            yield kind, _seconds_per_epoch(pack.to_params(), dataset, resources)
+        return
+    import ray
+
+    from sweep.cluster import cluster
+
+    with cluster(address, resources):
+        images = ray.put(dataset)
+        task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_seconds_per_epoch)
+        for kind, pack in packs.items():
+            yield kind, ray.get(task.remote(pack.to_params(), images, resources))
+
+
+def _seconds_per_epoch(members: list[dict[str, str]], dataset: ImageDataset, resources: Resources) -> float:
+    """Train a few steps and evaluate on a few images, and say what a whole epoch would take."""
+    import torch  # here, since an estimate from what was measured before need not wait for it
+
+    from trainables.process import own_device, prepare_process
+    from trainables.training import PackTrainer, images_from_numpy
+
+    prepare_process(resources.cpus, resources.gpus)
+    device = own_device() if resources.gpus > 0 else torch.device("cpu")
+    pack = Pack.from_params(members)
+    batch_size = int(pack.shared["batch_size"])
+    test = images_from_numpy(dataset.test_images[:_TEST_IMAGES])
+    train = images_from_numpy(dataset.train_images)
+    PackTrainer(pack, train[: _WARM_UP_STEPS * batch_size], test, device).run_epoch()
+    trainer = PackTrainer(pack, train[: _TIMED_STEPS * batch_size], test, device)
+    if device.type == "cuda":
+        trainer.time_passes()  # records the graph of a step
+    train_seconds, test_seconds = trainer.time_passes()
+    steps = math.ceil(len(dataset.train_images) / batch_size)
+    return train_seconds / _TIMED_STEPS * steps + test_seconds * len(dataset.test_images) / len(test)

@@ -1,0 +1,225 @@
+"""A store's password is in no output, log or file, whichever command it is given to and whatever happens."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from sweep.home import Home
+from sweep.runner import Outcome
+from tests.sweep.conftest import Answer
+from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
+
+Command = Callable[..., Answer]
+
+SECRET = "hunter22secret"
+COMMANDS = (
+    "run grid.yaml",
+    "run grid.yaml --dry-run",
+    "plan grid.yaml",
+    "plan grid.yaml --json",
+    "status grid.yaml",
+    "tables grid.yaml",
+    "sync",
+    "ui",
+    "doctor",
+)
+
+
+@pytest.fixture(autouse=True)
+def spec_and_spool(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spec, something to sync, and no program that would take this one's place."""
+    Path("grid.yaml").write_text(SPEC_TEXT)
+    home = Home.resolve("home")
+    home.make_folders()
+    home.spool.mkdir(exist_ok=True)
+    monkeypatch.setattr(os, "execve", lambda path, arguments, environment: None)
+
+
+def check(answer: Answer, caplog: pytest.LogCaptureFixture, shown: str) -> None:
+    """See that the password is nowhere, and that the store is named all the same."""
+    said = answer.out + answer.err + caplog.text
+    assert SECRET not in said
+    assert shown in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("is_in_environment", [False, True], ids=["flag", "environment"])
+def test_server_that_is_away(
+    command: str,
+    is_in_environment: bool,
+    catsweep: Command,
+    unused_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    uri = f"http://ann:{SECRET}@127.0.0.1:{unused_port}"
+    words = [*command.split(), "--home", "home"]
+    if is_in_environment:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    else:
+        words += ["--tracking-uri", uri]
+    check(catsweep(*words), caplog, f"http://ann:***@127.0.0.1:{unused_port}")
+
+
+@pytest.fixture(params=[401, 403, 500])
+def refusing_port(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A server that is in good health and refuses everything else."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health" and request.param == 500 else request.param)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one != "ui"])
+def test_server_that_refuses(
+    command: str, catsweep: Command, refusing_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    uri = f"http://ann:{SECRET}@127.0.0.1:{refusing_port}"
+    answer = catsweep(*command.split(), "--home", "home", "--tracking-uri", uri)
+    check(answer, caplog, f"http://ann:***@127.0.0.1:{refusing_port}")
+    assert answer.status != 0
+
+
+WRONG_ADDRESSES = {
+    f"postgresql://ann:{SECRET}@127.0.0.1:port/runs": "postgresql://ann:***@127.0.0.1:port/runs",
+    f"postgresq://ann:{SECRET}@127.0.0.1/runs": "postgresq://ann:***@127.0.0.1/runs",
+    f"ftp://ann:{SECRET}@127.0.0.1/runs": "ftp://ann:***@127.0.0.1/runs",
+    f"http://ann:{SECRET}@127.0.0.1:port": "http://ann:***@127.0.0.1:port",
+    f"https://{SECRET}@127.0.0.1:1": "https://***@127.0.0.1:1",
+    f"mysql+nothing://ann:{SECRET}@127.0.0.1/runs": "mysql+nothing://ann:***@127.0.0.1/runs",
+}
+
+
+@pytest.mark.parametrize(("uri", "shown"), WRONG_ADDRESSES.items(), ids=WRONG_ADDRESSES.values())
+def test_address_that_is_wrong(
+    uri: str, shown: str, catsweep: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = catsweep("plan", "grid.yaml", "--home", "home", "--tracking-uri", uri)
+    check(answer, caplog, shown)
+    assert answer.status == 2
+    assert answer.err.count("\n") == 1
+
+
+def test_what_to_do_next_names_the_store_without_its_password(
+    catsweep: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweep.api.execute", lambda *words, **options: Outcome(1, 1, is_interrupted=True))
+    uri = f"postgresql://ann:{SECRET}@db/runs"
+    answer = catsweep("run", "grid.yaml", "--home", "home", "--tracking-uri", uri)
+    assert SECRET not in answer.out + answer.err
+    lines = answer.err.splitlines()
+    assert "store: postgresql://ann:***@db/runs" in lines
+    again = "catsweep run grid.yaml --home home --tracking-uri 'postgresql://ann:***@db/runs'"
+    assert f"interrupted; to go on: {again}" in lines
+
+
+def test_a_crash_of_ours_shows_its_traceback_without_the_password(
+    catsweep: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*words: object, **options: object) -> None:
+        raise ZeroDivisionError(f"at http://ann:{SECRET}@store/runs")
+
+    monkeypatch.setattr("sweep.api.current_plan", fail)
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    with pytest.raises(ZeroDivisionError) as caught:
+        catsweep("plan", "grid.yaml")
+    sys.excepthook(caught.type, caught.value, caught.tb)
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert said.endswith("ZeroDivisionError: at http://ann:***@store/runs\n")
+
+
+def test_the_arguments_of_the_ui_which_all_can_read_hold_no_password(
+    catsweep: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    monkeypatch.setattr(os, "execve", lambda *words: started.append(words))
+    uri = f"postgresql://ann:{SECRET}@db/runs"
+    answer = catsweep("ui", "--tracking-uri", uri)
+    ((path, arguments, environment),) = started
+    assert SECRET not in " ".join((path, *arguments)) + answer.out + answer.err
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == uri
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """The port of a real tracking server, and the folder of its store."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--workers", "1"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        try:
+            deadline = time.monotonic() + 200
+            while not _is_healthy(port):
+                assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
+                time.sleep(0.5)
+            yield port, folder
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def test_whole_sweep_on_a_server_leaves_the_password_nowhere(
+    server: tuple[int, Path],
+    catsweep: Command,
+    own_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from sweep.quiet import quieten
+
+    port, folder = server
+    uri = f"http://ann:{SECRET}@127.0.0.1:{port}"
+    home = Home.resolve("home", uri)
+    caplog.set_level(logging.DEBUG, "sweep")
+    quieten()
+    Driver(spec_of(), home).train_all({0: 100.0, 1: 104.0})
+    said = capsys.readouterr()
+    assert SECRET not in said.out + said.err
+    for command in ("run grid.yaml", "status grid.yaml", "tables grid.yaml", "doctor", "ui"):
+        answer = catsweep(*command.split(), "--home", "home", "--tracking-uri", uri)
+        assert SECRET not in answer.out + answer.err
+        assert answer.status == (2 if command == "ui" else 0), answer.err
+    assert SECRET not in caplog.text
+    files = [path for place in (own_folder, folder) for path in place.rglob("*") if path.is_file()]
+    assert {"mlflow.db", "spec.yaml", "environment.json"} <= {path.name for path in files}
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
