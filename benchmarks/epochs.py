@@ -22,37 +22,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep` is the package
 
+from benchmarks.paper_workloads import Setting, make_pack
 from benchmarks.step import floor
-from trainables.data import fetch, load
-from trainables.pack import Pack
+from benchmarks.timing_images import mnist
 from trainables.process import prepare_process
-from trainables.schema import EPOCH_SECONDS, Member
-from trainables.training import PackTrainer, images_from_numpy
+from trainables.schema import EPOCH_SECONDS
+from trainables.training import PackTrainer
 
 STEPS = 600
 FLOORS = 200
-
-
-def make_trainer(estimator: str, latent: str, epochs: int, data: Path) -> PackTrainer:
-    """Return a trainer of one member, on all of MNIST."""
-    categorical_dim, latent_dim = latent.split("x")
-    member = Member.from_params(
-        {
-            "task": "mnist_vae",
-            "dataset": "mnist",
-            "estimator": estimator,
-            "categorical_dim": categorical_dim,
-            "latent_dim": latent_dim,
-            "optimizer": "adam",
-            "lr": 0.0005,
-            "epochs": epochs,
-            "batch_size": 100,
-            "seed": 0,
-        }
-    )
-    dataset = load("mnist", data)
-    train, test = images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
-    return PackTrainer(Pack((member,)), train, test)
 
 
 def seconds_of(products: Callable[[], None]) -> float:
@@ -82,13 +60,12 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--home", type=Path, default=Path(".catsweep"))
     arguments = parser.parse_args()
-    data = arguments.home / "data"
-    fetch("mnist", data)
+    images = mnist(arguments.home / "data")
     prepare_process(1)
-    trainers = {
-        is_flushed: make_trainer(arguments.estimator, arguments.latent, arguments.epochs, data)
-        for is_flushed in (True, False)
-    }
+    setting = Setting(arguments.estimator, arguments.latent)
+    params = {"optimizer": "adam", "lr": 0.0005, "temperature": 1.0, "epochs": arguments.epochs}
+    pack = make_pack(setting, **params)
+    trainers = {is_flushed: PackTrainer(pack, *images) for is_flushed in (True, False)}
     products = floor(arguments.latent)
     floors: dict[bool, list[float]] = {True: [], False: []}
     print("| epoch | flushed | not flushed |\n|---|---|---|")

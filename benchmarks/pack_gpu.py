@@ -14,6 +14,8 @@ they are done first. They are ceil(n / P) packs, the last one charged as a full 
 of `table2` come in tens, so that 5 and 10 are sizes to add. Each is charged with what the published optimiser
 of its estimator and latent takes.
 
+The first line says whether Triton's kernel averages over Gumbel draws, as it would in a run, or PyTorch does.
+
 Needs torch and numpy only. `--json` keeps the measurements, row by row; `--join` adds those of earlier files,
 of the same device and options, to the projections.
 """
@@ -46,6 +48,7 @@ from benchmarks.paper_workloads import (
     table2_cells,
 )
 from benchmarks.timing_images import load_images
+from estimators import fused_gumbel
 from trainables.process import prepare_process
 
 
@@ -61,7 +64,7 @@ def print_head(*heads: str) -> None:
 
 def rate_row(setting: Setting, sizes: Sequence[int], row: Sequence[Measurement]) -> str:
     """Return member-epochs per second and the best P; a row that ends early ran out of memory."""
-    cells = [f"{one.rate:.2f}" for one in row]
+    cells = [f"{one.rate:.3g}" for one in row]
     if len(row) < len(sizes):
         cells += ["out of memory", *[""] * (len(sizes) - len(row) - 1)]
     best = max(row, key=lambda one: one.rate).size if row else ""
@@ -131,6 +134,7 @@ def environment(arguments: argparse.Namespace) -> dict[str, object]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "torch": torch.__version__,
         "precision": arguments.precision,
+        "triton": fused_gumbel.is_available(device),
         "steps": arguments.steps,
         "repeats": arguments.repeats,
     }
@@ -183,7 +187,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
     prepare_process(torch.get_num_threads())
     here = environment(arguments)
-    where = f"{here['device']}, PyTorch {here['torch']}, {here['precision']}"
+    kernel = "Triton's kernel" if here["triton"] else "PyTorch, without Triton's kernel"
+    where = f"{here['device']}, PyTorch {here['torch']}, {here['precision']}, averages by {kernel}"
     print(f"{where}; images: {arguments.loaded[-1]}; {here['steps']} steps, {here['repeats']} repeats")
     measured = measure(arguments)
     print_projections(projections([*arguments.joined, *measured]), where)

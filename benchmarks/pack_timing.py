@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.paper_workloads import BATCH_SIZE, Setting, make_cell
-from trainables.pack import Pack
-from trainables.schema import DEFAULTS, Member
+from benchmarks.paper_workloads import BATCH_SIZE, Setting, make_pack
+from trainables.pack_size import is_out_of_memory
+from trainables.schema import DEFAULTS
 from trainables.training import PackTrainer
 
 STEPS_PER_EPOCH = 600
@@ -28,7 +28,7 @@ class Measurement:
         size: P.
         step_seconds: Median seconds of a training step of the pack.
         evaluation_seconds: Median seconds of an evaluation of the pack.
-        peak_mib: Most memory allocated on the GPU, MiB; none on a CPU.
+        peak_mib: Most memory reserved on the GPU, MiB, with what CUDA graphs keep; none on a CPU.
     """
 
     estimator: str
@@ -67,14 +67,13 @@ class Bench:
     def measure(self, setting: Setting, size: int) -> Measurement:
         """Time a pack of members that differ in their seeds."""
         params = {} if self.precision == DEFAULTS["precision"] else {"precision": self.precision}
-        cell = make_cell(setting, **params)
-        pack = Pack(tuple(Member(cell, seed) for seed in range(size)))
+        pack = make_pack(setting, size, **params)
         self._forget_the_last_pack()
         trainer = PackTrainer(pack, self.train_images, self.test_images, self.device)
         passes = [self._timed(trainer) for _ in range(_WARM_UP_PASSES + self.repeats)][_WARM_UP_PASSES:]
         train, evaluation = (statistics.median(seconds) for seconds in zip(*passes, strict=True))
         steps = len(self.train_images) // BATCH_SIZE
-        peak = torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.type == "cuda" else None
+        peak = torch.cuda.max_memory_reserved(self.device) / 2**20 if self.device.type == "cuda" else None
         return Measurement(setting.estimator, setting.latent, size, train / steps, evaluation, peak)
 
     def row(self, setting: Setting, sizes: Sequence[int]) -> list[Measurement]:
@@ -84,7 +83,7 @@ class Bench:
             try:
                 measured.append(self.measure(setting, size))
             except RuntimeError as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 break
         return measured
@@ -102,10 +101,3 @@ class Bench:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.device)
-
-
-def _is_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether memory ran out, also where that broke a CUDA graph's recording, which is another error."""
-    while error is not None and not isinstance(error, torch.OutOfMemoryError):
-        error = error.__context__
-    return error is not None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from trainables.pack import shared_params
+from trainables.pack import Pack, shared_params
 from trainables.schema import Cell, Member
 
 EPOCHS, NUM_SEEDS, BATCH_SIZE = 160, 10, 100
@@ -78,14 +78,20 @@ def published_params() -> dict[Setting, dict[str, str]]:
 
 
 def make_cell(setting: Setting, **params: object) -> Cell:
-    """Return the cell with the published params (ReinMax-CV's for both its forms), but for those given."""
-    published = Setting(setting.estimator.removesuffix("_alg2"), setting.latent)
+    """Return the cell with the published params (ReinMax-CV's for both its forms), but for those given.
+
+    An estimator that has none trains with ReinMax's optimiser and learning rate.
+    """
+    published = published_params().get(Setting(setting.estimator.removesuffix("_alg2"), setting.latent))
+    if published is None:
+        of_reinmax = published_params()[Setting("reinmax", setting.latent)]
+        published = {name: of_reinmax[name] for name in ("optimizer", "lr")}
     categorical_dim, latent_dim = setting.latent.split("x")
     return Cell.from_params(
         {
             "task": "mnist_vae",
             "dataset": "mnist",
-            **published_params()[published],
+            **published,
             "estimator": setting.estimator,
             "categorical_dim": categorical_dim,
             "latent_dim": latent_dim,
@@ -94,6 +100,12 @@ def make_cell(setting: Setting, **params: object) -> Cell:
             **params,
         }
     )
+
+
+def make_pack(setting: Setting, num_members: int = 1, **params: object) -> Pack:
+    """Return a pack of members of `make_cell`'s cell, with the seeds 0, 1 and so on."""
+    cell = make_cell(setting, **params)
+    return Pack(tuple(Member(cell, seed) for seed in range(num_members)))
 
 
 def table2_cells() -> list[Cell]:

@@ -18,15 +18,18 @@ import multiprocessing
 import statistics
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.published import hyperparameters, training_curves
-from trainables.data import fetch, load
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import benchmarks` is the folder
+
+from analysis.published import training_curves
+from benchmarks.paper_workloads import ESTIMATORS, Setting, make_pack
+from benchmarks.timing_images import mnist
+from trainables.data import fetch
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.schema import Member
-from trainables.training import EpochRecord, PackTrainer, images_from_numpy
+from trainables.training import EpochRecord, PackTrainer
 
 LATENT = "8x4"
 MOST_STANDARD_ERRORS = 4.0
@@ -72,36 +75,16 @@ def references() -> dict[tuple[str, int, str], Reference]:
 
 def packs(epochs: int, seeds: int) -> Iterator[Pack]:
     """Yield a pack of each estimator with its hyperparameters of Table 5."""
-    settings = {
-        one.estimator: {name: value for name, value in asdict(one).items() if name != "latent" and value}
-        for one in hyperparameters()
-        if one.latent == LATENT
-    }
-    settings["reinmax_cv_alg2"] = settings["reinmax_cv"]
-    categorical_dim, latent_dim = LATENT.split("x")
-    for estimator, setting in settings.items():
-        shared = {
-            "task": "mnist_vae",
-            "dataset": "mnist",
-            **setting,
-            "estimator": estimator,
-            "categorical_dim": categorical_dim,
-            "latent_dim": latent_dim,
-            "batch_size": 100,
-            "epochs": epochs,
-        }
+    for estimator in (*ESTIMATORS, "reinmax_cv_alg2"):
         count = SEEDS_AGAINST_A_SINGLE_RUN if estimator in SINGLE_RUNS else seeds
-        yield Pack(tuple(Member.from_params({**shared, "seed": seed}) for seed in range(count)))
+        yield make_pack(Setting(estimator, LATENT), count, epochs=epochs)
 
 
 def train(job: tuple[Pack, Path]) -> tuple[str, list[EpochRecord]]:
     """Train a pack to its end; return its estimator and a record for every epoch."""
     pack, data = job
     prepare_process(1)
-    dataset = load("mnist", data)
-    trainer = PackTrainer(
-        pack, images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
-    )
+    trainer = PackTrainer(pack, *mnist(data))
     while not trainer.is_finished:
         trainer.run_epoch()
     return pack.shared["estimator"], trainer.history

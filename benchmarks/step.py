@@ -6,8 +6,9 @@
 A step is one of real training, batch 100, P = 1: data, both networks, estimator, loss and optimiser. The
 floor is the same matrix products alone, forward and backward. Every step follows a timed floor, so that both
 meet the same caches and the same neighbours, and the table has medians over the repeats: on a shared machine
-only the ratio means anything. The parts are shares of a profiled pass. Memory is the peak of a process of its
-own that trains an epoch of this, less the images: one member, and a pack of eight (`--memory`).
+only the ratio means anything. The parts are shares of a profiled pass over the training images. Memory is the
+peak of a process of its own that trains an epoch of this, less the images: one member, and a pack of eight
+(`--memory`).
 
 `--json` keeps the measurements; `--against` compares ratios with a file that another revision has written.
 """
@@ -25,7 +26,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,32 +33,37 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep` is the package
 
-import estimators
+from benchmarks.paper_workloads import BATCH_SIZE, LATENTS, Setting, make_pack, published_params
+from benchmarks.timing_images import mnist
 from sweep.environment import environment
-from trainables.data import ImageDataset, fetch, load
-from trainables.discrete_vae import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS, NegElbo
+from trainables.discrete_vae import NegElbo
+from trainables.network_sizes import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS
 from trainables.optimizers import OPTIMIZERS
-from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.schema import Member
-from trainables.training import PackTrainer, images_from_numpy
+from trainables.training import PackTrainer
 
-LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
-BATCH_SIZE = 100
+TABLE_5 = [*dict.fromkeys(setting.estimator for setting in published_params()), "reinmax_cv_alg2"]
+"""The estimators whose published settings are timed, and ReinMax-CV in its other form."""
 STEPS = 20
 MEMBERS_OF_A_PACK = 8
 PARTS = {
-    "data": ("index_select",),
-    "networks": ("forward", "backward", "input_gradient"),
-    "loss": ("bernoulli_nll_and_gradient", "kl_to_uniform_and_gradient"),
-    "optimiser": ("step",),
-    "estimator": ("draw_", "<lambda>"),
+    "data": {"_train": ("index_select",)},
+    "networks": {
+        "encode": ("forward",),
+        "decode": ("forward",),
+        "differentiate": ("backward", "input_gradient"),
+    },
+    "loss": {"differentiate": ("bernoulli_nll_and_gradient", "kl_to_uniform_and_gradient")},
+    "optimiser": {"_train": ("step",)},
+    "estimator": {"differentiate": ("draw_", "<lambda>")},
 }
-"""Which functions belong to which part of a step, by how their names begin."""
+"""Which calls belong to which part of a step: by who makes them, and how the name of the called begins."""
 
 
 Job = tuple[str, str, str, Path, int]
 """What `make_trainer` takes."""
+Function = tuple[str, int, str]
+"""A function as `cProfile` knows it: file, line and name."""
 
 
 @dataclass(frozen=True)
@@ -96,31 +101,13 @@ class Measurement:
         return f"{self.estimator} {self.latent} {self.optimizer}"
 
 
-@cache
-def images(data: Path) -> ImageDataset:
-    """Return MNIST, read once."""
-    return load("mnist", data)
-
-
 def make_trainer(
     estimator: str, latent: str, optimizer: str, data: Path, num_members: int = 1
 ) -> PackTrainer:
     """Return a trainer whose epoch is `STEPS` steps."""
-    categorical_dim, latent_dim = latent.split("x")
-    params = {
-        "task": "mnist_vae",
-        "dataset": "mnist",
-        "estimator": estimator,
-        "categorical_dim": categorical_dim,
-        "latent_dim": latent_dim,
-        "optimizer": optimizer,
-        "lr": 0.0005,
-        "batch_size": BATCH_SIZE,
-        "epochs": 1,
-    }
-    pack = Pack(tuple(Member.from_params({**params, "seed": seed}) for seed in range(num_members)))
-    dataset = images(data)
-    train, test = images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
+    params = {"optimizer": optimizer, "lr": 0.0005, "temperature": 1.0, "epochs": 1}
+    pack = make_pack(Setting(estimator, latent), num_members, **params)
+    train, test = mnist(data)
     return PackTrainer(pack, train[: STEPS * BATCH_SIZE], test[:BATCH_SIZE])
 
 
@@ -179,24 +166,28 @@ def peak_mib(job: Job) -> float:
     make_trainer(*job).run_epoch()
     # Not ru_maxrss: a process inherits that from the one that started it.
     (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
-    dataset = images(job[3])
-    return int(peak) / 1024 - (dataset.train_images.nbytes + dataset.test_images.nbytes) / 2**20
+    return int(peak) / 1024 - sum(images.nbytes for images in mnist(job[3])) / 2**20
 
 
 def parts(trainer: PackTrainer) -> dict[str, float]:
-    """Return the share of each part in a profiled pass, and that of everything else."""
+    """Return the share of each part in a profiled pass over the training images, and that of all else."""
     profile = cProfile.Profile()
-    profile.runcall(trainer.time_passes)
-    seconds = dict.fromkeys(PARTS, 0.0)
+    profile.runcall(trainer._train)
     profile.create_stats()
-    stats = profile.stats  # type: ignore[attr-defined]
-    whole = next(value[3] for (_, _, name), value in stats.items() if name == "_train")
-    for (_, _, name), (_, _, _, cumulative, _) in stats.items():
-        for part, functions in PARTS.items():
-            if name.removeprefix("<method '").startswith(functions):
-                seconds[part] += cumulative
-    shares = {part: value / whole for part, value in seconds.items()}
-    return {**shares, "other": 1 - sum(shares.values())}
+    return shares(profile.stats)  # type: ignore[attr-defined]
+
+
+def shares(stats: Mapping[Function, tuple[Any, ...]]) -> dict[str, float]:
+    """Return the share of each part, from `cProfile`'s times of each function in all and by caller."""
+    whole = next(times[3] for (_, _, name), times in stats.items() if name == "_train")
+    seconds = dict.fromkeys(PARTS, 0.0)
+    for (_, _, name), (*_, callers) in stats.items():
+        for (_, _, caller), (_, _, _, cumulative) in callers.items():
+            for part, calls in PARTS.items():
+                if name.removeprefix("<method '").startswith(calls.get(caller, ())):
+                    seconds[part] += cumulative
+    found = {part: value / whole for part, value in seconds.items()}
+    return {**found, "other": 1 - sum(found.values())}
 
 
 def in_new_process(function: Callable[[Job], float], job: Job) -> float:
@@ -227,8 +218,8 @@ def measure(
             for size in (1, MEMBERS_OF_A_PACK)
         )
         step_ms, floor_ms = (statistics.median(column) for column in zip(*times[name, one], strict=True))
-        shares = parts(make_trainer(name, latent, one, data))
-        yield Measurement(name, latent, one, step_ms, floor_ms, peak, pack_peak, shares)
+        of_parts = parts(make_trainer(name, latent, one, data))
+        yield Measurement(name, latent, one, step_ms, floor_ms, peak, pack_peak, of_parts)
 
 
 def row(one: Measurement, before: Mapping[str, float]) -> str:
@@ -250,7 +241,7 @@ def row(one: Measurement, before: Mapping[str, float]) -> str:
 def main() -> int:
     """Measure, print the table, and keep it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--estimators", nargs="+", default=list(estimators.REGISTRY))
+    parser.add_argument("--estimators", nargs="+", default=TABLE_5)
     parser.add_argument("--latents", nargs="+", default=list(LATENTS))
     parser.add_argument("--optimizers", nargs="+", default=list(OPTIMIZERS))
     parser.add_argument("--repeats", type=int, default=15)
@@ -260,7 +251,7 @@ def main() -> int:
     parser.add_argument("--home", type=Path, default=Path(".catsweep"))
     arguments = parser.parse_args()
     data = arguments.home / "data"
-    fetch("mnist", data)
+    mnist(data)  # fetched before anything is timed
     prepare_process(1)
     before = {}
     if arguments.against:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import torch
 
-from trainables.discrete_vae import NUM_PIXELS
+from trainables.network_sizes import NUM_PIXELS
 from trainables.training import images_from_numpy
 
 TEST_IMAGES = 10_000
@@ -17,6 +18,16 @@ def noise(count: int) -> torch.Tensor:
     """Return random bytes that are on average as bright as MNIST, shape (count, 784)."""
     levels = torch.rand(count, NUM_PIXELS, generator=torch.Generator().manual_seed(0))
     return (levels**_NOISE_POWER * 256).to(torch.uint8)
+
+
+@cache
+def mnist(data: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the training and the test images of MNIST, fetched where they are not there, read once."""
+    from trainables.data import fetch, load  # needs packages that may not be here
+
+    fetch("mnist", data)
+    dataset = load("mnist", data)
+    return images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
 
 
 def load_images(wanted: str | None, home: Path, count: int) -> tuple[torch.Tensor, torch.Tensor, str]:
