@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.store import step_column
 
 COUNTED = "counted"
-STATES = ("running", "failed", "diverged", "incomplete", "missing")
+STATES = ("running", "failed", "diverged", "pruned", "incomplete", "missing")
 """Why a member does not count, in the order in which a status lists them."""
 COMPLETE = "complete"
 MISSING = "missing"
@@ -22,8 +22,8 @@ def member_states(members: pd.DataFrame, metric: str) -> pd.Series[str]:
     """Return `COUNTED` or one of `STATES` for each member.
 
     A member counts only if it is finished, did not diverge, and has a finite value of the metric at its last
-    epoch. One whose value there is not finite has diverged, tagged or not; "incomplete" is a finished run
-    without a value at its last epoch.
+    epoch. One whose value there is not finite has diverged, tagged or not; "pruned" is one that a search gave
+    up before its last epoch, and "incomplete" a finished run without a value there.
 
     Args:
         members: Rows of a frame of runs; where `status` is missing the member has no run.
@@ -34,6 +34,7 @@ def member_states(members: pd.DataFrame, metric: str) -> pd.Series[str]:
     conditions = {
         "missing": status.isna(),
         "running": status.isin(_RUNNING),
+        "pruned": members["pruned"].notna() & (status != "FINISHED"),
         "failed": status != "FINISHED",
         "diverged": members["diverged"].notna() | (at_end & ~np.isfinite(value)),
         "incomplete": ~at_end,

@@ -18,8 +18,16 @@ ESTIMATOR_NAMES: Mapping[str, str] = {
     "reinmax_cv_alg2": "ReinMax-CV (Alg. 2)",
     "reinmax_argmax": "ReinMax-Argmax",
     "reinmax_rk2": "ReinMax-RK2",
+    "concrete": "Concrete",
+    "reinforce": "REINFORCE",
+    "rloo": "RLOO",
+    "rebar": "REBAR",
+    "indecater": "IndeCateR",
+    "indecater_per_variable": "IndeCateR (per variable)",
+    "scater": "SCateR",
+    "exact": "Exact",
 }
-"""Display names, in the order of the rows of Tables 2 and 3 of Beyond ReinMax."""
+"""Display names, in the order of the rows of Tables 2 and 3 of Beyond ReinMax, then those not in them."""
 
 PAPER_LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
 """The columns of Tables 2 and 3, categories x variables."""
@@ -37,6 +45,13 @@ _TAKES: Mapping[str, frozenset[str]] = {
     "reinmax_rao": frozenset({"temperature", "num_mc_samples"}),
     "reinmax_cv": frozenset({"temperature", "eta", "num_mc_samples"}),
     "reinmax_cv_alg2": frozenset({"temperature", "eta", "num_mc_samples"}),
+    "reinforce": frozenset({"num_samples"}),
+    "rloo": frozenset({"num_samples"}),
+    "rebar": frozenset({"temperature", "eta", "num_samples"}),
+    "indecater": frozenset({"num_samples"}),
+    "indecater_per_variable": frozenset({"num_samples"}),
+    "scater": frozenset({"num_samples"}),
+    "exact": frozenset(),
 }
 
 

@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 import pandas as pd
 import sqlalchemy as sa
 
-from analysis import store_http, store_sql
+from analysis import store_http
 from analysis.names import applicable_defaults
-from analysis.run_record import RunRecord
-from trainables import schema
+from trainables import run_tables, schema
+from trainables.run_record import MemberReader, RunRecord
 
 _TEXT = ("run_id", "experiment", "member", "cell", "status", "error", "note", "latent", *schema.TEXT_PARAMS)
-_INTEGER = ("diverged", "epoch", *schema.INTEGER_PARAMS)
+_INTEGER = ("diverged", "pruned", "epoch", *schema.INTEGER_PARAMS)
 _TIMES = ("start_time", "end_time")
 _LEADING = (
-    "run_id", "experiment", "member", "cell", "status", "diverged", "error", "note",
+    "run_id", "experiment", "member", "cell", "status", "diverged", "pruned", "error", "note",
     *_TIMES, *schema.MEMBER_PARAMS, "latent", "epoch",
 )  # fmt: skip
 _BY_STATUS = {"FINISHED": 0, "RUNNING": 1, "SCHEDULED": 1}
@@ -35,10 +35,10 @@ def load_runs(tracking_uri: str, *, metrics: Sequence[str] | None = None) -> pd.
     """Return one row per member run of a whole store, over all experiments, deleted ones left out.
 
     The columns are `run_id, experiment, member, cell` (content hashes, computed from the params), `status`,
-    `diverged` (epoch), `error`, `note`, `start_time`, `end_time` (UTC), every param of the schema with its
-    type (a default that applies to the estimator is filled in, what else is not stated is missing), `latent`
-    ("8x4"), `epoch` (last step of the asked metrics), every asked metric at its last step, and
-    `<metric>_step`, which is missing where the metric was never logged.
+    `diverged` and `pruned` (epochs), `error`, `note`, `start_time`, `end_time` (UTC), every param of the
+    schema with its type (a default that applies to the estimator is filled in, what else is not stated is
+    missing), `latent` ("8x4"), `epoch` (last step of the asked metrics), every asked metric at its last step,
+    and `<metric>_step`, which is missing where the metric was never logged.
 
     `attrs["skipped"]` counts the member runs that are not in the frame, by the reason.
 
@@ -63,9 +63,10 @@ def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataF
     """
     skipped: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
+    read_member = MemberReader()
     for record in records:
         try:
-            rows.append(_row(record, metrics))
+            rows.append(_row(record, metrics, read_member))
         except (ValueError, KeyError) as error:
             skipped[f"no {error.args[0]}" if isinstance(error, KeyError) else str(error)] += 1
     columns = [*_LEADING, *metrics, *map(step_column, metrics)]
@@ -94,15 +95,15 @@ def _read_records(tracking_uri: str, metrics: Sequence[str]) -> Iterable[RunReco
     if urlsplit(str(tracking_uri)).scheme in ("http", "https"):
         return store_http.read_records(tracking_uri)
     try:
-        return store_sql.read_records(tracking_uri, metrics)
+        return run_tables.read_records(tracking_uri, metrics)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
         raise ValueError(
             "tracking URI must be sqlite:///FILE, postgresql://USER@HOST/DATABASE, http://HOST "
-            f"or https://HOST, got {tracking_uri!r}"
+            f"or https://HOST, got one that starts with {str(tracking_uri).partition(':')[0]!r}"
         ) from None
 
 
-def _row(record: RunRecord, metrics: Sequence[str]) -> dict[str, Any]:
+def _row(record: RunRecord, metrics: Sequence[str], read_member: MemberReader) -> dict[str, Any]:
     """Turn a record into a row.
 
     Raises:
@@ -112,7 +113,7 @@ def _row(record: RunRecord, metrics: Sequence[str]) -> dict[str, Any]:
     version = record.tags.get(schema.TAG_SCHEMA_VERSION)
     if version != schema.SCHEMA_VERSION:
         raise ValueError(f"schema version {version}" if version else "no schema version")
-    member = schema.Member.from_params(record.params)
+    member = read_member(record.params)
     params = {**applicable_defaults(member.cell.estimator), **member.params}
     values = {name: record.metrics[name] for name in metrics if name in record.metrics}
     return {
@@ -121,7 +122,8 @@ def _row(record: RunRecord, metrics: Sequence[str]) -> dict[str, Any]:
         "member": member.hash,
         "cell": member.cell.hash,
         "status": record.status,
-        "diverged": _diverged(record.tags.get(schema.TAG_DIVERGED)),
+        "diverged": _epoch(schema.TAG_DIVERGED, record),
+        "pruned": _epoch(schema.TAG_PRUNED, record),
         "error": record.tags.get(schema.TAG_ERROR),
         "note": record.tags.get(schema.TAG_NOTE),
         "start_time": record.start_time,
@@ -134,11 +136,12 @@ def _row(record: RunRecord, metrics: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _diverged(epoch: str | None) -> int | None:
+def _epoch(tag: str, record: RunRecord) -> int | None:
+    epoch = record.tags.get(tag)
     if epoch is None:
         return None
     if not epoch.isdecimal():
-        raise ValueError(f"tag {schema.TAG_DIVERGED} must be an epoch, got {epoch!r}")
+        raise ValueError(f"tag {tag} must be an epoch, got {epoch!r}")
     return int(epoch)
 
 

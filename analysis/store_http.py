@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.run_record import LastValue, RunRecord
 from trainables import schema
+from trainables.run_record import LastValue, RunRecord
 
 _PAGE = 1000
 _FILTER = f"tags.`{schema.TAG_KIND}` = '{schema.KIND_MEMBER}'"

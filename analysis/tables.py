@@ -27,7 +27,7 @@ _TYPES = {
         ("estimator", "latent", "metric", "error_kind", "status", "note", "cell", "label"), "str"
     ),
 }
-_COMPARABLE = ("task", "task_version", "dataset", "epochs", "latent")
+_COMPARABLE = ("task", "task_version", "dataset", "epochs", "precision", "latent")
 """Cells are ranked against each other only where these are the same."""
 
 
@@ -43,8 +43,8 @@ def table(
 
     A member counts in a mean only if it is finished, did not diverge, and has a value at its last epoch.
     `n` is how many count; `status` says what became of the others. `rank` is 1 for the lowest mean among the
-    ordinary cells of a latent (same task, dataset and epochs); ties share a rank, and a cell with a note has
-    none.
+    ordinary cells of a latent (same task, dataset, epochs and precision); ties share a rank, and a cell with
+    a note has none.
 
     Args:
         runs: A frame of `load_runs`.
@@ -98,7 +98,7 @@ def _paper_order(request: CellRequest) -> tuple[object, ...]:
     numbers = tuple(
         float(param_value(cell, name) or 0) for name in ("epochs", "lr", "temperature", "eta", "beta")
     )
-    texts = tuple(cell.params.get(name, "") for name in ("task", "dataset", "optimizer"))
+    texts = tuple(cell.params.get(name, "") for name in ("task", "dataset", "precision", "optimizer"))
     return (cell.note != "", place, cell.estimator, column, cell.latent, texts, numbers, cell.hash)
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from sweep.capacity import Capacity, capacity_at
 from sweep.cell_status import sweep_status
-from sweep.cluster import ClusterError
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
 from sweep.planning import Plan, make_plan
 from sweep.quiet import quieten
-from sweep.runner import Outcome, driver_lock, run_sweep
 from sweep.spec_file import load_spec, place_in_spec, read_spec_text
 from sweep.store import Store
-from sweep.sync import send_spools
+
+if TYPE_CHECKING:  # Ray, MLflow, torch and pandas take seconds to import; who needs one imports it
+    import pandas as pd
+
+    from sweep.runner import Outcome
 
 
 def run(
@@ -48,9 +52,28 @@ def execute(
 ) -> Outcome:
     """Do what `run` does in this home, and return how it ended."""
     quieten()
+    from sweep.runner import run_sweep
+
     text, _ = read_spec_text(spec)
-    try:
+    with _line_of_resources(spec):
         return run_sweep(load_spec(spec), text, home, address=address, retry_failed=retry_failed)
+
+
+def capacity(spec: str | Path, plan: Plan, address: str | None = None) -> Capacity:
+    """Return what a plan's packs would be trained on: this machine, or the cluster at an address.
+
+    Raises:
+        ClusterError: If the cluster cannot be reached, or no pack fits on it.
+    """
+    with _line_of_resources(spec):
+        return capacity_at(address, plan.spec.resources)
+
+
+@contextmanager
+def _line_of_resources(spec: str | Path) -> Iterator[None]:
+    """Say in the message where the spec asks for what the cluster does not have."""
+    try:
+        yield
     except ClusterError as error:
         where = f"{place_in_spec(spec, 'resources', error.key)}: " if error.key else ""
         raise ClusterError(f"{where}{error}", error.key) from None
@@ -70,6 +93,9 @@ def sync_home(home: Home, say: Callable[[str], None]) -> int:
     quieten()
     if not home.spool.is_dir():
         return 0
+    from sweep.runner import driver_lock
+    from sweep.sync import send_spools
+
     with driver_lock(home):
         store = Store(home)
         store.check()
@@ -91,6 +117,8 @@ def plan(
     spec: str | Path, *, home: str | Path | None = None, tracking_uri: str | None = None
 ) -> pd.DataFrame:
     """Return the members of a spec, a row each: params, cell and member hash, pack, whether it is done."""
+    import pandas as pd
+
     current = current_plan(spec, Home.resolve(home, tracking_uri))
     pack_of = {member.hash: pack.hash for pack in current.packs for member in pack.members}
     return pd.DataFrame(
@@ -111,6 +139,8 @@ def status(
     spec: str | Path, *, home: str | Path | None = None, tracking_uri: str | None = None
 ) -> pd.DataFrame:
     """Return how the cells of a spec stand, a row each: params and counts of members by state."""
+    import pandas as pd
+
     rows = []
     for one in sweep_status(current_plan(spec, Home.resolve(home, tracking_uri))):
         counts = {key: value for key, value in asdict(one).items() if key.startswith("num_")}

@@ -1,4 +1,4 @@
-"""How a sweep stands: done, running, failed, diverged and missing members of every cell."""
+"""How a sweep stands: done, running, failed, diverged, pruned and missing members of every cell."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class CellStatus:
         num_diverged: Members that finished without one.
         num_running: Members that are in training, or were when their driver was killed.
         num_failed: Members that ended with an error.
+        num_pruned: Members that a search gave up before their last epoch.
         num_missing: Members that have not started.
         errors: Why members failed, a line each.
     """
@@ -28,6 +29,7 @@ class CellStatus:
     num_diverged: int
     num_running: int
     num_failed: int
+    num_pruned: int
     num_missing: int
     errors: tuple[str, ...]
 
@@ -50,6 +52,7 @@ def _cell_status(plan: Plan, request: CellRequest) -> CellStatus:
         num_diverged=counts["diverged"],
         num_running=counts["running"],
         num_failed=counts["failed"],
+        num_pruned=counts["pruned"],
         num_missing=counts["missing"],
         errors=errors,
     )
@@ -61,4 +64,6 @@ def _state(plan: Plan, member: Member) -> str:
     stored = plan.stored[member.hash]
     if stored.is_finished:
         return "done" if stored.diverged is None else "diverged"
+    if stored.pruned is not None and stored.status == "KILLED":
+        return "pruned"
     return "failed" if stored.has_failed else "running"

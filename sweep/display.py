@@ -14,6 +14,7 @@ from rich.table import Table
 
 from sweep.cell_runs import cell_name
 from sweep.progress import Progress, RunningPack
+from sweep.redaction import redact
 from trainables.pack import Pack
 
 LINE_SECONDS = 10.0
@@ -37,7 +38,7 @@ class Display(Protocol):
 
 def say(message: str) -> None:
     """Print a line for people to stderr, where there is no display yet."""
-    Console(stderr=True, highlight=False).print(message, soft_wrap=True, markup=False)
+    Console(stderr=True, highlight=False).print(redact(message), soft_wrap=True, markup=False)
 
 
 def make_display(progress: Progress) -> Display:
@@ -104,14 +105,14 @@ class LineDisplay:
             for one in progress.running.values()
         )
         self.say(
-            f"{progress.num_members_done}/{len(progress.plan.members)} members, "
-            f"{progress.num_cells_done}/{len(progress.plan.requests)} cells, {_remaining(progress)}; "
+            f"{progress.num_members_done}/{progress.num_members_asked} members, "
+            f"{progress.num_cells_done}/{progress.num_cells_asked} cells, {_remaining(progress)}; "
             f"running: {running}"
         )
 
     def say(self, message: str) -> None:
         """Print a line."""
-        self._console.print(message, soft_wrap=True, markup=False)
+        self._console.print(redact(message), soft_wrap=True, markup=False)
 
 
 class LiveDisplay:
@@ -140,20 +141,17 @@ class LiveDisplay:
 
     def say(self, message: str) -> None:
         """Print a line above the picture."""
-        self._live.console.print(message, markup=False)
+        self._live.console.print(redact(message), markup=False)
 
     def _picture(self) -> RenderableType:
         progress = self._progress
         bars = Table.grid(padding=(0, 1))
         for what, done, total in (
-            ("cells", progress.num_cells_done, len(progress.plan.requests)),
-            ("members", progress.num_members_done, len(progress.plan.members)),
+            ("cells", progress.num_cells_done, progress.num_cells_asked),
+            ("members", progress.num_members_done, progress.num_members_asked),
         ):
             bars.add_row(what, ProgressBar(total=total, completed=done, width=40), f"{done}/{total}")
         running = Table("running", "epoch", "train −ELBO (nats)", box=None, padding=(0, 2, 0, 0))
         for one in progress.running.values():
             running.add_row(pack_name(one.pack), f"{one.epoch}/{one.pack.epochs}", _elbo(one))
-        notes = [_remaining(progress)]
-        notes += [f"{len(progress.diverged)} diverged"] if progress.diverged else []
-        notes += [f"{len(progress.failed)} failed"] if progress.failed else []
-        return Group(bars, running, ", ".join(notes))
+        return Group(bars, running, ", ".join([_remaining(progress), *progress.notes]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from sweep.redaction import redact
 
 HOME_VARIABLE = "CATSWEEP_HOME"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -38,11 +39,11 @@ class Home:
     @property
     def shown_uri(self) -> str:
         """The store's URI as it may be printed and logged: without a password."""
-        parts = urlsplit(self.tracking_uri)
-        if "@" not in parts.netloc:
-            return self.tracking_uri
-        secret, _, host = parts.netloc.rpartition("@")
-        return parts._replace(netloc=f"{secret.partition(':')[0]}:***@{host}").geturl()
+        return self.redact(self.tracking_uri)
+
+    def redact(self, text: str) -> str:
+        """Return a text, such as the message of a library, without the store's password."""
+        return redact(text, self.tracking_uri)
 
     @property
     def artifacts(self) -> Path:

@@ -20,7 +20,7 @@ from typing import Self
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from sweep.outbox import STORE_AWAY
+from sweep.outbox import STORE_AWAY, TakenOverError
 from sweep.store import StoreError
 
 _TAG_PREFIX = "catsweep.driver."
@@ -28,6 +28,8 @@ BEAT_SECONDS = 10.0
 """How often a driver shows that it is alive."""
 SILENT_BEATS = 4
 """For how many beats a driver must be silent to count as dead."""
+DOUBTFUL_BEATS = 2
+"""After how many beats of silence a driver asks whether it counts as dead before it writes."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,15 @@ class Lease:
         beat_seconds: float = BEAT_SECONDS,
     ) -> None:
         self._client = client
-        self._experiment_id = experiment_id
+        self.experiment_id = experiment_id
         self._say = say
         self._beat_seconds = beat_seconds
         self._key = f"{_TAG_PREFIX}{uuid.uuid4().hex[:12]}"
         self._driver = Driver.this_process()
         self._beat = 0
+        self._last_beat = _seconds()
         self._is_lost = False
+        self._beating = threading.Lock()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._keep_beating, name="catsweep-lease", daemon=True)
 
@@ -130,6 +134,20 @@ class Lease:
             ) from error
         with suppress(*STORE_AWAY):  # the next driver sees that this process is gone
             self._take_down(self._key)
+
+    def check(self) -> None:
+        """See, before a write, that this driver has not been silent for so long that another took over.
+
+        A process may be stopped, or its machine asleep, for any time between two lines of its code.
+
+        Raises:
+            TakenOverError: If another driver has taken over.
+            MlflowException, SQLAlchemyError, OSError: If the store does not say.
+        """
+        if _seconds() - self._last_beat > DOUBTFUL_BEATS * self._beat_seconds:
+            self._beat_if_not_lost()
+        if self._is_lost:
+            raise TakenOverError
 
     def _acquire(self) -> None:
         while True:
@@ -169,22 +187,30 @@ class Lease:
     def _keep_beating(self) -> None:
         while not self._is_over.wait(self._beat_seconds):
             try:
-                if self._key not in self._flags():
-                    self._is_lost = True
-                    os.kill(os.getpid(), signal.SIGINT)  # ends the run as the user would
-                    return
-                self._show_beat()
+                self._beat_if_not_lost()
             except STORE_AWAY:
                 continue  # while the store is away, nobody else can take over either
+            if self._is_lost:
+                os.kill(os.getpid(), signal.SIGINT)  # ends the run as the user would
+                return
+
+    def _beat_if_not_lost(self) -> None:
+        with self._beating:
+            if self._key in self._flags():
+                self._show_beat()
+            else:
+                self._is_lost = True
 
     def _show_beat(self) -> None:
         self._beat += 1
+        start = _seconds()
         tag = json.dumps({**asdict(self._driver), "beat": self._beat})
-        self._client.set_experiment_tag(self._experiment_id, self._key, tag)
+        self._client.set_experiment_tag(self.experiment_id, self._key, tag)
+        self._last_beat = start
 
     def _take_down(self, key: str) -> None:
         try:
-            self._client.delete_experiment_tag(self._experiment_id, key)
+            self._client.delete_experiment_tag(self.experiment_id, key)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
@@ -193,8 +219,13 @@ class Lease:
         return {key: flag for key, flag in self._flags().items() if key != self._key}
 
     def _flags(self) -> Mapping[str, str]:
-        tags: Mapping[str, str] = self._client.get_experiment(self._experiment_id).tags
+        tags: Mapping[str, str] = self._client.get_experiment(self.experiment_id).tags
         return {key: flag for key, flag in tags.items() if key.startswith(_TAG_PREFIX)}
+
+
+def _seconds() -> float:
+    """Return seconds that pass also while the machine sleeps, as `time.monotonic` does not on Linux."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _machine() -> str:

@@ -11,6 +11,7 @@ from itertools import islice
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from sweep.redaction import redact
 from sweep.spool import Spool
 from sweep.store import StoreError
 from sweep.writes import Write
@@ -27,6 +28,13 @@ STORE_AWAY = (MlflowException, SQLAlchemyError, OSError)
 class WriteRefusedError(Exception):
     """The store will never take this write, whatever it is asked again; the message says why."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
+
+
+class TakenOverError(Exception):
+    """Another driver writes now what this one would: nothing that waits may be sent any more."""
+
 
 class Outbox:
     """A queue of writes, each of which may be repeated without harm, and a thread that sends them.
@@ -36,7 +44,7 @@ class Outbox:
     those behind it are sent.
 
     Args:
-        apply: Sends a write; raises `WriteRefusedError` or one of `STORE_AWAY`.
+        apply: Sends a write; raises `WriteRefusedError`, `TakenOverError` or one of `STORE_AWAY`.
         spool: Where writes wait on disk.
         say: Shows a line to the user.
         pauses: Seconds between tries while the store is away.
@@ -76,7 +84,8 @@ class Outbox:
         """Put writes at the end of the queue."""
         self._raise_what_the_thread_raised()
         with self._changed:
-            self._queue.extend(writes)
+            if not self._is_given_up:
+                self._queue.extend(writes)
             self._changed.notify_all()
 
     def settle(self, seconds: float) -> bool:
@@ -149,6 +158,8 @@ class Outbox:
             except WriteRefusedError as refusal:
                 self._set_aside(write, str(refusal))
                 self._sent()
+            except TakenOverError:
+                self._drop()
             except STORE_AWAY as error:
                 self._wait(error)
             else:
@@ -163,6 +174,14 @@ class Outbox:
             self._num_spooled = max(0, self._num_spooled - 1)
             if not self._queue:
                 self._spool.remove()
+            self._changed.notify_all()
+
+    def _drop(self) -> None:
+        """Forget what waits: checkpoints have it, and whoever has taken over makes it again."""
+        with self._changed:
+            self._is_given_up = True
+            self._queue.clear()
+            self._spool.remove()
             self._changed.notify_all()
 
     def _set_aside(self, write: Write, reason: str) -> None:

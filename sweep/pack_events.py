@@ -47,7 +47,13 @@ class PackEvents(Callback):  # type: ignore[misc]
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A pack has started, or started again after its process died."""
         pack = _pack(trial)
-        write_manifest(self._checkpoints, pack)
+        try:
+            write_manifest(self._checkpoints, pack)
+        except OSError as error:
+            self._display.say(
+                f"warning: {pack_name(pack)}: {self._checkpoints} cannot be written ({error.strerror}); "
+                f"training goes on, but may have to start anew if this run is killed"
+            )
         self._tracker.start(pack)
         self._progress.started(pack)
         self._display.update()
@@ -67,9 +73,14 @@ class PackEvents(Callback):  # type: ignore[misc]
         self._display.update()
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A pack is done."""
+        """A pack is done, or a search gives it up before its last epoch."""
         pack = _pack(trial)
         last = self._last.pop(pack.hash)
+        if last.epoch < pack.epochs and None in last.diverged:
+            self._tracker.prune(pack, last.epoch)
+            self._progress.ended(pack, has_failed=False, is_pruned=True)
+            self._display.update()
+            return
         diverged = {
             member: epoch
             for member, epoch in zip(pack.members, last.diverged, strict=True)

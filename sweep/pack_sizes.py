@@ -3,67 +3,103 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-
-import ray
-import torch
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from sweep.home import Home
 from sweep.spec import Resources
-from trainables.data import ImageDataset
 from trainables.pack import COST_PARAMS, shared_params
-from trainables.pack_size import measure_pack_size
 from trainables.schema import Member
-from trainables.training import images_from_numpy
+
+if TYPE_CHECKING:
+    from trainables.data import ImageDataset
 
 SizeOf = Callable[[Member], int]
 """Maps a member to the most members that its pack may have."""
+
+
+@dataclass(frozen=True)
+class MeasuredSize:
+    """The best size of a kind of pack.
+
+    Args:
+        size: How many members.
+        most: The most that were considered; where `size` is as many, still more might be better.
+        hardware: What it was measured on.
+    """
+
+    size: int
+    most: int
+    hardware: str
+
+    def holds_for(self, num_members: int, hardware: str) -> bool:
+        """Say whether another measurement for that many members would find the same."""
+        return self.hardware == hardware and (num_members <= self.most or self.size < self.most)
+
+
+class Bench(Protocol):
+    """Where packs are measured."""
+
+    def hardware(self) -> str:
+        """Return the device and the version of what trains on it."""
+
+    def best_size(self, member: Member, most: int) -> int:
+        """Return the best size, up to `most`, of packs of members like this one."""
 
 
 def pack_sizes(resources: Resources, home: Home) -> SizeOf:
     """Return the sizes of packs: the spec's, else what was measured for a GPU, else one, best on a CPU."""
     if not resources.is_pack_size_measured:
         return lambda _member: resources.members_per_pack or 1
-    known = _read(home)
+    known = {kind: measured.size for kind, measured in _read(home).items()}
     return lambda member: known.get(_kind(member, resources), 1)
 
 
+def are_sizes_known(members: Collection[Member], resources: Resources, home: Home) -> bool:
+    """Say whether nothing is left to measure before packs of these members are formed."""
+    if not resources.is_pack_size_measured:
+        return True
+    groups = Counter(shared_params(member) for member in members)
+    kinds = {_kind(member, resources) for member in members if groups[shared_params(member)] > 1}
+    return kinds <= _read(home).keys()
+
+
 def measure_pack_sizes(
-    members: Iterable[Member], resources: Resources, dataset: ImageDataset, home: Home
+    members: Iterable[Member],
+    resources: Resources,
+    dataset: ImageDataset,
+    home: Home,
+    bench: Bench | None = None,
 ) -> None:
-    """Measure, on a worker with the share of a GPU that a pack gets, what is not known yet, and keep it.
+    """Measure what is not known yet of the GPU that packs get, and keep it.
 
     Args:
-        members: Members to train; those that may form one pack are tried together.
+        members: Members to train.
         resources: What a pack gets.
         dataset: The images.
         home: Where the sizes are kept.
+        bench: Where to measure; none stands for workers of the cluster.
     """
     groups: dict[tuple[tuple[str, str], ...], list[Member]] = {}
     for member in members:
         groups.setdefault(shared_params(member), []).append(member)
-    known = _read(home)
-    # The largest group of a kind goes first: what is best for it is an upper bound for the others.
-    for group in sorted(groups.values(), key=len, reverse=True):
-        kind = _kind(group[0], resources)
-        if kind not in known:
-            known[kind] = ray.get(_measure(resources, group, dataset))
-            home.pack_sizes.write_text(json.dumps(known, indent=1))
+    # The largest group of a kind comes last, and stays; one member needs no measurement.
+    largest = {_kind(one[0], resources): one for one in sorted(groups.values(), key=len) if len(one) > 1}
+    if not largest:
+        return
+    if bench is None:
+        from sweep.pack_size_workers import Workers  # Ray and torch, which plans do without
 
-
-def _measure(resources: Resources, group: Sequence[Member], dataset: ImageDataset) -> ray.ObjectRef:
-    @ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)  # type: ignore[untyped-decorator]
-    def measure(params: list[dict[str, str]], images: ImageDataset) -> int:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return measure_pack_size(
-            [Member.from_params(one) for one in params],
-            images_from_numpy(images.train_images),
-            images_from_numpy(images.test_images),
-            device,
-            min(1.0, resources.gpus),
-        )
-
-    return measure.remote([member.params for member in group], dataset)
+        bench = Workers(resources, dataset)
+    hardware, known = bench.hardware(), _read(home)
+    for kind, group in largest.items():
+        if kind not in known or not known[kind].holds_for(len(group), hardware):
+            most = 1 << (len(group) - 1).bit_length()  # the next power of two, for a pack of all of them
+            known[kind] = MeasuredSize(bench.best_size(group[0], most), most, hardware)
+            text = json.dumps({name: asdict(measured) for name, measured in known.items()}, indent=1)
+            home.pack_sizes.write_text(text)
 
 
 def _kind(member: Member, resources: Resources) -> str:
@@ -72,8 +108,13 @@ def _kind(member: Member, resources: Resources) -> str:
     return " ".join(f"{name}={params[name]}" for name in (*COST_PARAMS, "gpus") if name in params)
 
 
-def _read(home: Home) -> dict[str, int]:
+def _read(home: Home) -> dict[str, MeasuredSize]:
     try:
-        return {str(kind): int(size) for kind, size in json.loads(home.pack_sizes.read_text()).items()}
+        content = json.loads(home.pack_sizes.read_text())
+        return {str(kind): _measured(**fields) for kind, fields in content.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def _measured(size: int, most: int, hardware: str) -> MeasuredSize:
+    return MeasuredSize(int(size), int(most), str(hardware))

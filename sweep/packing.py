@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import math
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
+from trainables.atomic_file import write_atomically
 from trainables.pack import Pack, shared_params
 from trainables.schema import Member
 
@@ -16,13 +17,16 @@ _log = logging.getLogger(__name__)
 
 
 def pack_members(members: Iterable[Member], size_of: Callable[[Member], int]) -> tuple[Pack, ...]:
-    """Group members that may train together into packs of at most their size, in their order."""
+    """Group members that may train together into even packs of at most their size, in their order.
+
+    Ten members of size eight are two packs of five, which are no more packs than one of eight and one of two.
+    """
     groups: dict[tuple[tuple[str, str], ...], list[Member]] = {}
     for member in members:
         groups.setdefault(shared_params(member), []).append(member)
     packs = []
     for group in groups.values():
-        size = size_of(group[0])
+        size = math.ceil(len(group) / math.ceil(len(group) / size_of(group[0])))
         packs += [Pack(tuple(group[start : start + size])) for start in range(0, len(group), size)]
     return tuple(packs)
 
@@ -31,9 +35,7 @@ def write_manifest(checkpoints: Path, pack: Pack) -> Path:
     """Note down who is in a pack, so that it can be formed again; return the pack's absolute folder."""
     folder = checkpoints / pack.hash
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{_MANIFEST}.{os.getpid()}"
-    partial.write_text(json.dumps(pack.to_params()))
-    partial.replace(folder / _MANIFEST)
+    write_atomically(folder / _MANIFEST, json.dumps(pack.to_params()).encode())
     return folder
 
 

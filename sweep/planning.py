@@ -59,7 +59,7 @@ class Plan:
 def make_plan(
     spec: Spec, stored: Mapping[str, StoredMember], home: Home, *, retry_failed: bool = False
 ) -> Plan:
-    """Expand a spec and leave out what is done.
+    """Expand a spec and leave out what is done; of a search, say how it stands.
 
     Args:
         spec: The spec.
@@ -67,6 +67,10 @@ def make_plan(
         home: Where packs that a killed driver left behind have their checkpoints.
         retry_failed: Whether members that failed are to run again.
     """
+    if not spec.search.is_grid:
+        from sweep.search.planning import search_plan
+
+        return search_plan(spec, stored, home)
     requests = spec.requests()
     members = [member for request in requests for member in request.members]
     left = [

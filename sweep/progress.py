@@ -41,6 +41,7 @@ class Progress:
     running: dict[str, RunningPack] = field(default_factory=dict)
     diverged: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
+    pruned: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._start = self.clock()
@@ -52,6 +53,7 @@ class Progress:
             if self.plan.has_failed(member) and member.hash not in to_run
         }
         self._epochs_of = {pack.hash: 0 for pack in self.plan.packs}
+        self._epochs_left = sum(pack.epochs for pack in self.plan.packs)
         self._epochs_run = 0
 
     @property
@@ -60,6 +62,21 @@ class Progress:
         return sum(
             all(member.hash in self.finished for member in request.members) for request in self.plan.requests
         )
+
+    @property
+    def num_cells_asked(self) -> int:
+        """Cells that there will be in the end."""
+        return len(self.plan.requests)
+
+    @property
+    def num_members_asked(self) -> int:
+        """Members that there will be in the end."""
+        return len(self.plan.members)
+
+    @property
+    def num_members_run(self) -> int:
+        """Members asked for that have finished in this run."""
+        return sum(member.hash in self.finished for member in self.plan.members_to_run)
 
     @property
     def num_members_done(self) -> int:
@@ -80,10 +97,18 @@ class Progress:
     @property
     def seconds_left(self) -> float | None:
         """Estimated seconds until the sweep is done; none before the first epoch."""
-        left = sum(pack.epochs - self._epochs_of[pack.hash] for pack in self.plan.packs)
         if self._epochs_run == 0:
             return None
-        return (self.clock() - self._start) / self._epochs_run * left
+        return (self.clock() - self._start) / self._epochs_run * self._num_epochs_left()
+
+    @property
+    def notes(self) -> list[str]:
+        """What else there is to say, in a few words each."""
+        counts = {"diverged": self.diverged, "failed": self.failed, "stopped early": self.pruned}
+        return [f"{len(members)} {what}" for what, members in counts.items() if members]
+
+    def _num_epochs_left(self) -> int:
+        return self._epochs_left
 
     def started(self, pack: Pack) -> None:
         """Take note that a pack has started."""
@@ -94,20 +119,29 @@ class Progress:
         if not records:
             return
         last = records[-1]
-        self._epochs_of[pack.hash] = last.epoch
+        self._note_epoch(pack, last.epoch)
         self._epochs_run += 1
         values = [metrics["train_neg_elbo"] for metrics in last.metrics if metrics is not None]
         running = self.running.setdefault(pack.hash, RunningPack(pack))
         running.epoch = last.epoch
         running.train_neg_elbo = sum(values) / len(values) if values else None
 
-    def ended(self, pack: Pack, *, has_failed: bool, diverged: Iterable[Member] = ()) -> None:
-        """Take note that a pack has ended."""
+    def ended(
+        self, pack: Pack, *, has_failed: bool, is_pruned: bool = False, diverged: Iterable[Member] = ()
+    ) -> None:
+        """Take note that a pack has ended: well, with an error, or since a search gave it up."""
         self.running.pop(pack.hash, None)
-        self._epochs_of[pack.hash] = pack.epochs
+        self._note_epoch(pack, pack.epochs)
         hashes = {member.hash for member in pack.members}
         if has_failed:
             self.failed |= hashes - self.finished
+        elif is_pruned:
+            self.pruned |= hashes - self.finished
         else:
             self.finished |= hashes
         self.diverged.update(member.hash for member in diverged)
+
+    def _note_epoch(self, pack: Pack, epoch: int) -> None:
+        """Count down; what a pack that the plan does not have still has to do is not known."""
+        self._epochs_left -= epoch - self._epochs_of.get(pack.hash, epoch)
+        self._epochs_of[pack.hash] = epoch

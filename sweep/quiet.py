@@ -7,6 +7,8 @@ import os
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # The client would print the address of every run that ends to stdout, password and all.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -14,6 +16,8 @@ _ENVIRONMENT = {
     # which nobody knows, would make a second run where only the answer was lost.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    # As for Tune's own grid search: with one at a time a cluster would be slow to fill, and to grow.
+    "TUNE_MAX_PENDING_TRIALS_PG": "200",
     # Trials get workers of their own; those that Ray would start beforehand only take time at the start.
     "RAY_prestart_worker_first_driver": "0",
 }

@@ -83,6 +83,7 @@ class RunWriter:
         self._in_doubt = {KIND_SWEEP}
         self._described_cells: set[str] = set()
         self._incomplete: set[str] = set()
+        self._logged: dict[str, set[tuple[str, int]]] = {}
 
     def open_sweep(self, spec_text: str, environment: Mapping[str, object]) -> None:
         """Find or make the sweep's run, set it running, and note what it runs.
@@ -131,10 +132,14 @@ class RunWriter:
 
     @_apply.register
     def _(self, write: LogMetrics) -> None:
+        run_id = self._known_run_id(write.member)
+        logged = self._logged_epochs(write.member)
         metrics = [Metric(*row) for row in write.rows]
-        for start in range(0, len(metrics), _MAX_METRICS_PER_BATCH):
-            batch = metrics[start : start + _MAX_METRICS_PER_BATCH]
-            self._client.log_batch(self._known_run_id(write.member), metrics=batch)
+        # A member that had to start anew gives the same numbers again, at other times.
+        new = [metric for metric in metrics if (metric.key, metric.step) not in logged]
+        for start in range(0, len(new), _MAX_METRICS_PER_BATCH):
+            self._client.log_batch(run_id, metrics=new[start : start + _MAX_METRICS_PER_BATCH])
+        logged.update((metric.key, metric.step) for metric in new)
 
     @_apply.register
     def _(self, write: FinishMember) -> None:
@@ -182,6 +187,19 @@ class RunWriter:
         if tags:
             self._client.log_batch(run_id, tags=tags)
         self._client.set_terminated(run_id, status, end_time=end_ms)
+        self._logged.pop(member, None)
+
+    def _logged_epochs(self, member: str) -> set[tuple[str, int]]:
+        """Return which metrics of a member the store has of which epochs; read once, then kept up to date."""
+        if member not in self._logged:
+            names = self._stored[member].metrics if member in self._stored else ()
+            run_id = self._known_run_id(member)
+            self._logged[member] = {
+                (name, metric.step)
+                for name in names
+                for metric in self._client.get_metric_history(run_id, name)
+            }
+        return self._logged[member]
 
     def _known_run_id(self, member: str) -> str:
         """Return the run of a member that has started; a spool may be for a store that was emptied since."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,12 @@ from sweep.spool import Spool
 from sweep.store import Store, StoreError
 from sweep.sync import send_spools
 from sweep.tracking import Tracker, open_experiment
+from sweep.training import REAL, Training
+from sweep.walk import Walk, grid_walk, room_for_packs
+from sweep.writes import Write
 from trainables.checkpoint import CheckpointFolder
-from trainables.data import ImageDataset, fetch, load
-from trainables.pack_trainable import PACK, PackTrainable
+from trainables.data import ImageDataset
+from trainables.pack import Pack
 
 RETRIES_OF_A_PACK = 2
 """How often a pack whose process died starts again from its checkpoint before it counts as failed."""
@@ -78,6 +81,7 @@ def run_sweep(
     *,
     address: str | None = None,
     retry_failed: bool = False,
+    training: Training | None = None,
 ) -> Outcome:
     """Do what of a spec is not done yet.
 
@@ -87,6 +91,7 @@ def run_sweep(
         home: Where things are kept.
         address: Address of a Ray cluster; none starts one on this machine.
         retry_failed: Whether members that failed before run again.
+        training: What trains the packs; none stands for what every command trains them by.
 
     Raises:
         HomeError: If the home cannot be written, or another driver is at work in it.
@@ -94,48 +99,81 @@ def run_sweep(
         DataError: If the dataset is not to be had.
         ClusterError: If the cluster does not fit the spec.
     """
-    store = Store(home)
+    store, training = Store(home), training or REAL
     if home.sqlite_path is None:
         store.check()  # before a folder is made; an SQLite store needs the folder first
     home.make_folders()
     with driver_lock(home):
         store.check()
         send_spools(store, say)
+        if not spec.search.is_grid:
+            return _search(spec, spec_text, store, address, training, retry_failed=retry_failed)
         plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
         if not plan.packs:
-            with _lease(plan, store) as experiment_id:
-                _tracker(plan, store, experiment_id, spec_text).close(is_complete=True)
-            return _outcome(plan, Progress(plan), is_interrupted=False)
-        fetch(spec.dataset, home.data)
-        dataset = load(spec.dataset, home.data)
-        with cluster(address, spec.resources), _lease(plan, store) as experiment_id:
+            with _lease(spec, store) as lease:
+                _tracker(plan, store, lease, spec_text).close(is_complete=True)
+            return _outcome(Progress(plan), is_interrupted=False)
+        dataset = training.images(spec.dataset, home.data)
+        with cluster(address, spec.resources), _lease(spec, store) as lease:
             if spec.resources.is_pack_size_measured:
                 measure_pack_sizes(plan.members_to_run, spec.resources, dataset, home)
             # Anew, since another driver may have been at work until now.
             plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
-            return _train(plan, store, experiment_id, spec_text, dataset)
+            num_at_once = room_for_packs(spec.resources) if address is None else None
+            walk = grid_walk(plan, home, num_at_once)
+            return _train(walk, store, lease, spec_text, training.trainable, dataset)
+
+
+def _search(
+    spec: Spec,
+    spec_text: str,
+    store: Store,
+    address: str | None,
+    training: Training,
+    *,
+    retry_failed: bool,
+) -> Outcome:
+    """Do what of a search is not done yet; arguments as for `run_sweep`."""
+    from sweep.search.planning import open_queue, search_plan  # Optuna, which grids do without
+    from sweep.search.progress import SearchProgress
+    from sweep.search.walk import search_walk
+
+    home = store.home
+    with _lease(spec, store) as lease:
+        stored = store.members()
+        queue = open_queue(spec, stored, home, retry_failed=retry_failed)
+        if queue.is_empty:
+            plan = search_plan(spec, stored, home)
+            tracker = _tracker(plan.for_store, store, lease, spec_text, pruned=queue.unnoted())
+            tracker.close(is_complete=True)
+            return _outcome(SearchProgress(plan, queue=queue), is_interrupted=False)
+        dataset = training.images(spec.dataset, home.data)
+        with cluster(address, spec.resources):
+            walk = search_walk(search_plan(spec, stored, home), queue, home)
+            return _train(walk, store, lease, spec_text, training.trainable, dataset)
 
 
 @contextmanager
-def _lease(plan: Plan, store: Store) -> Iterator[str]:
-    """Hold the sweep's lease, and give the id of its experiment."""
+def _lease(spec: Spec, store: Store) -> Iterator[Lease]:
+    """Hold the lease of the sweep's experiment."""
     try:
-        experiment_id = open_experiment(store.client, plan.spec.name, store.home)
+        experiment_id = open_experiment(store.client, spec.name, store.home)
     except STORE_AWAY as error:
         raise _refuses(store, error) from None
-    with Lease(store.client, experiment_id, say):
-        yield experiment_id
+    with Lease(store.client, experiment_id, say) as lease:
+        yield lease
 
 
 def _tracker(
     plan: Plan,
     store: Store,
-    experiment_id: str,
+    lease: Lease,
     spec_text: str,
     show: Callable[[str], None] = say,
+    pruned: Iterable[tuple[Pack, int]] = (),
 ) -> Tracker:
     checkpoints = store.home.checkpoints
-    writer = RunWriter(store.client, experiment_id, plan.stored, checkpoints)
+    writer = RunWriter(store.client, lease.experiment_id, plan.stored, checkpoints)
     try:
         writer.open_sweep(spec_text, environment())
     except STORE_AWAY as error:
@@ -144,59 +182,64 @@ def _tracker(
     for folder in finished_folders(checkpoints, finished):
         CheckpointFolder(folder).remove()
     spool = Spool.new(store.home.spool, plan.spec.name, store.home.shown_uri)
-    return Tracker(plan, Outbox(writer.apply, spool, show))
+
+    def apply(write: Write) -> None:
+        lease.check()
+        writer.apply(write)
+
+    tracker = Tracker(plan, Outbox(apply, spool, show))
+    for pack, epoch in pruned:
+        tracker.prune(pack, epoch)
+    return tracker
 
 
 def _refuses(store: Store, error: Exception) -> StoreError:
-    reason = str(error).splitlines()[0]
+    reason = store.home.redact(str(error)).splitlines()[0]
     return StoreError(f"tracking store {store.home.shown_uri} refuses the sweep: {reason}")
 
 
-def _train(plan: Plan, store: Store, experiment_id: str, spec_text: str, dataset: ImageDataset) -> Outcome:
-    progress = Progress(plan)
+def _train(
+    walk: Walk,
+    store: Store,
+    lease: Lease,
+    spec_text: str,
+    trainable: type[tune.Trainable],
+    dataset: ImageDataset,
+) -> Outcome:
+    progress = walk.progress
     is_interrupted = False
     with make_display(progress) as display, tempfile.TemporaryDirectory(prefix="catsweep-tune-") as scratch:
-        tracker = _tracker(plan, store, experiment_id, spec_text, display.say)
-        display.say(_announcement(plan))
+        tracker = _tracker(walk.plan, store, lease, spec_text, display.say, walk.pruned)
+        display.say(walk.announcement)
         try:
-            _tuner(plan, store.home, dataset, Path(scratch), tracker, progress, display).fit()
+            with_images = tune.with_parameters(
+                trainable, train_images=dataset.train_images, test_images=dataset.test_images
+            )
+            _tuner(walk, store.home, with_images, Path(scratch), tracker, display).fit()
         except KeyboardInterrupt:
             is_interrupted = True
         finally:
             tracker.close(is_complete=progress.is_complete)
-    return _outcome(plan, progress, is_interrupted=is_interrupted or not progress.is_complete)
+    return _outcome(progress, is_interrupted=is_interrupted or not progress.is_complete)
 
 
 def _tuner(
-    plan: Plan,
+    walk: Walk,
     home: Home,
-    dataset: ImageDataset,
+    trainable: type[tune.Trainable],
     scratch: Path,
     tracker: Tracker,
-    progress: Progress,
     display: Display,
 ) -> tune.Tuner:
-    resources = plan.spec.resources
-    trainable = tune.with_parameters(
-        PackTrainable, train_images=dataset.train_images, test_images=dataset.test_images
-    )
-    configs = [
-        {
-            "members": pack.to_params(),
-            "checkpoint_folder": str(home.checkpoints / pack.hash),
-            "num_threads": resources.cpus,
-            "device": "cuda" if resources.gpus > 0 else "cpu",
-        }
-        for pack in plan.packs
-    ]
+    spec = walk.plan.spec
     return tune.Tuner(
-        tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
-        param_space={PACK: tune.grid_search(configs)},
-        tune_config=tune.TuneConfig(reuse_actors=True),
+        tune.with_resources(trainable, {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus}),
+        param_space=walk.param_space,
+        tune_config=walk.tune_config,
         run_config=tune.RunConfig(
-            name=plan.spec.name,
+            name=spec.name,
             storage_path=str(scratch),
-            callbacks=[PackEvents(tracker, progress, display, home.checkpoints)],
+            callbacks=[PackEvents(tracker, walk.progress, display, home.checkpoints)],
             # Packs keep checkpoints of their own, from which any later run goes on.
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=RETRIES_OF_A_PACK),
@@ -205,14 +248,5 @@ def _tuner(
     )
 
 
-def _announcement(plan: Plan) -> str:
-    done = len(plan.members) - len(plan.members_to_run)
-    return (
-        f"{plan.spec.name}: {len(plan.requests)} cells, {len(plan.members)} members; "
-        f"{done} done before, {len(plan.members_to_run)} to run in {len(plan.packs)} packs"
-    )
-
-
-def _outcome(plan: Plan, progress: Progress, *, is_interrupted: bool) -> Outcome:
-    run = sum(member.hash in progress.finished for member in plan.members_to_run)
-    return Outcome(run, progress.num_members_failed, is_interrupted)
+def _outcome(progress: Progress, *, is_interrupted: bool) -> Outcome:
+    return Outcome(progress.num_members_run, progress.num_members_failed, is_interrupted)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.writes import WRITE, Write
+from trainables.atomic_file import write_atomically
 
 _SUFFIX = ".jsonl"
 _REFUSED_SUFFIX = ".refused.jsonl"
@@ -69,12 +70,14 @@ class Spool:
 
     def _append(self, path: Path, lines: list[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            header = json.dumps({"experiment": self.experiment, "store": self.store})
+            write_atomically(path, _encode([header, *lines]))  # half a header could not be told from damage
+            return
         with path.open("ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
-            if size == 0:
-                lines = [json.dumps({"experiment": self.experiment, "store": self.store}), *lines]
             try:
-                _write_all(file.fileno(), "".join(f"{line}\n" for line in lines).encode())
+                _write_all(file.fileno(), _encode(lines))
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(size)
@@ -121,6 +124,10 @@ def _read(path: Path) -> SpooledWrites:
             f"spool {path} cannot be read ({reason}); move it away to go on without it: members that it has "
             f"the results of are then finished again from their checkpoints"
         ) from None
+
+
+def _encode(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _write_all(file: int, data: bytes) -> None:

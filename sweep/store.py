@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import requests
-from mlflow import MlflowClient
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.home import Home
+from sweep.redaction import redact
+from trainables.run_record import LastValue, MemberReader, RunRecord
+from trainables.run_tables import read_records
 from trainables.schema import (
     KIND_MEMBER,
+    METRICS,
     SCHEMA_VERSION,
     TAG_DIVERGED,
     TAG_ERROR,
@@ -27,11 +28,19 @@ from trainables.schema import (
     Member,
 )
 
+if TYPE_CHECKING:  # to import MLflow takes seconds, and a database is read without it
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
 _ANSWER_SECONDS = 5.0
+_PAGE = 1000
 
 
 class StoreError(Exception):
-    """The tracking store cannot be used; the message names it and says why."""
+    """The tracking store cannot be used; the message names it and says why, without its password."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,14 @@ class Store:
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's client; an SQLite store that is not there yet is made."""
+        from mlflow import MlflowClient
+
         return MlflowClient(self.home.tracking_uri)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether the store is behind a tracking server, and not a database."""
+        return self.home.tracking_uri.startswith(("http://", "https://"))
 
     @property
     def is_empty_file(self) -> bool:
@@ -106,20 +122,22 @@ class Store:
         Raises:
             StoreError: If it does not.
         """
-        uri = self.home.tracking_uri
+        import requests
+        from mlflow.exceptions import MlflowException
+
+        uri, shown = self.home.tracking_uri, self.home.shown_uri
         try:
-            if uri.startswith(("http://", "https://")):
+            if self.is_server:
                 requests.get(f"{uri.rstrip('/')}/health", timeout=_ANSWER_SECONDS).raise_for_status()
             self.client.search_experiments(max_results=1)
         except requests.RequestException as error:
-            reason = type(error).__name__ if error.response is None else str(error)
+            reason = type(error).__name__ if error.response is None else self.home.redact(str(error))
             raise StoreError(
-                f"tracking server {uri} does not answer ({reason}); start it, or name another "
+                f"tracking server {shown} does not answer ({reason}); start it, or name another "
                 f"with --tracking-uri or MLFLOW_TRACKING_URI"
             ) from None
-        except (MlflowException, SQLAlchemyError, ImportError) as error:
-            reason = str(error).splitlines()[0]
-            raise StoreError(f"tracking store {uri} cannot be used: {reason}") from None
+        except (MlflowException, SQLAlchemyError, ImportError, ValueError) as error:
+            raise self._unusable(error) from None
 
     def members(self) -> dict[str, StoredMember]:
         """Return every member in the store by its hash, whichever sweep ran it.
@@ -130,21 +148,34 @@ class Store:
         Raises:
             StoreError: If the store does not answer.
         """
-        if self.is_empty_file:
-            return {}
-        self.check()
         best: dict[str, tuple[tuple[int, int, int, str], StoredMember]] = {}
-        for run in self._member_runs():
-            if not run.data.tags.get(TAG_DIVERGED, "0").isdecimal():
+        read_member = MemberReader()
+        for record in self._records():
+            if record.tags.get(TAG_SCHEMA_VERSION) != SCHEMA_VERSION:
+                continue
+            if not record.tags.get(TAG_DIVERGED, "0").isdecimal():
                 continue  # not after the schema, hence no member for analysis either
-            stored = _stored_member(run)
-            key = stored.member.hash if stored.member else run.data.tags.get(TAG_MEMBER)
+            stored = _stored_member(record, read_member)
+            key = stored.member.hash if stored.member else record.tags.get(TAG_MEMBER)
             if key is None:
                 continue
-            rank = _rank(run, stored)
+            rank = _rank(record, stored)
             if key not in best or rank > best[key][0]:
                 best[key] = (rank, stored)
         return {key: stored for key, (_, stored) in best.items()}
+
+    def _records(self) -> Iterable[RunRecord]:
+        if self.is_server:
+            self.check()
+            return map(_record, self._member_runs())
+        try:
+            return read_records(self.home.tracking_uri, METRICS)
+        except (SQLAlchemyError, ImportError, ValueError) as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: Exception) -> StoreError:
+        reason = self.home.redact(str(error)).splitlines()[0]
+        return StoreError(f"tracking store {self.home.shown_uri} cannot be used: {reason}")
 
     def _experiment_ids(self) -> list[str]:
         found: list[str] = []
@@ -161,39 +192,46 @@ class Store:
         query = f"tags.`{TAG_KIND}` = '{KIND_MEMBER}' and tags.`{TAG_SCHEMA_VERSION}` = '{SCHEMA_VERSION}'"
         token = None
         while experiments:
-            page = self.client.search_runs(experiments, query, max_results=1000, page_token=token)
+            page = self.client.search_runs(experiments, query, max_results=_PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:
                 return
 
 
-def _rank(run: Run, stored: StoredMember) -> tuple[int, int, int, str]:
+def _record(run: Run) -> RunRecord:
+    # The public view of a run's metrics has no steps.
+    values = {metric.key: LastValue.from_store(metric.value, metric.step) for metric in run.data._metric_objs}
+    info, data = run.info, run.data
+    times = info.start_time, info.end_time
+    return RunRecord(info.run_id, info.experiment_id, info.status, *times, data.params, data.tags, values)
+
+
+def _rank(record: RunRecord, stored: StoredMember) -> tuple[int, int, int, str]:
     """Return what to compare runs of one member by; the largest is the member's."""
-    start, end = run.info.start_time or 0, run.info.end_time or 0
-    is_running = run.info.status in ("RUNNING", "SCHEDULED")
+    start, end = record.start_time or 0, record.end_time or 0
+    is_running = record.status in ("RUNNING", "SCHEDULED")
     first = 2 if stored.is_finished else int(is_running)
-    return first, end if run.info.status == "FINISHED" else start, start, run.info.run_id
+    return first, end if record.status == "FINISHED" else start, start, record.run_id
 
 
-def _stored_member(run: Run) -> StoredMember:
+def _stored_member(record: RunRecord, read_member: MemberReader) -> StoredMember:
     try:
-        member = Member.from_params(run.data.params)
+        member = read_member(record.params)
     except ValueError:
         member = None
-    # The public view of a run's metrics has no steps.
-    steps = [metric.step for metric in run.data._metric_objs]
-    diverged = run.data.tags.get(TAG_DIVERGED)
-    pack_size = run.data.tags.get(TAG_PACK_SIZE, "1")
-    pruned = run.data.tags.get(TAG_PRUNED, "")
+    values = {name: record.metrics[name] for name in METRICS if name in record.metrics}
+    diverged = record.tags.get(TAG_DIVERGED)
+    pack_size = record.tags.get(TAG_PACK_SIZE, "1")
+    pruned = record.tags.get(TAG_PRUNED, "")
     return StoredMember(
         member=member,
-        run_id=run.info.run_id,
-        status=run.info.status,
-        epoch=max(steps, default=0),
-        metrics=dict(run.data.metrics),
+        run_id=record.run_id,
+        status=record.status,
+        epoch=max((value.step for value in values.values()), default=0),
+        metrics={name: value.value for name, value in values.items()},
         diverged=int(diverged) if diverged else None,
-        error=run.data.tags.get(TAG_ERROR, ""),
+        error=record.tags.get(TAG_ERROR, ""),
         pack_size=int(pack_size) if pack_size.isdecimal() else 1,
         pruned=int(pruned) if pruned.isdecimal() else None,
     )

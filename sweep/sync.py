@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sweep.lease import Lease
 from sweep.outbox import STORE_AWAY, WriteRefusedError
 from sweep.run_writer import RunWriter
-from sweep.spool import SpooledWrites, SpoolError, read_spools
+from sweep.spool import Spool, SpooledWrites, SpoolError, read_spools
 from sweep.store import Store, StoreError
 from sweep.tracking import open_experiment
+from sweep.writes import Write
 
 
 def send_spools(store: Store, say: Callable[[str], None]) -> int:
@@ -19,7 +21,8 @@ def send_spools(store: Store, say: Callable[[str], None]) -> int:
         say: Shows a line to the user.
 
     Raises:
-        StoreError: If a spool cannot be read or the store does not take it; the spool then stays.
+        StoreError: If a spool cannot be read, the store does not take it, or a driver is at work on its
+            sweep; the spool then stays.
     """
     try:
         waiting = read_spools(store.home.spool)
@@ -35,21 +38,27 @@ def send_spools(store: Store, say: Callable[[str], None]) -> int:
 
 
 def _send(spooled: SpooledWrites, store: Store, say: Callable[[str], None]) -> int:
-    spool, num_sent = spooled.spool, 0
+    spool = spooled.spool
     try:
         experiment_id = open_experiment(store.client, spool.experiment, store.home)
-        writer = RunWriter(store.client, experiment_id, store.members(), store.home.checkpoints)
-        for write in spooled.writes:
-            try:
-                writer.apply(write)
-                num_sent += 1
-            except WriteRefusedError as refusal:
-                spool.set_aside(write, str(refusal))
-                say(f"the tracking store refuses a write for good ({refusal}); kept in {spool.refused_path}")
+        with Lease(store.client, experiment_id, say):
+            writer = RunWriter(store.client, experiment_id, store.members(), store.home.checkpoints)
+            num_sent = sum(_apply(writer, write, spool, say) for write in spooled.writes)
+            spool.remove()
     except STORE_AWAY as error:
         raise StoreError(
             f"tracking store {spool.store} did not take spool {spool.path}, which stays: "
             f"{str(error).splitlines()[0]}"
         ) from None
-    spool.remove()
     return num_sent
+
+
+def _apply(writer: RunWriter, write: Write, spool: Spool, say: Callable[[str], None]) -> bool:
+    """Send a write, and return whether it was taken; one that is refused for good is set aside."""
+    try:
+        writer.apply(write)
+    except WriteRefusedError as refusal:
+        spool.set_aside(write, str(refusal))
+        say(f"the tracking store refuses a write for good ({refusal}); kept in {spool.refused_path}")
+        return False
+    return True

@@ -69,6 +69,7 @@ class Tracker:
         }
         self._requests = {request.cell.hash: request for request in plan.requests}
         self._metrics: dict[str, list[MetricRow]] = {}
+        self._last_cell_ms = 0
         self._changed_cells: dict[str, Cell] = {key: one.cell for key, one in self._requests.items()}
         self.flush()  # cells whose members finished in other sweeps
 
@@ -166,7 +167,11 @@ class Tracker:
         """Return the means over the members asked for that have a result."""
         members = self._requests[cell.hash].members
         results = [self._results[member.hash] for member in members if member.hash in self._results]
-        return WriteCell(params=cell.params, note=cell.note, time_ms=_now_ms(), values=cell_values(results))
+        # Of the rows of one epoch MLflow shows the latest, and the clock may have jumped back.
+        self._last_cell_ms = max(_now_ms(), self._last_cell_ms + 1)
+        return WriteCell(
+            params=cell.params, note=cell.note, time_ms=self._last_cell_ms, values=cell_values(results)
+        )
 
 
 def _now_ms() -> int:

@@ -17,7 +17,7 @@ ALLOWED = {
     "estimators": {"estimators"},
     "trainables": {"estimators", "trainables"},
     "sweep": {"estimators", "trainables", "sweep"},
-    "analysis": {"analysis", "trainables.schema"},
+    "analysis": {"analysis", "trainables.schema", "trainables.run_record", "trainables.run_tables"},
     "sweep/cli": {"estimators", "trainables", "sweep", "analysis"},
 }
 

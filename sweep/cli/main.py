@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
+import traceback
+from types import TracebackType
 
 import typer
 from rich.console import Console
 
 from sweep.cli import data, doctor, plan, run, status, sync, tables, ui
 from sweep.quiet import quieten
+from sweep.redaction import redact
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -27,6 +31,16 @@ for module in (run, plan, status, sync, tables, ui, doctor):
 app.add_typer(data.app, name="data")
 
 
+def console_script() -> None:
+    """Run the command line in a process that ends with it."""
+    threading.excepthook = lambda crash: _show_crash(*crash[:3])
+    try:
+        main()
+    finally:
+        # At exit Python would look through everything that the libraries made for garbage, for a second.
+        gc.freeze()
+
+
 def main() -> None:
     """Run the command line; an error that the user can mend is one message and a non-zero exit status."""
     quieten()
@@ -36,17 +50,21 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     except Exception as error:
         if not isinstance(error, _expected_errors()):
+            sys.excepthook = _show_crash  # not earlier, since Typer sets a hook of its own
             raise
-        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
+        console = Console(stderr=True, highlight=False)
+        console.print(redact(f"error: {error}"), markup=False, soft_wrap=True)
         sys.exit(EXIT_BAD_INPUT)
-    finally:
-        # At exit Python would look through everything that the libraries made for garbage, for a second.
-        gc.freeze()
+
+
+def _show_crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """Print the traceback of an error of ours, in whose message a library may have put a store's address."""
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:
     from analysis.choices import UnknownNameError
-    from sweep.cluster import ClusterError
+    from sweep.cluster_error import ClusterError
     from sweep.home import HomeError
     from sweep.spec_file import SpecError
     from sweep.store import StoreError

@@ -18,4 +18,10 @@ TrackingOption = Annotated[
         "--tracking-uri", help="MLflow store. [default: $MLFLOW_TRACKING_URI, else SQLite in the home]"
     ),
 ]
+EstimateAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address", help="Estimate for this Ray cluster: auto or host:port. [default: this machine]"
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -16,6 +16,7 @@ from rich.console import Console
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from sweep.cli.plan import print_summary
 from sweep.cli.tables import table_text
+from sweep.redaction import redact
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -29,7 +30,7 @@ def command(
     spec: SpecArgument,
     address: Annotated[
         str | None,
-        typer.Option(help="Ray cluster: auto or ray://host:port. [default: start one on this machine]"),
+        typer.Option(help="Ray cluster: auto or host:port. [default: start one on this machine]"),
     ] = None,
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
@@ -49,7 +50,8 @@ def command(
 
     place = Home.resolve(home, tracking_uri)
     if dry_run:
-        print_summary(api.current_plan(spec, place, retry_failed=retry_failed), place)
+        plan = api.current_plan(spec, place, retry_failed=retry_failed)
+        print_summary(plan, place, api.capacity(spec, plan, address))
         return
     start = time.monotonic()
     outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
@@ -68,7 +70,7 @@ def _say_where_and_what_next(outcome: Outcome, place: Home, options: str, second
     lines = [
         "",
         f"{outcome.num_run} members finished in {seconds}",
-        f"store: {place.tracking_uri}",
+        f"store: {place.shown_uri}",
     ]
     if outcome.is_interrupted:
         lines.append(f"interrupted; to go on: {_program()} run {options}")
@@ -90,7 +92,7 @@ def _say_where_and_what_next(outcome: Outcome, place: Home, options: str, second
 def _options_as_given(spec: str, home: object, tracking_uri: str | None) -> str:
     words = [spec]
     words += ["--home", str(home)] if home else []
-    words += ["--tracking-uri", tracking_uri] if tracking_uri else []
+    words += ["--tracking-uri", redact(tracking_uri, tracking_uri)] if tracking_uri else []
     return shlex.join(words)
 
 

@@ -51,9 +51,13 @@ def table_text(
     from sweep.store import Store
 
     check_choice("metric", metric, METRICS)
-    requests = load_spec(spec).requests()
+    loaded = load_spec(spec)
+    requests = loaded.requests()
     store = Store(home)
     if not store.is_empty_file:
         store.check()
     runs = load_runs(home.tracking_uri, metrics=[metric])
+    if not loaded.search.is_grid:  # what there is, since nobody asked for every cell of the space
+        begun = set(runs["cell"])
+        requests = tuple(request for request in requests if request.cell.hash in begun)
     return render(table(runs, requests, metric=metric, spread=spread, compare=compare), output_format)

@@ -29,12 +29,14 @@ def command(
 
     place = Home.resolve(home, tracking_uri)
     if place.tracking_uri.startswith(("http://", "https://")):
-        raise StoreError(f"the store is a server, which has a UI of its own: open {place.tracking_uri}")
+        raise StoreError(f"the store is a server, which has a UI of its own: open {place.shown_uri}")
     if place.sqlite_path is not None and not place.sqlite_path.exists():
         raise StoreError(
             f"there is no store at {place.sqlite_path} yet; run a sweep first: catsweep run SPEC"
         )
     address = f"http://{host}:{port}"
     Console(stderr=True, highlight=False).print(f"MLflow UI on {address} (Ctrl-C ends it)", soft_wrap=True)
-    arguments = ["--backend-store-uri", place.tracking_uri, "--host", host, "--port", str(port)]
-    os.execv(sys.executable, [sys.executable, "-m", "mlflow", "server", *arguments])
+    # Everybody on a machine can read the arguments of a program, but only its user its environment.
+    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": place.tracking_uri}
+    arguments = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    os.execve(sys.executable, arguments, environment)

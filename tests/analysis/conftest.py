@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.run_record import LastValue, RunRecord
 from trainables import schema
+from trainables.run_record import LastValue, RunRecord
 
 METRIC = "test_neg_elbo"
 

@@ -1,6 +1,7 @@
 import pytest
 
 from analysis.labels import row_labels
+from trainables.schema import CELL_PARAMS, TEXT_PARAMS
 
 
 @pytest.fixture
@@ -54,6 +55,15 @@ def test_a_default_that_is_stated_does_not_vary_against_one_that_is_not(cell):
 def test_other_data_and_lengths_are_told_apart(cell):
     cells = [cell("st"), cell("st", dataset="fashion_mnist"), cell("st", epochs=160)]
     assert row_labels(cells) == ["ST 2 epochs mnist", "ST 2 epochs fashion_mnist", "ST 160 epochs mnist"]
+
+
+@pytest.mark.parametrize("name", sorted({*CELL_PARAMS} - {"estimator", "categorical_dim", "latent_dim"}))
+def test_every_param_that_a_row_does_not_show_tells_cells_apart(cell, name):
+    values = ("one", "other") if name in TEXT_PARAMS else ("3", "4")
+    labels = row_labels([cell("st", **{name: value}) for value in values])
+    assert len(set(labels)) == 2
+    for label, value in zip(labels, values, strict=True):
+        assert value in label
 
 
 def test_noted_cell_leaves_the_ordinary_one_its_plain_name(cell):

@@ -58,6 +58,7 @@ def test_settings_as_run_are_table_5_with_its_corrections():
         "batch_size": "100",
         "num_mc_samples": "100",
         "gap": "1.0",
+        "precision": "float32",
     }
     assert published.settings_as_printed("st", "10x30")["lr"] == "0.0007"
     assert published.settings_as_run("st", "10x30")["lr"] == "0.007"
@@ -78,6 +79,8 @@ def test_settings_as_run_are_table_5_with_its_corrections():
         ({"dataset": "omniglot"}, ""),
         ({"task_version": "2"}, ""),
         ({"batch_size": "200"}, ""),
+        ({"precision": "tf32"}, ""),
+        ({"precision": "float32"}, "as published"),
         ({"estimator": "indecater"}, ""),
     ],
 )

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from analysis import load_runs, published, render, table
-from analysis.run_record import LastValue, RunRecord
 from analysis.store import runs_frame
 from trainables import schema
+from trainables.run_record import LastValue, RunRecord
 
 METRIC = "test_neg_elbo"
 

@@ -64,7 +64,7 @@ def test_runs_that_cannot_be_read_are_counted_by_reason(runs):
 
 
 def test_columns_come_in_a_fixed_order_and_hold_typed_values(runs, row_of):
-    leading = ["run_id", "experiment", "member", "cell", "status", "diverged", "error", "note"]
+    leading = ["run_id", "experiment", "member", "cell", "status", "diverged", "pruned", "error", "note"]
     times = ["start_time", "end_time"]
     steps = [f"{metric}_step" for metric in schema.METRICS]
     assert list(runs) == [*leading, *times, *schema.MEMBER_PARAMS, "latent", "epoch", *schema.METRICS, *steps]

@@ -102,9 +102,15 @@ def test_ranks_are_within_a_latent_and_ties_share_one(record, rows):
     }
 
 
-def test_cells_of_other_lengths_or_data_are_not_ranked_against_each_other(record, rows):
-    records = [record(value=1), record(value=2, epochs=160), record(value=3, dataset="omniglot")]
-    assert [row["rank"] for row in rows(records)] == [1, 1, 1]
+def test_cells_of_other_lengths_data_or_precision_are_not_ranked_against_each_other(record, rows):
+    changes = [{}, {"epochs": 160}, {"dataset": "omniglot"}, {"precision": "tf32"}]
+    records = [record(value=value, **change) for value, change in enumerate(changes)]
+    assert [row["rank"] for row in rows(records)] == [1, 1, 1, 1]
+
+
+def test_precision_that_is_stated_is_the_default_s_equal(record, rows):
+    records = [record("st", value=1), record("gst", value=2, precision="float32")]
+    assert [row["rank"] for row in rows(records)] == [1, 2]
 
 
 def test_noted_cell_is_shown_and_never_ranked(record, rows, request_of):

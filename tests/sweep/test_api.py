@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import sweep
-from sweep.cluster import ClusterError
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
 from sweep.runner import Outcome
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
@@ -42,7 +42,8 @@ def test_the_plan_is_a_frame_with_a_row_for_each_member(home: Home, drive: Calla
 def test_the_status_is_a_frame_with_a_row_for_each_cell(home: Home, drive: Callable[..., Driver]) -> None:
     driver = drive(spec_of())
     driver.train(driver.plan.packs[0], *_records())
-    driver.tracker.start(driver.plan.packs[1].members)
+    driver.tracker.start(driver.plan.packs[1])
+    driver.settle()
     (row,) = sweep.status(Path(SPEC), home=str(home.path)).to_dict("records")
     assert (row["estimator"], row["latent"], row["lr"], row["note"]) == ("st", "8x4", "0.0005", "")
     assert {key: value for key, value in row.items() if key.startswith("num_")} == {
@@ -51,6 +52,7 @@ def test_the_status_is_a_frame_with_a_row_for_each_cell(home: Home, drive: Calla
         "num_running": 1,
         "num_failed": 0,
         "num_missing": 0,
+        "num_pruned": 0,
     }
 
 
@@ -70,7 +72,7 @@ def test_running_passes_its_arguments_on_and_returns_the_status(
         calls.append((spec, text, place, options))
         return Outcome(0, 0, is_interrupted=False)
 
-    monkeypatch.setattr("sweep.api.run_sweep", run_sweep)
+    monkeypatch.setattr("sweep.runner.run_sweep", run_sweep)
     frame = sweep.run(SPEC, home=home.path, address="auto", retry_failed=True)
     assert calls == [(spec_of(), SPEC_TEXT, home, {"address": "auto", "retry_failed": True})]
     assert list(frame["num_missing"]) == [2]
@@ -83,7 +85,7 @@ def test_a_spec_that_does_not_fit_the_cluster_is_named_with_the_line(
         raise ClusterError("cpus must be at most 2, got 9", key="cpus")
 
     Path(SPEC).write_text(SPEC_TEXT + "resources: {cpus: 9}\n")
-    monkeypatch.setattr("sweep.api.run_sweep", run_sweep)
+    monkeypatch.setattr("sweep.runner.run_sweep", run_sweep)
     with pytest.raises(ClusterError) as caught:
         sweep.run(SPEC, home=home.path)
     assert str(caught.value) == "grid.yaml, line 8: cpus must be at most 2, got 9"

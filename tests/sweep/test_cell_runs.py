@@ -54,6 +54,20 @@ def test_the_store_holds_the_means_of_what_has_finished(drive: Callable[..., Dri
     )
 
 
+def test_the_last_means_are_the_ones_shown_where_the_clock_jumps_back(
+    drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = drive(spec_of(seeds=2))
+    times = iter((2_000_000_000_000, 1_900_000_000_000))
+    for value, pack in zip((100.0, 104.0), driver.plan.packs, strict=True):
+        now = next(times)
+        monkeypatch.setattr("sweep.tracking._now_ms", lambda now=now: now)
+        driver.train(pack, record(1, value), record(2, value))
+        driver.tracker.flush()
+    (run,) = driver.runs("tags.`catsweep.kind` = 'cell'")
+    assert (run.data.metrics["num_seeds"], run.data.metrics["test_kl_mean"]) == (2, 107.0)
+
+
 def test_means_grow_with_every_pack_that_finishes(drive: Callable[..., Driver]) -> None:
     driver = drive(spec_of(seeds=2))
     history = "select value from metrics where key = 'num_seeds' order by timestamp, value"

@@ -10,7 +10,7 @@ from sweep.planning import make_plan
 from sweep.store import StoredMember
 from tests.sweep.samples import spec_of
 
-COUNTS = ("num_done", "num_diverged", "num_running", "num_failed", "num_missing")
+COUNTS = ("num_done", "num_diverged", "num_running", "num_failed", "num_pruned", "num_missing")
 
 
 def counts(status: CellStatus) -> tuple[int, ...]:
@@ -19,8 +19,8 @@ def counts(status: CellStatus) -> tuple[int, ...]:
 
 @pytest.fixture
 def statuses(tmp_path: Path) -> list[CellStatus]:
-    """Two cells of eight seeds: the first with a member in every state, the second untouched."""
-    spec = spec_of({"lr": [0.001, 0.002]}, seeds=8)
+    """Two cells of nine seeds: the first with a member in every state, the second untouched."""
+    spec = spec_of({"lr": [0.001, 0.002]}, seeds=9)
     first, _ = spec.requests()
     states: list[tuple[str, dict[str, object]]] = [
         ("FINISHED", {}),
@@ -30,6 +30,7 @@ def statuses(tmp_path: Path) -> list[CellStatus]:
         ("SCHEDULED", {}),
         ("FAILED", {"error": "Traceback ...\n  in line 3\nRuntimeError: no memory\n"}),
         ("KILLED", {}),
+        ("KILLED", {"pruned": 1}),
     ]
     stored = {
         member.hash: StoredMember(member, "run", status, 2, {}, **more)  # type: ignore[arg-type]
@@ -39,7 +40,7 @@ def statuses(tmp_path: Path) -> list[CellStatus]:
 
 
 def test_every_member_is_in_one_state(statuses: list[CellStatus]) -> None:
-    assert [counts(status) for status in statuses] == [(2, 1, 2, 2, 1), (0, 0, 0, 0, 8)]
+    assert [counts(status) for status in statuses] == [(2, 1, 2, 2, 1, 1), (0, 0, 0, 0, 0, 9)]
     assert [status.cell.params["lr"] for status in statuses] == ["0.001", "0.002"]
 
 

@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from sweep.home import Home
 from sweep.lease import Driver, Lease
+from sweep.outbox import TakenOverError
 from sweep.store import Store, StoreError
 from sweep.tracking import open_experiment
 
@@ -208,6 +209,29 @@ def test_a_driver_that_was_replaced_stops_and_says_so(experiment: Experiment, in
             time.sleep(0.01)
     assert interrupted == [signal.SIGINT]
     assert experiment.tags == {}
+
+
+def test_a_driver_that_was_stopped_for_long_asks_before_it_writes(
+    experiment: Experiment, interrupted: list[int]
+) -> None:
+    with pytest.raises(StoreError, match="another one took the sweep over"), lease(experiment) as held:
+        held._last_beat -= 100
+        held.check()  # nobody has taken over
+        experiment.tags.clear()
+        held._last_beat -= 100
+        with pytest.raises(TakenOverError):
+            held.check()
+    assert experiment.tags == {}
+
+
+def test_to_ask_before_every_write_costs_nothing_while_the_heart_beats(experiment: Experiment) -> None:
+    with lease(experiment) as held:
+        experiment.is_away = True
+        held._last_beat = time.clock_gettime(time.CLOCK_BOOTTIME) + 100
+        held.check()
+        held._last_beat -= 200
+        with pytest.raises(MlflowException, match="away"):
+            held.check()
 
 
 def test_a_store_that_is_away_for_a_while_costs_no_lease(

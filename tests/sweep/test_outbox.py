@@ -10,7 +10,7 @@ import requests
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
-from sweep.outbox import Outbox, WriteRefusedError
+from sweep.outbox import Outbox, TakenOverError, WriteRefusedError
 from sweep.spool import Spool, read_spools
 from sweep.store import StoreError
 from sweep.writes import FinishMember, Write
@@ -208,6 +208,20 @@ def test_room_on_disk_is_used_once_it_is_there(
     wait_until(lambda: book.num_tries > 2)
     is_full[0] = False
     wait_until(lambda: spooled(spool) == [0, 1])
+
+
+def test_after_another_driver_has_taken_over_nothing_is_sent(
+    book: Book, outbox: Outbox, spool: Spool
+) -> None:
+    book.refuse(AWAY[0])
+    outbox.add(write(0), write(1))
+    wait_until(lambda: spooled(spool) == [0, 1])
+    book.refuse(TakenOverError())
+    wait_until(lambda: len(outbox) == 0)
+    book.allow()
+    outbox.add(write(2))
+    outbox.close()
+    assert (book.taken, spooled(spool)) == ([], [])
 
 
 def test_a_fault_in_the_thread_comes_up_where_writes_are_added(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,6 +67,18 @@ def sweep(drive: Callable[..., Driver]) -> Sweep:
     return Sweep(drive(spec_of(resources={"members_per_pack": 2})))
 
 
+def test_a_pack_trains_where_the_disk_does_not_even_take_its_manifest(sweep: Sweep) -> None:
+    (pack,) = sweep.packs
+    folder = sweep.driver.home.checkpoints / pack.hash
+    shutil.rmtree(folder)
+    folder.touch()
+    sweep.start(pack)
+    (said,) = sweep.lines.said
+    assert said.startswith("warning: st 8x4 adam lr=0.0005 τ=1.0 seed 0 (+1 more): ")
+    assert "cannot be written (File exists); training goes on" in said
+    assert [sweep.driver.run_of(one).info.status for one in pack.members] == ["RUNNING"] * 2
+
+
 def test_a_pack_that_ends_well_is_in_the_store_and_its_checkpoints_are_gone(sweep: Sweep) -> None:
     (pack,) = sweep.packs
     sweep.start(pack)
@@ -88,6 +101,18 @@ def test_a_result_without_records_is_nothing_new(sweep: Sweep) -> None:
     sweep.report(pack)
     sweep.complete(pack)
     assert sweep.driver.run_of(pack.members[0]).data.metrics == metrics_of(100.0)
+
+
+def test_what_a_worker_warns_of_is_said_with_the_name_of_its_pack(sweep: Sweep) -> None:
+    (pack,) = sweep.packs
+    sweep.start(pack)
+    result = {"records": [record(1, 110.0, 114.0).to_state()], "warnings": ["checkpoint [x] cannot be used"]}
+    sweep.events.on_trial_result(0, [], trial(pack), result)
+    assert sweep.lines.said == [
+        "warning: st 8x4 adam lr=0.0005 τ=1.0 seed 0 (+1 more): checkpoint [x] cannot be used"
+    ]
+    sweep.report(pack, record(2, 100.0, 104.0))
+    assert len(sweep.lines.said) == 1
 
 
 def test_a_member_that_diverges_is_said(sweep: Sweep) -> None:
@@ -122,6 +147,18 @@ def test_a_pack_that_fails_is_said_and_stored_and_keeps_its_checkpoints(
     ] * 2
     assert (sweep.progress.num_members_failed, sweep.progress.is_complete) == (2, True)
     assert sweep.folders[pack.hash].path.is_dir()
+
+
+def test_a_pack_that_is_stopped_before_its_last_epoch_was_given_up_by_a_search(sweep: Sweep) -> None:
+    (pack,) = sweep.packs
+    sweep.start(pack)
+    sweep.report(pack, record(1, 110.0, 114.0))
+    sweep.complete(pack)
+    runs = [sweep.driver.run_of(member) for member in pack.members]
+    assert [(run.info.status, run.data.tags["catsweep.pruned"]) for run in runs] == [("KILLED", "1")] * 2
+    assert sweep.folders[pack.hash].path.is_dir()  # a grid may go on from there
+    assert (sweep.progress.finished, len(sweep.progress.pruned)) == (set(), 2)
+    assert (sweep.progress.running, sweep.progress.notes) == ({}, ["2 stopped early"])
 
 
 def test_tune_may_pickle_the_events(sweep: Sweep) -> None:

@@ -23,11 +23,13 @@ def seeds_of(packs: object) -> list[list[int]]:
     [
         (1, [[0], [1], [2], [3], [4]]),
         (2, [[0, 1], [2, 3], [4]]),
+        (3, [[0, 1, 2], [3, 4]]),
+        (4, [[0, 1, 2], [3, 4]]),
         (5, [[0, 1, 2, 3, 4]]),
         (9, [[0, 1, 2, 3, 4]]),
     ],
 )
-def test_packs_are_filled_in_the_order_of_their_members(size: int, seeds: list[list[int]]) -> None:
+def test_packs_are_even_and_filled_in_the_order_of_their_members(size: int, seeds: list[list[int]]) -> None:
     assert seeds_of(pack_members((member(seed) for seed in range(5)), lambda _: size)) == seeds
 
 

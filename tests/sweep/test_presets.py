@@ -21,6 +21,7 @@ MEMBERS = {
     "table2": (45, 450),
     "grid-reinmax-rao": (480, 4800),
     "grid-reinmax-cv": (420, 4200),
+    "search-reinmax-8x4": (576, 1152),
 }
 
 

@@ -122,6 +122,31 @@ def test_replaying_all_of_them_by_another_process_changes_nothing(home: Home, ex
     assert content(home) == expected
 
 
+@pytest.mark.parametrize("is_other_process", [False, True])
+def test_epochs_that_are_trained_again_are_not_written_again(
+    is_other_process: bool, home: Home, writer: RunWriter, expected: object
+) -> None:
+    """Without a checkpoint a member starts anew, with the same numbers at other times."""
+    for write in LIFE[:2]:
+        writer.apply(write)
+    if is_other_process:
+        writer = new_writer(home)
+    rows_again = tuple((name, value, moment + 5000, epoch) for name, value, moment, epoch in METRICS.rows)
+    for write in (START, LogMetrics(member=MEMBER.hash, rows=rows_again), *LIFE[2:]):
+        writer.apply(write)
+    assert content(home) == expected
+
+
+def test_what_an_epoch_lacks_is_written(home: Home, writer: RunWriter) -> None:
+    """A database that dies may have taken some of a batch."""
+    row, other = ("train_kl", 1.5, 1000, 1), ("test_kl", 1.25, 1000, 1)
+    for rows_of_epoch in ((row,), (row, other)):
+        writer = new_writer(home)
+        writer.apply(START)
+        writer.apply(LogMetrics(member=MEMBER.hash, rows=rows_of_epoch))
+    assert rows(home, "select key, value, timestamp, step from metrics order by key") == [other, row]
+
+
 def test_a_replay_from_the_middle_goes_on_where_the_first_one_stopped(home: Home, expected: object) -> None:
     for stop in range(len(LIFE)):
         writer = new_writer(home)

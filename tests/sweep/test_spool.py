@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,20 @@ def test_a_full_disk_leaves_the_file_as_it_was(spool: Spool, monkeypatch: pytest
     assert spool.path.read_bytes() == before
     monkeypatch.setattr("sweep.spool.os.write", write)
     spool.append(WRITES[1:])
+    assert read_spools(spool.path.parent)[0].writes == WRITES
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_no_file(spool: Spool) -> None:
+    """Half a header would look like a file that is no spool, and hold up every later run."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limit[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            spool.append(WRITES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert list(spool.path.parent.iterdir()) == []
+    spool.append(WRITES)
     assert read_spools(spool.path.parent)[0].writes == WRITES
 
 

@@ -7,6 +7,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from sweep.home import Home
+from sweep.lease import Lease
 from sweep.spool import Spool
 from sweep.store import Store, StoreError
 from sweep.sync import send_spools
@@ -75,6 +76,17 @@ def test_a_store_that_is_still_away_leaves_the_spool(
     with pytest.raises(StoreError, match=r"did not take spool .*, which stays: away"):
         send_spools(store, print)
     assert dead.spool.path.read_bytes() == before
+
+
+def test_a_driver_at_work_on_the_sweep_is_not_disturbed(dead: Driver, home: Home) -> None:
+    store = Store(home)
+    with (
+        Lease(store.client, dead.experiment_id, print, beat_seconds=0.05),
+        pytest.raises(StoreError, match="another catsweep run is at work on this sweep"),
+    ):
+        send_spools(store, print)
+    assert dead.spool.path.exists()
+    assert send_spools(store, print) == 5
 
 
 def test_a_write_for_a_run_that_is_gone_does_not_hold_up_the_others(dead: Driver, home: Home) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sweep.cli import main
+from sweep.cli import console_script
 from tests.sweep.conftest import Answer
 
-COMMANDS = ("run", "plan", "status", "tables", "ui", "doctor", "data fetch", "data verify")
+COMMANDS = ("run", "plan", "status", "sync", "tables", "ui", "doctor", "data fetch", "data verify")
 Command = Callable[..., Answer]
 
 
@@ -82,7 +83,22 @@ def test_the_installed_command_is_this_one() -> None:
     from importlib.metadata import entry_points
 
     (script,) = entry_points(group="console_scripts", name="catsweep")
-    assert script.load() is main
+    assert script.load() is console_script
+
+
+def test_only_a_process_that_ends_with_the_command_gives_up_collecting_garbage(
+    catsweep: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gc.get_freeze_count()
+    assert catsweep("--help").status == 0
+    assert gc.get_freeze_count() == before
+    monkeypatch.setattr(sys, "argv", ["catsweep", "--help"])
+    try:
+        with pytest.raises(SystemExit):
+            console_script()
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
 
 
 def test_a_process_of_its_own_ends_with_one_message_and_no_traceback(own_folder: Path) -> None:

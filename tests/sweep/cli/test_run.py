@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from estimators import REGISTRY
 from sweep.home import Home
 from sweep.runner import Outcome
+from sweep.training import Training, fetched_images
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, rows, spec_of
 from trainables.data import ImageDataset
@@ -32,8 +34,8 @@ def changed(old: str, new: str) -> str:
 BAD_SPECS = {
     "unknown estimator": (
         changed("estimator: st", "estimator: reinmaxrao"),
-        "line 5: estimator must be one of stgs, gumbel_rao, st, gst, reinmax, reinmax_rao, reinmax_cv, "
-        "reinmax_cv_alg2, got 'reinmaxrao'; nearest: reinmax_rao (grid block 1)",
+        f"line 5: estimator must be one of {', '.join(REGISTRY)}, got 'reinmaxrao'; nearest: reinmax_rao "
+        "(grid block 1)",
     ),
     "latent": (
         changed("8x4", "8by4"),
@@ -170,8 +172,8 @@ def plant_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 256, (300, 784), dtype=np.uint8)
     labels = np.zeros(300, dtype=np.uint8)
     dataset = ImageDataset("mnist", images[:200], labels[:200], images[200:], labels[200:])
-    monkeypatch.setattr("sweep.runner.fetch", lambda name, folder: folder)
-    monkeypatch.setattr("sweep.runner.load", lambda name, folder: dataset)
+    monkeypatch.setattr("sweep.training.fetch", lambda name, folder: folder)
+    monkeypatch.setattr("sweep.training.load", lambda name, folder: dataset)
 
 
 def test_more_cpus_than_a_machine_has_are_refused_and_the_store_stays_empty(
@@ -197,7 +199,8 @@ def test_members_that_fail_are_in_the_store_and_in_the_exit_status(
     resources = f"resources: {{members_per_pack: 2, cpus: {os.cpu_count()}}}\n"
     write(changed("lr: 0.0005", "lr: [0.001, 0.002]") + resources)
     # Workers unpickle this class by value, so that the fault travels with it.
-    monkeypatch.setattr("sweep.runner.PackTrainable", failing_trainable("0.002"))
+    training = Training(failing_trainable("0.002"), fetched_images)
+    monkeypatch.setattr("sweep.runner.REAL", training)
     answer = catsweep("run", "grid.yaml", "--home", home.path)
     assert answer.status == 1
     assert "failed: st 8x4 adam lr=0.002 τ=1.0 seed 0 (+1 more): RuntimeError: planted" in answer.err
@@ -270,8 +273,10 @@ def test_a_dry_run_says_what_would_run_and_does_nothing(
     catsweep: Command, home: Home, drive: Callable[..., Driver]
 ) -> None:
     driver = drive(spec_of(seeds=1))
-    driver.tracker.start(driver.plan.members)
-    driver.tracker.fail(driver.plan.members, "no memory")
+    (pack,) = driver.plan.packs
+    driver.tracker.start(pack)
+    driver.tracker.fail(pack, "no memory")
+    driver.settle()
     before = rows(home, "select * from runs order by run_uuid")
     write(SPEC_TEXT)
     words = ("run", "grid.yaml", "--home", home.path, "--dry-run")

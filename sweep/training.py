@@ -1,0 +1,39 @@
+"""What trains the packs of a sweep: all of a run that a simulation does without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ray import tune
+
+from trainables.data import ImageDataset, fetch, load
+from trainables.pack_trainable import PackTrainable
+
+
+def fetched_images(name: str, folder: Path) -> ImageDataset:
+    """Return a dataset, which is fetched where the data folder does not have it yet.
+
+    Raises:
+        DataError: If it is not to be had.
+    """
+    fetch(name, folder)
+    return load(name, folder)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trainable and the images that it is given.
+
+    Args:
+        trainable: A Tune trainable that takes what `PackTrainable` takes and reports what it reports.
+        images: Maps the name of a dataset and the data folder to the images.
+    """
+
+    trainable: type[tune.Trainable]
+    images: Callable[[str, Path], ImageDataset]
+
+
+REAL = Training(PackTrainable, fetched_images)
+"""Training as every command does it."""
