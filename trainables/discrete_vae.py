@@ -11,12 +11,10 @@ from torch.nn import functional
 
 from estimators.sampling import Draw
 from estimators.score_function import ObjectiveDraw
-from estimators.softmax import log_softmax
+from estimators.softmax import log_softmax, with_cheap_softmax
 from trainables.network_sizes import num_parameters, num_vae_parameters, vae_widths
 from trainables.networks import PackedMLP
 from trainables.reconstruction import Reconstruction
-
-_MANY_CATEGORIES = 32
 
 Sampler = Callable[[torch.Tensor], Draw | ObjectiveDraw]
 """Maps logits (P, B, L, C) to a draw: an estimator's `draw` with everything but the logits filled in."""
@@ -71,7 +69,7 @@ class DiscreteVAE:
         """
         batch_size = images.shape[1]
         self.encoder.inputs(batch_size).copy_(images).div_(255)
-        return self._for_estimator(self._per_variable(self.encoder.forward(batch_size)))
+        return with_cheap_softmax(self._per_variable(self.encoder.forward(batch_size)))
 
     def decode(self, sample: torch.Tensor) -> torch.Tensor:
         """Map a sample, shape (P, B, L, C), to pixel logits, shape (P, B, 784)."""
@@ -82,16 +80,6 @@ class DiscreteVAE:
     def _per_variable(self, tensor: torch.Tensor) -> torch.Tensor:
         """View (P, B, L·C) as (P, B, L, C)."""
         return tensor.view(*tensor.shape[:2], self.latent_dim, self.categorical_dim)
-
-    def _for_estimator(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Lay (P, B, L, C) out in memory as (P, C, B, L) where categories are few.
-
-        What estimators do is elementwise but for sums and maxima over categories. Where few of these are the
-        contiguous axis, a softmax takes ten times as long.
-        """
-        if self.categorical_dim >= _MANY_CATEGORIES:
-            return tensor.contiguous()
-        return tensor.movedim(-1, 1).contiguous().movedim(1, -1)
 
     def evaluate(self, images: torch.Tensor, sampler: Sampler) -> NegElbo:
         """Return the negative ELBO of the images, with one sample of each.
@@ -130,7 +118,7 @@ class DiscreteVAE:
             grad_logits = torch.empty(grad_recon.shape, device=grad_recon.device)
         else:
             grad_logits = self._per_variable(self.decoder.input_gradient(grad_first))
-            grad_recon = draw.rule(self._for_estimator(grad_logits))
+            grad_recon = draw.rule(with_cheap_softmax(grad_logits))
         kl, grad_kl = kl_to_uniform_and_gradient(logits)
         torch.add(grad_recon, grad_kl, out=grad_logits)
         self.encoder.backward(grad_logits.flatten(-2), 1 / batch_size)
