@@ -81,24 +81,23 @@ def published_metrics(compare: str) -> tuple[str, ...]:
 
 
 def _printed(cell: Cell, metric: str) -> Reference:
-    for result in published.results() if _is_published_task(cell) else ():
-        if (result.estimator, result.latent, result.metric) == (cell.estimator, cell.latent, metric):
+    wanted = (cell.params.get("task"), cell.params.get("dataset"), cell.estimator, cell.latent, metric)
+    for result in published.results():
+        found = (result.task, published.DATASET, result.estimator, result.latent, result.metric)
+        if found == wanted:
             return Reference(result.value, result.error, result.sample_sem)
     return Reference()
 
 
 def _on_curve(cell: Cell, metric: str) -> Reference:
-    if not _is_published_task(cell) or cell.latent != published.CURVE_LATENT:
+    where = (cell.params.get("task"), cell.params.get("dataset"), cell.latent)
+    if where != (published.TASK, published.DATASET, published.CURVE_LATENT):
         return Reference()
     for point in published.training_curves():
         if (point.estimator, str(point.epoch)) == (cell.estimator, cell.params.get("epochs")):
             std = point.std[metric]
             return Reference(point.mean[metric], std, std / math.sqrt(point.num_seeds))
     return Reference()
-
-
-def _is_published_task(cell: Cell) -> bool:
-    return (cell.params.get("task"), cell.params.get("dataset")) == (published.TASK, published.DATASET)
 
 
 def _has_other_settings(cell: Cell) -> bool:

@@ -78,6 +78,14 @@ class MetricName:
     unit: str
 
 
+_GRADIENT_METRICS = {
+    "gradient_cosine": MetricName("cosine with the exact gradient, per image", "1"),
+    "gradient_cosine_batch": MetricName("cosine with the exact gradient, of the batch", "1"),
+    "gradient_variance": MetricName("gradient variance over mean", "nats per image"),
+    "gradient_relative_std": MetricName("gradient standard deviation over mean", "1"),
+    "gradient_std": MetricName("gradient standard deviation", "nats per image"),
+    schema.MEASUREMENT_SECONDS: MetricName("time per measurement", "seconds"),
+}
 _SPLITS = {"train": "train", "test": "test"}
 _QUANTITY_NAMES = {"neg_elbo": "negative ELBO", "recon": "reconstruction term", "kl": "KL term"}
 
@@ -86,6 +94,8 @@ def metric_name(metric: str) -> MetricName:
     """Return the name and unit of a metric; one outside the schema keeps its own name and states no unit."""
     if metric == schema.EPOCH_SECONDS:
         return MetricName("time per epoch", "seconds")
+    if metric in _GRADIENT_METRICS:
+        return _GRADIENT_METRICS[metric]
     split, _, quantity = metric.partition("_")
     if split in _SPLITS and quantity in _QUANTITY_NAMES:
         return MetricName(f"{_SPLITS[split]} {_QUANTITY_NAMES[quantity]}", "nats per image")

@@ -10,9 +10,10 @@ from functools import cache
 from importlib import resources
 
 from analysis.statistics import sample_sem
+from trainables import schema
 from trainables.schema import Cell
 
-TASK = "mnist_vae"
+TASK = schema.MNIST_VAE
 DATASET = "mnist"
 EPOCHS = 160
 
@@ -43,6 +44,11 @@ class PublishedResult:
     value: float
     error: float
     num_seeds: int
+
+    @property
+    def task(self) -> str:
+        """The task whose members have the metric."""
+        return schema.GRADIENT_QUALITY if self.table == "Table 1" else TASK
 
     @property
     def sample_sem(self) -> float:

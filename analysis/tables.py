@@ -13,7 +13,7 @@ from analysis.labels import param_value, row_labels
 from analysis.names import ESTIMATOR_NAMES, PAPER_LATENTS
 from analysis.statistics import SPREADS, mean_and_spread
 from analysis.store import resolve_duplicates, step_column
-from trainables.schema import Cell, CellRequest
+from trainables.schema import HIGHER_IS_BETTER, Cell, CellRequest
 
 COLUMNS = (
     "estimator", "latent", "metric", "n", "mean", "error", "error_kind", "rank", "status", "note",
@@ -27,7 +27,9 @@ _TYPES = {
         ("estimator", "latent", "metric", "error_kind", "status", "note", "cell", "label"), "str"
     ),
 }
-_COMPARABLE = ("task", "task_version", "dataset", "epochs", "precision", "latent")
+_COMPARABLE = (
+    "task", "task_version", "dataset", "epochs", "precision", "trained_with", "trained_temperature", "latent",
+)  # fmt: skip
 """Cells are ranked against each other only where these are the same."""
 
 
@@ -42,9 +44,9 @@ def table(
     """Return one row per cell, at full precision.
 
     A member counts in a mean only if it is finished, did not diverge, and has a value at its last epoch.
-    `n` is how many count; `status` says what became of the others. `rank` is 1 for the lowest mean among the
-    ordinary cells of a latent (same task, dataset, epochs and precision); ties share a rank, and a cell with
-    a note has none.
+    `n` is how many count; `status` says what became of the others. `rank` is 1 for the best mean (the lowest,
+    but of a cosine the highest) among the ordinary cells of a latent that differ in nothing but estimator and
+    hyperparameters; ties share a rank, and a cell with a note has none.
 
     Args:
         runs: A frame of `load_runs`.
@@ -64,7 +66,7 @@ def table(
     wanted = _merged(_requests_of(runs) if requests is None else requests)
     members = _members(resolve_duplicates(runs), wanted, metric)
     frame = _frame(wanted, members, metric, spread)
-    frame["rank"] = _ranks(frame, wanted)
+    frame["rank"] = _ranks(frame, wanted, metric)
     frame["label"] = row_labels([request.cell for request in wanted])
     frame = frame.astype(_TYPES)
     frame.attrs = {
@@ -159,11 +161,12 @@ def _frame(wanted: Sequence[CellRequest], members: pd.DataFrame, metric: str, sp
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _ranks(frame: pd.DataFrame, wanted: Sequence[CellRequest]) -> pd.Series[int]:
-    """Rank the ordinary cells that have a mean, lowest first, among the cells they can be compared with."""
+def _ranks(frame: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> pd.Series[int]:
+    """Rank the ordinary cells that have a mean, best first, among the cells they can be compared with."""
     comparable = pd.Series(
         [tuple(param_value(request.cell, name) for name in _COMPARABLE[:-1]) for request in wanted],
         dtype="object",
     )
     ranked = frame["mean"].where(frame["note"] == "")
-    return ranked.groupby([comparable, frame["latent"]]).rank(method="min").astype("Int64")
+    groups = ranked.groupby([comparable, frame["latent"]])
+    return groups.rank(method="min", ascending=metric not in HIGHER_IS_BETTER).astype("Int64")

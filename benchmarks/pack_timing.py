@@ -12,7 +12,7 @@ import torch
 from benchmarks.paper_workloads import BATCH_SIZE, Setting, make_pack
 from trainables.pack_size import is_out_of_memory
 from trainables.schema import DEFAULTS
-from trainables.training import PackTrainer
+from trainables.training import EpochSeconds, PackTrainer
 
 STEPS_PER_EPOCH = 600
 _WARM_UP_PASSES = 2  # they compile kernels and record a CUDA graph
@@ -71,7 +71,8 @@ class Bench:
         self._forget_the_last_pack()
         trainer = PackTrainer(pack, self.train_images, self.test_images, self.device)
         passes = [self._timed(trainer) for _ in range(_WARM_UP_PASSES + self.repeats)][_WARM_UP_PASSES:]
-        train, evaluation = (statistics.median(seconds) for seconds in zip(*passes, strict=True))
+        train = statistics.median(one.train for one in passes)
+        evaluation = statistics.median(one.test for one in passes)
         steps = len(self.train_images) // BATCH_SIZE
         peak = torch.cuda.max_memory_reserved(self.device) / 2**20 if self.device.type == "cuda" else None
         return Measurement(setting.estimator, setting.latent, size, train / steps, evaluation, peak)
@@ -88,10 +89,10 @@ class Bench:
                 break
         return measured
 
-    def _timed(self, trainer: PackTrainer) -> tuple[float, float]:
+    def _timed(self, trainer: PackTrainer) -> EpochSeconds:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        seconds = trainer.time_passes()  # both end by reading losses, hence with the device idle
+        seconds = trainer.time_epoch()  # both end by reading losses, hence with the device idle
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return seconds

@@ -155,7 +155,7 @@ class FlooredTrainer:
     def milliseconds(self) -> tuple[float, float]:
         """Do a pass; return the milliseconds of a step, the floors taken off, and of a floor."""
         self._floor_seconds.clear()
-        seconds, _ = self._trainer.time_passes()
+        seconds = self._trainer.time_epoch().train
         floors = sum(self._floor_seconds)
         return (seconds - floors) / STEPS * 1e3, floors / STEPS * 1e3
 

@@ -15,7 +15,14 @@ from estimators.randomness import Generators
 from estimators.registry import Estimator, get
 from estimators.sampling import Draw, check_logits, checked_arguments, widened
 from estimators.score_function.exact import draw_exact
-from estimators.score_function.objective import Objective, ObjectiveDraw, check_chunk_size, chunks, losses_of
+from estimators.score_function.objective import (
+    Objective,
+    ObjectiveDraw,
+    ObjectiveGradient,
+    check_chunk_size,
+    chunks,
+    losses_of,
+)
 from estimators.softmax import with_cheap_softmax
 
 _TINY = 1e-300
@@ -120,7 +127,10 @@ def exact_gradient(logits: torch.Tensor, f: Objective, *, chunk_size: int | None
     check_chunk_size(chunk_size)
     draw = draw_exact(logits.detach().double(), generator=None)
     with torch.no_grad():
-        return draw.rule(lambda samples: f(samples.to(logits.dtype)).double(), chunk_size).gradient
+        estimate: ObjectiveGradient = draw.rule(
+            lambda samples: f(samples.to(logits.dtype)).double(), chunk_size
+        )
+        return estimate.gradient
 
 
 def gradient_cosine(mean: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
@@ -210,7 +220,7 @@ def _repeated(f: Objective, dtype: torch.dtype) -> Objective:
     def losses(samples: torch.Tensor) -> torch.Tensor:
         draws_first = samples.movedim(-3, 1).to(dtype)
         found = losses_of(f, draws_first.flatten(0, 1))
-        return found.unflatten(0, draws_first.shape[:2]).movedim(1, -1)
+        return found.reshape(*draws_first.shape[:2], *found.shape[1:]).movedim(1, -1)
 
     return losses
 

@@ -45,6 +45,10 @@ class Hyperparameter:
             return True
         return value >= self.minimum if self.is_minimum_allowed else value > self.minimum
 
+    def number(self, value: float | str) -> float:
+        """Return a stored value as the number that the estimator takes."""
+        return int(value) if self.is_integer else float(value)
+
     def check(self, value: float | torch.Tensor, logits: torch.Tensor) -> None:
         """Raise unless the value keeps the rule and goes with the logits.
 

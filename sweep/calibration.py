@@ -103,7 +103,8 @@ def _seconds_per_epoch(members: list[dict[str, str]], dataset: ImageDataset, res
     import torch  # here, since an estimate from what was measured before need not wait for it
 
     from trainables.process import own_device, prepare_process
-    from trainables.training import PackTrainer, images_from_numpy
+    from trainables.tasks import trainer_of
+    from trainables.training import images_from_numpy
 
     prepare_process(resources.cpus, resources.gpus)
     device = own_device() if resources.gpus > 0 else torch.device("cpu")
@@ -111,10 +112,11 @@ def _seconds_per_epoch(members: list[dict[str, str]], dataset: ImageDataset, res
     batch_size = int(pack.shared["batch_size"])
     test = images_from_numpy(dataset.test_images[:_TEST_IMAGES])
     train = images_from_numpy(dataset.train_images)
-    PackTrainer(pack, train[: _WARM_UP_STEPS * batch_size], test, device).run_epoch()
-    trainer = PackTrainer(pack, train[: _TIMED_STEPS * batch_size], test, device)
+    trainer_of(pack, train[: _WARM_UP_STEPS * batch_size], test, device).time_epoch()
+    trainer = trainer_of(pack, train[: _TIMED_STEPS * batch_size], test, device)
     if device.type == "cuda":
-        trainer.time_passes()  # records the graph of a step
-    train_seconds, test_seconds = trainer.time_passes()
+        trainer.time_epoch()  # records the graph of a step
+    seconds = trainer.time_epoch()
     steps = math.ceil(len(dataset.train_images) / batch_size)
-    return train_seconds / _TIMED_STEPS * steps + test_seconds * len(dataset.test_images) / len(test)
+    train_seconds = seconds.train / _TIMED_STEPS * steps
+    return train_seconds + seconds.test * len(dataset.test_images) / len(test) + seconds.other

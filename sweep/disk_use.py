@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from trainables.checkpoint import NUM_KEPT
 from trainables.network_sizes import num_vae_parameters
 from trainables.pack import Pack
-from trainables.schema import METRICS
+from trainables.schema import TRAINING_METRICS
 
 FILES_AT_ONCE = NUM_KEPT + 1
 """Checkpoints of a pack while the next one is written."""
@@ -43,4 +43,4 @@ def peak_checkpoint_bytes(packs: Iterable[Pack], num_at_once: int) -> int:
 
 def store_bytes(num_runs: int, num_member_epochs: int) -> int:
     """Return what new runs and epochs of members add to the store."""
-    return num_runs * BYTES_PER_RUN + num_member_epochs * len(METRICS) * BYTES_PER_METRIC
+    return num_runs * BYTES_PER_RUN + num_member_epochs * len(TRAINING_METRICS) * BYTES_PER_METRIC

@@ -15,7 +15,7 @@ from sweep.planning import Plan
 from sweep.schedule import makespan
 from sweep.store import StoredMember
 from trainables.pack import Pack
-from trainables.schema import EPOCH_SECONDS
+from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS
 
 RECORDED = "recorded in the store, by whatever machines they ran on"
 CALIBRATED = "calibrated on"
@@ -57,11 +57,16 @@ class _Duration:
 
 
 def recorded_seconds(stored: Iterable[StoredMember]) -> dict[str, float]:
-    """Return the median seconds of the last epochs that the store holds, by kind."""
+    """Return the median seconds of the last epochs that the store holds, by kind.
+
+    What judging estimators takes is spread over all epochs of a training.
+    """
     seconds: dict[str, list[float]] = {}
     for one in stored:
         if one.member is not None and EPOCH_SECONDS in one.metrics:
-            seconds.setdefault(kind_of(one.member, one.pack_size), []).append(one.metrics[EPOCH_SECONDS])
+            share = len(one.member.cell.measured_epochs) / int(one.member.cell.params["epochs"])
+            of_epoch = one.metrics[EPOCH_SECONDS] + share * one.metrics.get(MEASUREMENT_SECONDS, 0.0)
+            seconds.setdefault(kind_of(one.member, one.pack_size), []).append(of_epoch)
     return {kind: statistics.median(values) for kind, values in seconds.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from sweep.home import Home
 from sweep.spec import Resources
 from trainables.pack import COST_PARAMS, shared_params
-from trainables.schema import Member
+from trainables.schema import GRADIENT_QUALITY, Member
 
 if TYPE_CHECKING:
     from trainables.data import ImageDataset
@@ -50,19 +50,26 @@ class Bench(Protocol):
 
 
 def pack_sizes(resources: Resources, home: Home) -> SizeOf:
-    """Return the sizes of packs: the spec's, else what was measured for a GPU, else one, best on a CPU."""
-    if not resources.is_pack_size_measured:
-        return lambda _member: resources.members_per_pack or 1
-    known = {kind: measured.size for kind, measured in _read(home).items()}
-    return lambda member: known.get(_kind(member, resources), 1)
+    """Return the sizes of packs: the spec's, else what was measured for a GPU, else one, best on a CPU.
+
+    All whose estimators are judged in one training are one pack, unless the spec says otherwise.
+    """
+    known = {} if not resources.is_pack_size_measured else _read(home)
+    sizes = {kind: measured.size for kind, measured in known.items()}
+
+    def size_of(member: Member) -> int:
+        if resources.members_per_pack is None and member.params["task"] == GRADIENT_QUALITY:
+            return sys.maxsize
+        return resources.members_per_pack or sizes.get(_kind(member, resources), 1)
+
+    return size_of
 
 
 def are_sizes_known(members: Collection[Member], resources: Resources, home: Home) -> bool:
     """Say whether nothing is left to measure before packs of these members are formed."""
     if not resources.is_pack_size_measured:
         return True
-    groups = Counter(shared_params(member) for member in members)
-    kinds = {_kind(member, resources) for member in members if groups[shared_params(member)] > 1}
+    kinds = {_kind(group[0], resources) for group in _groups(members) if len(group) > 1}
     return kinds <= _read(home).keys()
 
 
@@ -82,11 +89,9 @@ def measure_pack_sizes(
         home: Where the sizes are kept.
         bench: Where to measure; none stands for workers of the cluster.
     """
-    groups: dict[tuple[tuple[str, str], ...], list[Member]] = {}
-    for member in members:
-        groups.setdefault(shared_params(member), []).append(member)
     # The largest group of a kind comes last, and stays; one member needs no measurement.
-    largest = {_kind(one[0], resources): one for one in sorted(groups.values(), key=len) if len(one) > 1}
+    groups = sorted(_groups(members), key=len)
+    largest = {_kind(group[0], resources): group for group in groups if len(group) > 1}
     if not largest:
         return
     if bench is None:
@@ -100,6 +105,15 @@ def measure_pack_sizes(
             known[kind] = MeasuredSize(bench.best_size(group[0], most), most, hardware)
             text = json.dumps({name: asdict(measured) for name, measured in known.items()}, indent=1)
             home.pack_sizes.write_text(text)
+
+
+def _groups(members: Iterable[Member]) -> list[list[Member]]:
+    """Return the members whose packs are of a measured size, by those with whom they may share one."""
+    groups: dict[tuple[tuple[str, str], ...], list[Member]] = {}
+    for member in members:
+        if member.params["task"] != GRADIENT_QUALITY:
+            groups.setdefault(shared_params(member), []).append(member)
+    return list(groups.values())
 
 
 def _kind(member: Member, resources: Resources) -> str:

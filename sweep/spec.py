@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 import estimators
+from sweep.spec_block import Block, SpecModel
 from sweep.spec_values import (
     BatchSize,
-    Beta,
     Concurrency,
     Cpus,
     Dataset,
     Epochs,
     EstimatorName,
-    Eta,
-    Gap,
     Gpus,
     GraceEpochs,
-    Latent,
-    LearningRate,
-    Many,
-    NumMcSamples,
-    NumSamples,
-    OptimizerName,
+    MeasuredEpochs,
+    NumDraws,
     PackSize,
     Precision,
     ReductionFactor,
@@ -42,81 +35,32 @@ from sweep.spec_values import (
     Temperature,
     Trials,
 )
-from trainables.schema import DEFAULTS, Cell, CellRequest
+from trainables.schema import DEFAULTS, GRADIENT_QUALITY, MNIST_VAE, Cell, CellRequest
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Measure(SpecModel):
+    """How the task `gradient_quality` judges the grid's estimators: after which epochs of whose training.
 
-
-class Block(_Model):
-    """A block of a grid: lists multiply. A hyperparameter left out is at its default.
-
-    `note` says why cells are there that are no ordinary ones; tables show them apart and do not rank them.
+    The model is trained by `trained_with`, at `trained_temperature` where that takes a temperature; every
+    estimator's gradient is drawn `draws` times.
     """
 
-    estimator: Many[EstimatorName]
-    latent: Many[Latent]
-    optimizer: Many[OptimizerName] = Field(default=["adam"])
-    lr: Many[LearningRate]
-    temperature: Many[Temperature] | None = None
-    eta: Many[Eta] | None = None
-    beta: Many[Beta] | None = None
-    num_mc_samples: Many[NumMcSamples] | None = None
-    gap: Many[Gap] | None = None
-    num_samples: Many[NumSamples] | None = None
-    note: str = ""
+    epochs: MeasuredEpochs
+    draws: NumDraws = 1024
+    trained_with: EstimatorName = "reinmax"
+    trained_temperature: Temperature = 1.0
 
-    @field_validator("latent")
-    @classmethod
-    def _has_few_enough_states(cls, latents: list[str], info: ValidationInfo) -> list[str]:
-        for estimator in map(estimators.get, info.data.get("estimator", ())):
-            for latent in latents:
-                categorical_dim, latent_dim = map(int, latent.split("x"))
-                if not estimator.can_train(categorical_dim, latent_dim):
-                    raise SpecValueError(
-                        f"latent must have at most {estimator.max_states} states for {estimator.name}, which "
-                        f"enumerates them, and {latent} has {categorical_dim}^{latent_dim}",
-                        latent,
-                    )
-        return latents
-
-    @field_validator("temperature", "eta", "beta", "num_mc_samples", "gap", "num_samples")
-    @classmethod
-    def _belongs_to_every_estimator(
-        cls, values: list[float] | None, info: ValidationInfo
-    ) -> list[float] | None:
-        for estimator in info.data.get("estimator", ()):
-            known = {own.name: own for own in estimators.get(estimator).hyperparameters}
-            own = known.get(info.field_name or "")
-            if values is not None and own is None:
-                takes = f"only {', '.join(known)}" if known else "none"
-                raise SpecValueError(f"{info.field_name} must be left out: {estimator} takes {takes}", values)
-            for value in values or ():
-                if own is not None and not own.allows(value):
-                    raise SpecValueError(f"{own.name} must be {own.rule} for {estimator}", value)
-        return values
-
-    def settings(self) -> Iterator[dict[str, object]]:
-        """Yield the params that the block settles, one dictionary for each combination."""
-        for estimator, latent, optimizer, lr in itertools.product(
-            self.estimator, self.latent, self.optimizer, self.lr
-        ):
-            hyperparameters = estimators.get(estimator).hyperparameters
-            choices = [getattr(self, own.name) or [own.default] for own in hyperparameters]
-            categorical_dim, latent_dim = latent.split("x")
-            for values in itertools.product(*choices):
-                yield {
-                    "estimator": estimator,
-                    "categorical_dim": categorical_dim,
-                    "latent_dim": latent_dim,
-                    "optimizer": optimizer,
-                    "lr": lr,
-                    **{own.name: value for own, value in zip(hyperparameters, values, strict=True)},
-                }
+    def params(self) -> dict[str, object]:
+        """Return what it adds to the params of a cell."""
+        return {
+            "trained_with": self.trained_with,
+            "trained_temperature": self.trained_temperature,
+            "measured_epochs": ",".join(map(str, self.epochs)),
+            "num_draws": self.draws,
+        }
 
 
-class EarlyStopping(_Model):
+class EarlyStopping(SpecModel):
     """Successive halving (ASHA): cells that do badly are given up before their last epoch.
 
     Cells are compared after `grace_epochs`, and then each time that the epochs have grown by the factor; of
@@ -128,7 +72,7 @@ class EarlyStopping(_Model):
     reduction_factor: ReductionFactor = 3
 
 
-class Search(_Model):
+class Search(SpecModel):
     """How the grid is walked through: every cell of it (grid), or cells that a sampler chooses (optuna).
 
     With optuna the grid's blocks declare the space, of which `trials` cells are tried. Sought is the one with
@@ -168,7 +112,7 @@ class Search(_Model):
         return self
 
 
-class Resources(_Model):
+class Resources(SpecModel):
     """What a pack gets, and the most members that it has (`members_per_pack`; None stands for "auto")."""
 
     cpus: Cpus = 1
@@ -181,19 +125,51 @@ class Resources(_Model):
         return self.members_per_pack is None and self.gpus > 0
 
 
-class Spec(_Model):
+class Spec(SpecModel):
     """A sweep as declared: cells of the grid, all of them or those that a search chooses, with every seed."""
 
     name: SweepName
-    task: Task = "mnist_vae"
+    task: Task = MNIST_VAE
     dataset: Dataset = "mnist"
     epochs: Epochs
     batch_size: BatchSize = 100
     seeds: Seeds
     precision: Precision = DEFAULTS["precision"]
+    measure: Measure | None = Field(default=None, validate_default=True)
     grid: Annotated[list[Block], Field(min_length=1)]
     search: Search = Search()
     resources: Resources = Resources()
+
+    @field_validator("measure")
+    @classmethod
+    def _belongs_to_the_task(cls, measure: Measure | None, info: ValidationInfo) -> Measure | None:
+        task, epochs = info.data.get("task"), info.data.get("epochs")
+        if (measure is None) == (task == GRADIENT_QUALITY):
+            rule, stated = ("given", None) if measure is None else ("left out", measure.params())
+            raise SpecValueError(f"measure must be {rule} where task is {task}", stated)
+        if measure is not None and epochs is not None and measure.epochs[-1] != epochs:
+            rule = f"epochs to measure after must end with the last, {epochs}"
+            raise SpecValueError(rule, list(measure.epochs), place=("epochs",))
+        return measure
+
+    @field_validator("grid")
+    @classmethod
+    def _has_an_exact_gradient(cls, grid: list[Block], info: ValidationInfo) -> list[Block]:
+        exact = estimators.get("exact")
+        for index, block in enumerate(grid):
+            for latent in block.latent if info.data.get("task") == GRADIENT_QUALITY else ():
+                if not exact.can_train(*map(int, latent.split("x"))):
+                    rule = f"latent must have at most {exact.max_states} states for an exact gradient"
+                    raise SpecValueError(rule, latent, place=(index, "latent"))
+        return grid
+
+    @field_validator("search")
+    @classmethod
+    def _fits_the_task(cls, search: Search, info: ValidationInfo) -> Search:
+        if not search.is_grid and info.data.get("task") == GRADIENT_QUALITY:
+            rule = f"kind must be grid where task is {GRADIENT_QUALITY}"
+            raise SpecValueError(rule, search.kind, place=("kind",))
+        return search
 
     @field_validator("search")
     @classmethod
@@ -248,6 +224,7 @@ class Spec(_Model):
                     "batch_size": self.batch_size,
                     "epochs": self.epochs,
                     **self._stated_precision,
+                    **(self.measure.params() if self.measure else {}),
                     **setting,
                 },
                 note=block.note,

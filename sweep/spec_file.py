@@ -14,11 +14,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sweep.spec import Block, EarlyStopping, Resources, Search, Spec
+from sweep.spec import EarlyStopping, Measure, Resources, Search, Spec
+from sweep.spec_block import Block
 from sweep.spec_values import SpecValueError
 
 _MODELS: dict[str, type[BaseModel]] = {
     "grid": Block,
+    "measure": Measure,
     "search": Search,
     "early_stopping": EarlyStopping,
     "resources": Resources,

@@ -20,9 +20,8 @@ from estimators.hyperparameter import (
 )
 from trainables.dataset_names import DATASET_NAMES
 from trainables.optimizers import OPTIMIZERS
-from trainables.schema import TEST_METRICS, TRAIN_METRICS
+from trainables.schema import TASKS, TEST_METRICS, TRAIN_METRICS
 
-TASKS = ("mnist_vae",)
 PRECISIONS = ("float32", "tf32")
 SEARCHES = ("grid", "optuna")
 SAMPLERS = ("tpe", "random")
@@ -43,7 +42,7 @@ class SpecValueError(ValueError):
     """
 
     def __init__(
-        self, rule: str, value: object, allowed: Iterable[str] = (), place: tuple[str, ...] = ()
+        self, rule: str, value: object, allowed: Iterable[str] = (), place: tuple[str | int, ...] = ()
     ) -> None:
         super().__init__(f"{rule}, got {value!r}")
         self.value = value
@@ -124,6 +123,15 @@ def _seeds(value: Any) -> tuple[int, ...]:
     return tuple(value)
 
 
+def _measured_epochs(value: Any) -> tuple[int, ...]:
+    epochs = value if isinstance(value, list) else [value]
+    if not epochs or any(isinstance(one, bool) or not isinstance(one, int) or one < 1 for one in epochs):
+        raise SpecValueError("epochs to measure after must be integers >= 1", value)
+    if list(epochs) != sorted(set(epochs)):
+        raise SpecValueError("epochs to measure after must differ and increase", value)
+    return tuple(epochs)
+
+
 def _sweep_name(value: Any) -> str:
     if not isinstance(value, str) or not _SWEEP_NAME.fullmatch(value):
         raise SpecValueError("name must consist of letters, digits, '.', '_' and '-'", value)
@@ -163,6 +171,8 @@ Cpus = Annotated[int, BeforeValidator(_count("cpus"))]
 Gpus = Annotated[float, BeforeValidator(_gpus)]
 PackSize = Annotated[int | None, BeforeValidator(_count_or_auto("members_per_pack"))]
 """Members per pack; None stands for "auto"."""
+MeasuredEpochs = Annotated[tuple[int, ...], BeforeValidator(_measured_epochs)]
+NumDraws = Annotated[int, BeforeValidator(_count("draws"))]
 SearchKind = Annotated[str, BeforeValidator(_name("kind", SEARCHES))]
 Sampler = Annotated[str, BeforeValidator(_name("sampler", SAMPLERS))]
 SearchMetric = Annotated[str, BeforeValidator(_name("metric", (*TRAIN_METRICS, *TEST_METRICS)))]

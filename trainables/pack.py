@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from trainables.schema import Member
+from trainables.schema import GRADIENT_QUALITY, MNIST_VAE, TASKS, Member
 
-FREE_PARAMS = frozenset({"seed", "temperature", "eta", "beta"})
-"""What members of one pack may differ in; everything else they share."""
+_FREE_PARAMS = {
+    MNIST_VAE: frozenset({"seed", "temperature", "eta", "beta"}),
+    GRADIENT_QUALITY: frozenset(
+        {"estimator", "temperature", "eta", "beta", "num_mc_samples", "gap", "num_samples"}
+    ),
+}
 
 COST_PARAMS = (
     "task",
@@ -23,18 +27,32 @@ COST_PARAMS = (
     "num_samples",
     "batch_size",
     "precision",
+    "measured_epochs",
+    "num_draws",
 )
 """What the seconds of a step and the best size of a pack depend on."""
 
 
+def free_params(task: str) -> frozenset[str]:
+    """Return what members of one pack of a task may differ in; everything else they share.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    if task not in _FREE_PARAMS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
+    return _FREE_PARAMS[task]
+
+
 def shared_params(member: Member) -> tuple[tuple[str, str], ...]:
     """Return the params that every member of this member's pack must have, as a hashable key."""
-    return tuple((name, value) for name, value in member.params.items() if name not in FREE_PARAMS)
+    free = free_params(member.params["task"])
+    return tuple((name, value) for name, value in member.params.items() if name not in free)
 
 
 @dataclass(frozen=True)
 class Pack:
-    """P >= 1 members that differ in nothing but seed, temperature, eta and beta; it becomes one Tune trial.
+    """P >= 1 members that differ in nothing but what `free_params` says; it becomes one Tune trial.
 
     Args:
         members: The members, in the order of the leading axis of every tensor.
@@ -51,7 +69,8 @@ class Pack:
         if len({member.hash for member in self.members}) < len(self.members):
             raise ValueError("the members of a pack must differ")
         if len({shared_params(member) for member in self.members}) > 1:
-            raise ValueError(f"members of a pack may differ only in {', '.join(sorted(FREE_PARAMS))}")
+            free = free_params(self.members[0].params["task"])
+            raise ValueError(f"members of a pack may differ only in {', '.join(sorted(free))}")
 
     @classmethod
     def from_params(cls, members: Sequence[Mapping[str, object]]) -> Pack:

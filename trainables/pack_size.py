@@ -106,5 +106,5 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
 def _seconds_per_pass(trainer: PackTrainer) -> float:
     """Return the median seconds of training on every image, after a pass that warms up."""
-    train_seconds = [trainer.time_passes()[0] for _ in range(1 + _TIMED_PASSES)]
+    train_seconds = [trainer.time_epoch().train for _ in range(1 + _TIMED_PASSES)]
     return statistics.median(train_seconds[1:])

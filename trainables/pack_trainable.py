@@ -13,7 +13,8 @@ from ray import tune
 from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.training import PackTrainer, images_from_numpy
+from trainables.tasks import Trainer, trainer_of
+from trainables.training import images_from_numpy
 
 PACK = "pack"
 """Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path),
@@ -75,8 +76,8 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         self._trainer = self._checkpoints.resume(partial(self._trainer_of, pack))
         self._num_reported = 0
 
-    def _trainer_of(self, pack: Mapping[str, Any], state: Mapping[str, Any] | None) -> PackTrainer:
-        trainer = PackTrainer(
+    def _trainer_of(self, pack: Mapping[str, Any], state: Mapping[str, Any] | None) -> Trainer:
+        trainer = trainer_of(
             Pack.from_params(pack["members"]), self._train_images, self._test_images, pack["device"]
         )
         if state is not None:

@@ -15,6 +15,10 @@ from functools import cached_property
 
 SCHEMA_VERSION = "1"
 
+MNIST_VAE = "mnist_vae"
+GRADIENT_QUALITY = "gradient_quality"
+TASKS = (MNIST_VAE, GRADIENT_QUALITY)
+
 TAG_KIND = "catsweep.kind"
 TAG_SCHEMA_VERSION = "catsweep.schema_version"
 TAG_MEMBER = "catsweep.member"
@@ -35,7 +39,19 @@ QUANTITIES = ("neg_elbo", "recon", "kl")
 TRAIN_METRICS = tuple(f"train_{quantity}" for quantity in QUANTITIES)
 TEST_METRICS = tuple(f"test_{quantity}" for quantity in QUANTITIES)
 EPOCH_SECONDS = "epoch_seconds"
-METRICS = (*TRAIN_METRICS, *TEST_METRICS, EPOCH_SECONDS)
+TRAINING_METRICS = (*TRAIN_METRICS, *TEST_METRICS, EPOCH_SECONDS)
+"""What every member logs, every epoch."""
+GRADIENT_COSINES = ("gradient_cosine", "gradient_cosine_batch")
+GRADIENT_SPREADS = ("gradient_variance", "gradient_relative_std", "gradient_std")
+MEASUREMENT_SECONDS = "measurement_seconds"
+GRADIENT_METRICS = (*GRADIENT_COSINES, *GRADIENT_SPREADS, MEASUREMENT_SECONDS)
+"""What a member of the task `gradient_quality` logs besides, at its measured epochs."""
+METRICS = (*TRAINING_METRICS, *GRADIENT_METRICS)
+METRICS_OF_TASK: Mapping[str, tuple[str, ...]] = {MNIST_VAE: TRAINING_METRICS, GRADIENT_QUALITY: METRICS}
+HEADLINE_METRICS = {MNIST_VAE: "test_neg_elbo", GRADIENT_QUALITY: "gradient_cosine_batch"}
+"""The metric of each task that is shown where none is asked for."""
+HIGHER_IS_BETTER = frozenset(GRADIENT_COSINES)
+"""Of these metrics the highest mean is the best, of all others the lowest."""
 NUM_SEEDS = "num_seeds"
 
 INTEGER_PARAMS = frozenset(
@@ -45,13 +61,16 @@ INTEGER_PARAMS = frozenset(
         "latent_dim",
         "num_mc_samples",
         "num_samples",
+        "num_draws",
         "batch_size",
         "epochs",
         "seed",
     }
 )
-FLOAT_PARAMS = frozenset({"lr", "temperature", "eta", "beta", "gap"})
-TEXT_PARAMS = frozenset({"task", "dataset", "estimator", "optimizer", "precision"})
+FLOAT_PARAMS = frozenset({"lr", "temperature", "eta", "beta", "gap", "trained_temperature"})
+TEXT_PARAMS = frozenset(
+    {"task", "dataset", "estimator", "optimizer", "precision", "trained_with", "measured_epochs"}
+)
 CELL_PARAMS = (
     "task",
     "task_version",
@@ -70,6 +89,10 @@ CELL_PARAMS = (
     "batch_size",
     "epochs",
     "precision",
+    "trained_with",
+    "trained_temperature",
+    "measured_epochs",
+    "num_draws",
 )
 MEMBER_PARAMS = (*CELL_PARAMS, "seed")
 
@@ -168,6 +191,11 @@ class Cell:
     def estimator(self) -> str:
         """The estimator's id."""
         return self.params["estimator"]
+
+    @property
+    def measured_epochs(self) -> tuple[int, ...]:
+        """The epochs after which the estimator is judged; none where the task does not."""
+        return tuple(map(int, filter(None, self.params.get("measured_epochs", "").split(","))))
 
     @property
     def latent(self) -> str:

@@ -18,7 +18,7 @@ import estimators
 from trainables.discrete_vae import DiscreteVAE, NegElbo
 from trainables.gradient_step import GradientStep
 from trainables.optimizers import OPTIMIZERS
-from trainables.pack import FREE_PARAMS, Pack
+from trainables.pack import Pack, free_params
 from trainables.process import set_precision
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
 from trainables.state_layout import check_layout
@@ -54,6 +54,15 @@ class EpochRecord:
     def from_state(cls, state: Mapping[str, Any]) -> EpochRecord:
         """Build a record from `to_state`'s result."""
         return cls(state["epoch"], state["timestamp_ms"], tuple(state["metrics"]), tuple(state["diverged"]))
+
+
+@dataclass(frozen=True)
+class EpochSeconds:
+    """Seconds of an epoch: its pass over the training images, that over the test images, and all else."""
+
+    train: float
+    test: float
+    other: float = 0.0
 
 
 def seeded_generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
@@ -148,13 +157,13 @@ class PackTrainer:
         self.history.append(record)
         return record
 
-    def time_passes(self) -> tuple[float, float]:
+    def time_epoch(self) -> EpochSeconds:
         """Train on every image once, evaluate once, and return the seconds of each; keeps no record."""
         start = time.perf_counter()
         self._train()
         middle = time.perf_counter()
         self._evaluate()
-        return middle - start, time.perf_counter() - middle
+        return EpochSeconds(middle - start, time.perf_counter() - middle)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that training goes on from, tensors and plain containers only."""
@@ -176,12 +185,7 @@ class PackTrainer:
             ValueError: If the state is of another format, belongs to other members, or is laid out otherwise,
                 as one of another device is; nothing of it has been taken over then.
         """
-        if state.get("format") != STATE_FORMAT:
-            raise ValueError(f"the state must be of format {STATE_FORMAT}, got {state.get('format')}")
-        members = [member.hash for member in self.pack.members]
-        if state.get("members") != members:
-            raise ValueError(f"the state must be of members {members}, got {state.get('members')}")
-        history = _records(state.get("history"), len(members))
+        history = read_history(state, self.pack)
         check_layout({**state, "history": []}, {**self.state_dict(), "history": []})
         if state["epoch"] != len(history):
             raise ValueError(
@@ -200,10 +204,10 @@ class PackTrainer:
         for hyperparameter in estimators.get(self.pack.shared["estimator"]).hyperparameters:
             name = hyperparameter.name
             values = [float(member.params.get(name, DEFAULTS[name])) for member in self.pack.members]
-            if name in FREE_PARAMS:
+            if name in free_params(self.pack.shared["task"]):
                 arguments[name] = torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
             else:
-                arguments[name] = int(values[0]) if hyperparameter.is_integer else values[0]
+                arguments[name] = hyperparameter.number(values[0])
         return arguments
 
     def _train(self) -> list[tuple[float, float]]:
@@ -231,18 +235,23 @@ class PackTrainer:
         return _member_means(losses, len(self._test_images))
 
 
-def _records(states: Any, num_members: int) -> list[EpochRecord]:
-    """Read the history of a state.
+def read_history(state: Mapping[str, Any], pack: Pack) -> list[EpochRecord]:
+    """Read the history of a pack's state.
 
     Raises:
-        ValueError: If it is not one of that many members.
+        ValueError: If the state is of another format or of other members, or its history cannot be read.
     """
+    if state.get("format") != STATE_FORMAT:
+        raise ValueError(f"the state must be of format {STATE_FORMAT}, got {state.get('format')}")
+    members = [member.hash for member in pack.members]
+    if state.get("members") != members:
+        raise ValueError(f"the state must be of members {members}, got {state.get('members')}")
     try:
-        records = [EpochRecord.from_state(state) for state in states]
+        records = [EpochRecord.from_state(one) for one in state["history"]]
     except (KeyError, TypeError) as error:
         raise ValueError(f"the history of the state cannot be read: {error!r}") from None
-    if any({len(record.metrics), len(record.diverged)} != {num_members} for record in records):
-        raise ValueError(f"every record of the state must be of {num_members} members")
+    if any({len(record.metrics), len(record.diverged)} != {len(pack)} for record in records):
+        raise ValueError(f"every record of the state must be of {len(pack)} members")
     return records
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
-from trainables.schema import METRICS
+from trainables.schema import HEADLINE_METRICS, METRICS_OF_TASK
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 def command(
     spec: SpecArgument,
-    metric: Annotated[str, typer.Option(help="A metric of the run schema.")] = "test_neg_elbo",
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="A metric of the run schema; by default the task's: "
+            f"{', '.join(f'{metric} of {task}' for task, metric in HEADLINE_METRICS.items())}."
+        ),
+    ] = None,
     output_format: Annotated[
         str, typer.Option("--format", help="text, markdown, latex, csv or json.")
     ] = "text",
@@ -39,7 +45,7 @@ def command(
 def table_text(
     spec: str,
     home: Home,
-    metric: str = "test_neg_elbo",
+    metric: str | None = None,
     output_format: str = "text",
     spread: str = "std",
     compare: str | None = None,
@@ -50,8 +56,9 @@ def table_text(
     from sweep.spec_file import load_spec
     from sweep.store import Store
 
-    check_choice("metric", metric, METRICS)
     loaded = load_spec(spec)
+    metric = HEADLINE_METRICS[loaded.task] if metric is None else metric
+    check_choice("metric", metric, METRICS_OF_TASK[loaded.task])
     requests = loaded.requests()
     store = Store(home)
     if not store.is_empty_file:

@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sweep.spec import Block, Spec
+from sweep.spec import Spec
+from sweep.spec_block import Block
 from trainables.schema import CellRequest, format_param
 
 Suggest = Callable[[str, Sequence[str]], str]

@@ -22,7 +22,8 @@ def test_unknown_estimator_has_only_the_defaults_of_every_run():
         ("train_neg_elbo", "train negative ELBO", "nats per image"),
         ("test_kl", "test KL term", "nats per image"),
         ("epoch_seconds", "time per epoch", "seconds"),
-        ("gradient_std", "gradient_std", "the unit it was logged in"),
+        ("gradient_std", "gradient standard deviation", "nats per image"),
+        ("gradient_norm", "gradient_norm", "the unit it was logged in"),
     ],
 )
 def test_metrics_have_names_and_units(metric, text, unit):

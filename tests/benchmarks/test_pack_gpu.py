@@ -13,6 +13,7 @@ from benchmarks.pack_timing import Measurement
 from benchmarks.paper_workloads import Setting
 from benchmarks.timing_images import load_images
 from trainables.pack import Pack
+from trainables.training import EpochSeconds
 
 ROOT = Path(pack_gpu.__file__).parent.parent
 OPTIONS = ["--device", "cpu", "--estimators", "st", "--latents", "8x4", "--steps", "2", "--repeats", "1"]
@@ -33,10 +34,10 @@ class FakeTrainer:
         self.packs.append(pack)
         self._size = len(pack)
 
-    def time_passes(self) -> tuple[float, float]:
+    def time_epoch(self) -> EpochSeconds:
         if self._size >= 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return 1 + self._size / 10, 30.0
+        return EpochSeconds(1 + self._size / 10, 30.0)
 
 
 @pytest.fixture

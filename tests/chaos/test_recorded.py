@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.recorded import check_recorded, read_store
 from tests.chaos.sweeps import EPOCHS, ESTIMATORS, Sweep
-from trainables.schema import METRICS
+from trainables.schema import TRAINING_METRICS
 
 OF_A_MEMBER = "run_uuid in (select run_uuid from tags where key = 'catsweep.member')"
 LAST = f"rowid = (select max(rowid) from metrics where {OF_A_MEMBER} and key = 'test_kl' and step = {EPOCHS})"
@@ -45,8 +45,8 @@ def test_the_undisturbed_sweep_has_every_epoch_of_every_member_once(undisturbed_
     recorded = undisturbed_sweep.recorded()
     num_members = 2
     assert len(recorded.statuses) == num_members
-    assert len(recorded.epochs) == num_members * EPOCHS * len(METRICS)
-    assert len(recorded.values) == num_members * EPOCHS * (len(METRICS) - 1)
+    assert len(recorded.epochs) == num_members * EPOCHS * len(TRAINING_METRICS)
+    assert len(recorded.values) == num_members * EPOCHS * (len(TRAINING_METRICS) - 1)
     check_recorded(recorded, recorded)
 
 

@@ -17,7 +17,7 @@ from sweep.spool import Spool
 from sweep.store import Store
 from sweep.tracking import Tracker, open_experiment
 from trainables.pack import Pack
-from trainables.schema import METRICS, Member
+from trainables.schema import TRAINING_METRICS, Member
 from trainables.training import EpochRecord
 
 BLOCK = {"estimator": "st", "latent": "8x4", "lr": 0.0005}
@@ -39,7 +39,7 @@ def spec_of(*blocks: Mapping[str, object], **changes: object) -> Spec:
 
 def metrics_of(value: float) -> dict[str, float]:
     """Return every metric of an epoch: the value, and 1, 2, ... more for each further metric."""
-    return {name: value + offset for offset, name in enumerate(METRICS)}
+    return {name: value + offset for offset, name in enumerate(TRAINING_METRICS)}
 
 
 def record(epoch: int, *values: float | None) -> EpochRecord:

@@ -13,6 +13,7 @@ from sweep.planning import Plan, make_plan
 from sweep.spec import Resources
 from tests.sweep.samples import spec_of
 from trainables.data import ImageDataset
+from trainables.training import EpochSeconds
 
 ONE_CORE = Resources()
 
@@ -91,7 +92,7 @@ def test_a_calibration_of_garbage_or_of_another_version_counts_as_none(text: str
 
 
 def test_a_measurement_stands_for_the_whole_dataset(place: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainables.training.PackTrainer.time_passes", lambda self: (2.0, 0.5))
+    monkeypatch.setattr("trainables.training.PackTrainer.time_epoch", lambda self: EpochSeconds(2.0, 0.5))
     monkeypatch.setattr(calibration, "_WARM_UP_STEPS", 1)
     members = plan_of(place).packs[0].to_params()
     # 20 steps took 2 s, of 25 in an epoch; all of the 50 test images took 0.5 s.

@@ -7,20 +7,20 @@ import pytest
 
 from sweep.cell_runs import cell_name, cell_values
 from tests.sweep.samples import Driver, metrics_of, record, spec_of
-from trainables.schema import METRICS
+from trainables.schema import TRAINING_METRICS
 
 
 def test_means_and_deviations_are_those_of_the_seeds() -> None:
     metrics = cell_values([metrics_of(value) for value in (100.0, 104.0, 102.0)])
     expected = {"num_seeds": 3.0}
-    for offset, name in enumerate(METRICS):
+    for offset, name in enumerate(TRAINING_METRICS):
         expected |= {f"{name}_mean": 102.0 + offset, f"{name}_std": 2.0}  # ddof=1: sqrt((4 + 4 + 0) / 2)
     assert metrics == pytest.approx(expected)
 
 
 def test_one_seed_has_a_mean_and_no_deviation() -> None:
     values = cell_values([metrics_of(100.0)])
-    assert set(values) == {"num_seeds", *(f"{name}_mean" for name in METRICS)}
+    assert set(values) == {"num_seeds", *(f"{name}_mean" for name in TRAINING_METRICS)}
     assert (values["num_seeds"], values["test_neg_elbo_mean"]) == (1, 103.0)
 
 
@@ -49,8 +49,8 @@ def test_the_store_holds_the_means_of_what_has_finished(drive: Callable[..., Dri
     (run,) = driver.runs("tags.`catsweep.kind` = 'cell'")
     assert run.data.metrics == pytest.approx(
         {"num_seeds": 3}
-        | {f"{name}_mean": 102.0 + offset for offset, name in enumerate(METRICS)}
-        | dict.fromkeys((f"{name}_std" for name in METRICS), 2.0)
+        | {f"{name}_mean": 102.0 + offset for offset, name in enumerate(TRAINING_METRICS)}
+        | dict.fromkeys((f"{name}_std" for name in TRAINING_METRICS), 2.0)
     )
 
 

@@ -12,7 +12,7 @@ from tests.sweep.samples import Driver, spec_of
 from tests.trainables.members import images, member
 from trainables.checkpoint import NUM_KEPT, CheckpointFolder
 from trainables.pack import Pack
-from trainables.schema import METRICS
+from trainables.schema import TRAINING_METRICS
 from trainables.training import EpochRecord, PackTrainer
 
 
@@ -86,7 +86,7 @@ def test_a_real_store_grows_as_reckoned(home: Home, drive: Callable[..., Driver]
     before = path.stat().st_size
     plan = driver.plan
     for pack in plan.packs:
-        values = {name: 100.0 + index for index, name in enumerate(METRICS)}
+        values = {name: 100.0 + index for index, name in enumerate(TRAINING_METRICS)}
         records = [
             EpochRecord(epoch, 1_700_000_000_000 + epoch, (values,), (None,))
             for epoch in range(1, epochs + 1)

@@ -184,3 +184,13 @@ def test_a_calibration_gives_way_to_the_record(place: Home) -> None:
 def test_a_calibration_with_other_resources_does_not_count(resources: dict[str, object], place: Home) -> None:
     calibrated(place, plan_of(place), {"st": 5.0, "reinmax": 7.0})
     assert estimate(plan_of(place, resources=resources), place, ONE_GPU).num_known == 0
+
+
+def test_what_judging_takes_is_spread_over_the_epochs(place: Home) -> None:
+    judging = {"task": "gradient_quality", "measure": {"epochs": [9, 18, 27, 36]}}
+    plan = make_plan(spec_of({"estimator": ["st", "reinmax"]}, epochs=36, seeds=1, **judging), {}, place)
+    other = Member.from_params({**plan.members[0].params, "lr": 0.9})
+    seconds = {"epoch_seconds": 10.0, "measurement_seconds": 90.0}
+    stored = StoredMember(other, "run", "FINISHED", 36, seconds, pack_size=2)
+    answer = estimate(replace(plan, stored={other.hash: stored}), place, FOUR_CORES)
+    assert answer.core_hours == pytest.approx((36 * 10 + 4 * 90) / 3600)

@@ -53,6 +53,24 @@ def _measure(spec: Spec, home: Home, dataset: ImageDataset, bench: Bench | None)
     measure_pack_sizes(make_plan(spec, {}, home).members_to_run, spec.resources, dataset, home, bench)
 
 
+def test_estimators_judged_in_one_training_are_one_pack(place: Home) -> None:
+    judged = {
+        "task": "gradient_quality",
+        "epochs": 2,
+        "measure": {"epochs": [2]},
+        "grid": [
+            {"estimator": ["st", "reinmax"], "latent": "8x4", "lr": 0.1, "temperature": [0.5, 1.0]},
+            {"estimator": "rloo", "latent": "8x4", "lr": 0.1},
+        ],
+    }
+    for resources in ({}, GPU):
+        packs = make_plan(spec_of(seeds=2, resources=resources, **judged), {}, place).packs
+        assert [len(pack) for pack in packs] == [5, 5]
+        assert [{member.seed for member in pack.members} for pack in packs] == [{0}, {1}]
+    few = make_plan(spec_of(seeds=2, resources={"members_per_pack": 3}, **judged), {}, place).packs
+    assert [len(pack) for pack in few] == [3, 2, 3, 2]
+
+
 def test_packs_have_one_member_on_a_cpu_and_before_a_measurement(place: Home) -> None:
     assert _sizes(spec_of(seeds=4), place) == [1, 1, 1, 1]
     assert _sizes(spec_of(seeds=4, resources=GPU), place) == [1, 1, 1, 1]

@@ -68,7 +68,7 @@ def test_the_block_is_named_by_its_number() -> None:
     [
         ("seed: 3\n", "unknown key 'seed'; nearest: seeds"),
         ("zzz: 3\n", "unknown key 'zzz'; allowed: name, task, dataset, epochs, batch_size, seeds, "
-                     "precision, grid, search, resources"),
+                     "precision, measure, grid, search, resources"),
         ("resources: {cpu: 2}\n", "unknown key 'cpu'; nearest: cpus"),
         ("resources: {member_per_pack: 2}\n", "unknown key 'member_per_pack'; nearest: members_per_pack"),
         ("search: {kind: optna}\n", "kind must be one of grid, optuna, got 'optna'; nearest: optuna"),
@@ -84,6 +84,39 @@ def test_the_block_is_named_by_its_number() -> None:
 )  # fmt: skip
 def test_a_problem_names_file_line_and_what_is_allowed(added: str, expected: str) -> None:
     assert message(SPEC_TEXT + added) == f"grid.yaml, line 8: {expected}"
+
+
+JUDGED = SPEC_TEXT + "task: gradient_quality\n"
+
+
+@pytest.mark.parametrize(
+    ("added", "line", "expected"),
+    [
+        ("", 1, "measure must be given where task is gradient_quality, got None"),
+        ("measure: {}\n", 9, "epochs must be given"),
+        ("measure: {epochs: [1, 3]}\n", 9, "epochs to measure after must end with the last, 2, got [1, 3]"),
+        ("measure: {epochs: [3, 2]}\n", 9, "epochs to measure after must differ and increase, got [3, 2]"),
+        ("measure: {epochs: [0]}\n", 9, "epochs to measure after must be integers >= 1, got [0]"),
+        ("measure: {epochs: 2, draws: 0}\n", 9, "draws must be an integer >= 1, got 0"),
+        ("measure: {epochs: 2, trained_with: rainmax}\n", 9, "nearest: reinmax"),
+        ("measure: {epochs: 2}\nsearch: {kind: optuna, trials: 2}\n", 10,
+         "kind must be grid where task is gradient_quality, got 'optuna'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_measurement_is_said(added: str, line: int, expected: str) -> None:
+    said = message(JUDGED + added)
+    assert said.startswith(f"grid.yaml, line {line}: ")
+    assert expected in said
+
+
+def test_a_measurement_belongs_to_its_task() -> None:
+    said = message(SPEC_TEXT + "measure: {epochs: 2}\n")
+    assert said.startswith("grid.yaml, line 8: measure must be left out where task is mnist_vae, got {")
+
+
+def test_a_latent_without_an_exact_gradient_is_refused() -> None:
+    text = JUDGED.replace("8x4", "8x16") + "measure: {epochs: 2}\n"
+    assert "latent must have at most 16384 states for an exact gradient, got '8x16'" in message(text)
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from tests.sweep.samples import SPEC_TEXT, Driver, metrics_of, record, rows, spe
 from trainables.pack import Pack
 from trainables.schema import (
     KIND_MEMBER,
-    METRICS,
     SCHEMA_VERSION,
     TAG_KIND,
     TAG_SCHEMA_VERSION,
+    TRAINING_METRICS,
     Member,
 )
 
@@ -74,7 +74,7 @@ def test_metrics_have_the_names_of_the_schema_and_a_step_for_each_epoch(drive: D
     driver = drive(spec_of())
     driver.train_all({0: 100.0, 1: 104.0})
     run_id = driver.run_of(members_of(driver)[1]).info.run_id
-    assert set(METRICS) == {
+    assert set(TRAINING_METRICS) == {
         "train_neg_elbo",
         "train_recon",
         "train_kl",
@@ -83,7 +83,7 @@ def test_metrics_have_the_names_of_the_schema_and_a_step_for_each_epoch(drive: D
         "test_kl",
         "epoch_seconds",
     }
-    for name in METRICS:
+    for name in TRAINING_METRICS:
         history = driver.store.client.get_metric_history(run_id, name)
         assert [(one.step, one.value, one.timestamp) for one in history] == [
             (1, metrics_of(114.0)[name], record(1).timestamp_ms),
@@ -162,12 +162,12 @@ def test_more_metrics_than_a_batch_may_hold_are_all_written(drive: Drive) -> Non
     driver.train(Pack((first,)), *(record(epoch, 100.0) for epoch in range(1, 201)))
     run_id = driver.run_of(first).info.run_id
     count = f"select count(*) from metrics where run_uuid = '{run_id}'"
-    assert driver.rows(count) == [(200 * len(METRICS),)]
+    assert driver.rows(count) == [(200 * len(TRAINING_METRICS),)]
 
 
 def test_writing_the_same_records_again_adds_no_rows(drive: Drive) -> None:
     records = (record(1, 110.0), record(2, 100.0))
-    of_members = f"metrics where key in {METRICS!r}"
+    of_members = f"metrics where key in {TRAINING_METRICS!r}"
     killed = drive(spec_of(seeds=1))
     (pack,) = killed.plan.packs
     killed.tracker.start(pack)
@@ -178,7 +178,7 @@ def test_writing_the_same_records_again_adds_no_rows(drive: Drive) -> None:
     again = drive(spec_of(seeds=1))
     again.train(pack, *records)
     after = again.rows(f"select * from {of_members}")
-    assert (len(before), len(after)) == (len(METRICS), 2 * len(METRICS))
+    assert (len(before), len(after)) == (len(TRAINING_METRICS), 2 * len(TRAINING_METRICS))
     assert set(before) < set(after)
     again.tracker.log(pack, records)
     again.tracker.close(is_complete=True)
@@ -302,7 +302,9 @@ def test_what_has_finished_elsewhere_is_left_as_it_is(drive: Drive) -> None:
     after = driver.run_of(first)
     assert after.to_dictionary() == before.to_dictionary()
     run_id = before.info.run_id
-    assert driver.rows(f"select count(*) from metrics where run_uuid = '{run_id}'") == [(2 * len(METRICS),)]
+    assert driver.rows(f"select count(*) from metrics where run_uuid = '{run_id}'") == [
+        (2 * len(TRAINING_METRICS),)
+    ]
     assert driver.run_of(second).data.metrics == metrics_of(104.0)
 
 

@@ -10,6 +10,7 @@ from tests.trainables.members import images, member
 from trainables import pack_size
 from trainables.pack import Pack
 from trainables.pack_size import Trial, choose_pack_size, is_out_of_memory, measure_pack_size
+from trainables.training import EpochSeconds
 
 
 def _device(overhead: float, per_member: float, memory: float) -> Callable[[int], Trial | None]:
@@ -102,10 +103,10 @@ class Trainer:
     def __init__(self, gpu: Gpu, size: int) -> None:
         self._gpu, self._size, self._noise = gpu, size, iter(gpu.noise)
 
-    def time_passes(self) -> tuple[float, float]:
+    def time_epoch(self) -> EpochSeconds:
         if self._size >= self._gpu.fails_at:
             raise self._gpu.failure()
-        return 1.0 + next(self._noise), 100.0
+        return EpochSeconds(1.0 + next(self._noise), 100.0)
 
 
 @pytest.fixture

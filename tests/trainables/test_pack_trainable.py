@@ -8,7 +8,7 @@ import shutil
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -17,6 +17,7 @@ from tests.trainables.members import images, member
 from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK, RECORDS, WARNINGS, PackTrainable
+from trainables.tasks import TRAINERS
 from trainables.training import PackTrainer
 
 EPOCHS = 3
@@ -196,7 +197,7 @@ def test_a_pack_is_gone_before_the_next_one_in_its_process_takes_memory(
         lives_on.append(last() is not None)
         return PackTrainer(*arguments)
 
-    monkeypatch.setattr("trainables.pack_trainable.PackTrainer", make)
+    monkeypatch.setitem(cast("dict[str, Any]", TRAINERS), "mnist_vae", make)
     config = {"members": Pack((member(5),)).to_params(), "checkpoint_folder": str(tmp_path / "other")}
     trial._trainable.reset_config({PACK: {**config, "num_threads": 1, "gpus": 0.0, "device": "cpu"}})
     assert lives_on == [False]

@@ -10,7 +10,7 @@ import estimators
 from tests.trainables.members import images, member
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.schema import METRICS
+from trainables.schema import TRAINING_METRICS
 from trainables.training import STATE_FORMAT, EpochRecord, PackTrainer
 
 TEST = images(200, seed=1)
@@ -34,7 +34,7 @@ def _values(record: EpochRecord, index: int = 0) -> Mapping[str, float]:
 def test_epoch_reports_every_metric_of_the_schema() -> None:
     record = _trainer(Pack((member(),))).run_epoch()
     assert record.metrics[0] is not None
-    assert set(record.metrics[0]) == set(METRICS)
+    assert set(record.metrics[0]) == set(TRAINING_METRICS)
     assert record.metrics[0]["train_neg_elbo"] == pytest.approx(
         record.metrics[0]["train_recon"] + record.metrics[0]["train_kl"], abs=0
     )

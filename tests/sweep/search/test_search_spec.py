@@ -10,7 +10,7 @@ from sweep.spec_file import SpecError, load_spec
 from tests.sweep.samples import SPEC_TEXT, spec_of
 
 OPTUNA = "search:\n  kind: optuna\n  trials: 3\n"
-METRICS = "train_neg_elbo, train_recon, train_kl, test_neg_elbo, test_recon, test_kl"
+TRAINING_METRICS = "train_neg_elbo, train_recon, train_kl, test_neg_elbo, test_recon, test_kl"
 WHERE = "where search.kind is optuna"
 ASHA = "  early_stopping:\n    kind: asha\n"
 
@@ -62,11 +62,11 @@ def test_every_metric_in_nats_may_be_searched_for(metric: str) -> None:
         (OPTUNA + "  sampler: tp\n", 11, "sampler must be one of tpe, random, got 'tp'; nearest: tpe"),
         (
             OPTUNA + "  metric: train_elbo\n", 11,
-            f"metric must be one of {METRICS}, got 'train_elbo'; nearest: train_neg_elbo",
+            f"metric must be one of {TRAINING_METRICS}, got 'train_elbo'; nearest: train_neg_elbo",
         ),
         (
             OPTUNA + "  metric: epoch_seconds\n", 11,
-            f"metric must be one of {METRICS}, got 'epoch_seconds'; nearest: test_recon",
+            f"metric must be one of {TRAINING_METRICS}, got 'epoch_seconds'; nearest: test_recon",
         ),
         (OPTUNA + "  seed: -1\n", 11, "seed must be an integer >= 0, got -1"),
         (OPTUNA + "  concurrency: 0\n", 11, "concurrency must be an integer >= 1, got 0"),

@@ -1,0 +1,188 @@
+"""The task `gradient_quality`: one model in training, and several estimators judged by it on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+import estimators
+from estimators import diagnostics
+from estimators.diagnostics import GradientMoments
+from trainables.pack import Pack
+from trainables.process import set_precision
+from trainables.reconstruction import Reconstruction
+from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, MNIST_VAE, Cell, Member
+from trainables.training import (
+    STATE_FORMAT,
+    EpochRecord,
+    EpochSeconds,
+    PackTrainer,
+    read_history,
+    seeded_generator,
+)
+
+_SHARE_OF_DRAWS_TIMED = 16
+_TRAINING_PARAMS = (
+    "task_version",
+    "dataset",
+    "categorical_dim",
+    "latent_dim",
+    "optimizer",
+    "lr",
+    "batch_size",
+    "epochs",
+    "precision",
+)
+
+
+def trained_member(member: Member) -> Member:
+    """Return the member of the task `mnist_vae` whose training a member's estimator is judged in."""
+    params = member.cell.params
+    trained_with = estimators.get(params["trained_with"])
+    settings = {own.name: DEFAULTS[own.name] for own in trained_with.hyperparameters}
+    if "temperature" in settings:
+        settings["temperature"] = params["trained_temperature"]
+    shared = {name: params[name] for name in _TRAINING_PARAMS if name in params}
+    return Member(
+        Cell.from_params({"task": MNIST_VAE, "estimator": trained_with.name, **settings, **shared}),
+        member.seed,
+    )
+
+
+class GradientQualityTrainer:
+    """Trains one discrete VAE, and after some epochs judges an estimator for each member of a pack.
+
+    Judged is the gradient of the reconstruction term with respect to the logits, for a batch of training
+    images that the seed chooses, against the exact gradient. The judging leaves the training as it is, and
+    members of one seed draw the same noise whatever their estimator.
+
+    Args:
+        pack: The members; they share the training and its seed.
+        train_images: Grey levels, shape (N, 784), uint8.
+        test_images: Grey levels, shape (M, 784), uint8.
+        device: Where to train.
+
+    Attributes:
+        epoch: Number of epochs done.
+        history: A record for each of them.
+    Source: Beyond ReinMax, Section 6.1 and Appendix C.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        train_images: torch.Tensor,
+        test_images: torch.Tensor,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.pack = pack
+        self.history: list[EpochRecord] = []
+        first = pack.members[0]
+        trained = trained_member(first)
+        self._trainer = PackTrainer(Pack((trained,)), train_images, test_images, device)
+        self._measured_epochs = first.cell.measured_epochs
+        self._num_draws = int(first.cell.params["num_draws"])
+        self._seed = first.seed
+        self._device = torch.device(device)
+        self._precision = trained.params.get("precision", DEFAULTS["precision"])
+        chooser = seeded_generator(self._seed, "measured images", torch.device("cpu"))
+        chosen = torch.randperm(len(train_images), generator=chooser)[: int(trained.params["batch_size"])]
+        self._images = train_images[chosen].unsqueeze(0).to(self._device)
+
+    @property
+    def epoch(self) -> int:
+        """Number of epochs done."""
+        return len(self.history)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every epoch is done, or the training has diverged."""
+        return self._trainer.is_finished
+
+    def run_epoch(self) -> EpochRecord:
+        """Train for one epoch, judge the estimators if it is time, and return (and keep) the record."""
+        trained = self._trainer.run_epoch()
+        metrics: list[Mapping[str, float] | None] = [trained.metrics[0]] * len(self.pack)
+        if trained.metrics[0] is not None and trained.epoch in self._measured_epochs:
+            start = time.perf_counter()
+            measured = self._measure(trained.epoch, self._num_draws)
+            shared = {**trained.metrics[0], MEASUREMENT_SECONDS: time.perf_counter() - start}
+            metrics = [{**shared, **values} for values in measured]
+        record = replace(trained, metrics=tuple(metrics), diverged=trained.diverged * len(self.pack))
+        self.history.append(record)
+        return record
+
+    def time_epoch(self) -> EpochSeconds:
+        """Train and evaluate once, judge with few draws, and return the seconds; keeps no record."""
+        trained = self._trainer.time_epoch()
+        start = time.perf_counter()
+        self._measure(0, self._num_draws // _SHARE_OF_DRAWS_TIMED)
+        seconds = (time.perf_counter() - start) * _SHARE_OF_DRAWS_TIMED
+        return replace(trained, other=seconds * len(self._measured_epochs) / self.pack.epochs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that training goes on from, tensors and plain containers only."""
+        return {
+            "format": STATE_FORMAT,
+            "members": [member.hash for member in self.pack.members],
+            "history": [record.to_state() for record in self.history],
+            "trainer": self._trainer.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned.
+
+        Raises:
+            ValueError: If the state is of another format, belongs to other members, or is laid out otherwise;
+                nothing of it has been taken over then.
+        """
+        history = read_history(state, self.pack)
+        trainer = state.get("trainer")
+        if not isinstance(trainer, Mapping) or trainer.get("epoch") != len(history):
+            raise ValueError(f"the state must hold a training of {len(history)} epochs")
+        self._trainer.load_state_dict(trainer)
+        self.history = history
+
+    def _measure(self, epoch: int, num_draws: int) -> list[dict[str, float]]:
+        """Judge every member's estimator with the model as it is now."""
+        set_precision(self._precision)
+        model = self._trainer.model
+        logits = model.encode(self._images).clone()
+        grey_levels = model.encoder.inputs(self._images.shape[1]).clone()
+        f = Reconstruction(model.decoder, grey_levels)
+        exact = diagnostics.exact_gradient(logits, f, chunk_size=f.chunk_size)
+        measures = []
+        for member in self.pack.members:
+            moments = diagnostics.gradient_moments(
+                member.cell.estimator,
+                logits,
+                f,
+                num_draws=num_draws,
+                generator=[seeded_generator(self._seed, f"gradients after epoch {epoch}", self._device)],
+                chunk_size=f.chunk_size,
+                **_hyperparameters(member),
+            )
+            measures.append(_measures(moments, exact))
+        return measures
+
+
+def _hyperparameters(member: Member) -> dict[str, float]:
+    params = member.cell.params
+    own = estimators.get(member.cell.estimator).hyperparameters
+    return {one.name: one.number(params.get(one.name, DEFAULTS[one.name])) for one in own}
+
+
+def _measures(moments: GradientMoments, exact: torch.Tensor) -> dict[str, float]:
+    """Return the run schema's measures of an estimator's bias and spread, for a pack of one model."""
+    measures = {
+        "gradient_cosine": diagnostics.gradient_cosine(moments.mean, exact),
+        "gradient_cosine_batch": diagnostics.gradient_cosine_batch(moments.mean, exact),
+        "gradient_variance": diagnostics.gradient_variance(moments),
+        "gradient_relative_std": diagnostics.gradient_relative_std(moments),
+        "gradient_std": diagnostics.gradient_std(moments),
+    }
+    return {name: measure.item() for name, measure in measures.items()}
