@@ -34,7 +34,9 @@ if TYPE_CHECKING:  # so that a checker knows their types; one that is not here i
     from estimators.reinmax_rk2 import reinmax_rk2 as reinmax_rk2
     from estimators.score_function.exact import exact as exact
     from estimators.score_function.indecater import indecater as indecater
-    from estimators.score_function.indecater_per_variable import indecater_per_variable as indecater_per_variable
+    from estimators.score_function.indecater_per_variable import (
+        indecater_per_variable as indecater_per_variable,
+    )
     from estimators.score_function.objective import Estimate as Estimate
     from estimators.score_function.rebar import rebar as rebar
     from estimators.score_function.reinforce import reinforce as reinforce

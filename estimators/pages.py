@@ -68,7 +68,9 @@ def read_measured(path: Path) -> list[Measurement]:
         reader = csv.DictReader(file)
         missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
-            raise ValueError(f"{path} must have the columns {', '.join(_COLUMNS)}, lacks {', '.join(missing)}")
+            raise ValueError(
+                f"{path} must have the columns {', '.join(_COLUMNS)}, lacks {', '.join(missing)}"
+            )
         return [_measurement(row, f"{path}, line {reader.line_num}") for row in reader]
 
 
@@ -121,8 +123,8 @@ def page(estimator: Estimator, measured: str) -> str:
         *_equation(doc.equation),
         "The symbols are those of [the overview](../estimators.md#notation).\n",
         *(["## Properties\n", *(f"{_prose(text)}\n" for text in doc.properties)] if doc.properties else []),
-        f"## Cost\n\n{_prose(doc.text('Cost'))}",
-        "Of a step's time: [performance](../performance.md#a-training-step).\n",
+        f"## Cost\n\n{_prose(doc.text('Cost'))}\n",
+        "What a training step takes is in [performance](../performance.md#a-training-step).\n",
         f"## When to use it\n\n{_prose(doc.text('Use'))}\n",
         f"## Arguments\n\n{_arguments(estimator, doc)}",
         f"Returns: {_prose(doc.text('Returns'))}\n",
@@ -198,7 +200,8 @@ def _prose(text: str) -> str:
     """Return text of a docstring such that Markdown takes nothing in it for a tag or for emphasis."""
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(
-        part if part.startswith("`") else re.sub(r"([*]|<(?=[A-Za-z/!])|\b_|_\b)", r"\\\1", part) for part in parts
+        part if part.startswith("`") else re.sub(r"([*]|<(?=[A-Za-z/!])|\b_|_\b)", r"\\\1", part)
+        for part in parts
     )
 
 
