@@ -35,8 +35,9 @@ bench: $(READY)  ## Compare with the authors' curves, then time steps, growing e
 	$(BIN)/python benchmarks/epochs.py
 	$(BIN)/python benchmarks/sweep.py
 
-docs: $(READY)  ## Write the command line reference anew
+docs: $(READY)  ## Write the command line reference and the estimators' pages anew
 	$(BIN)/python -m typer sweep.cli.main utils docs --name catsweep --title 'Command line' --output docs/cli.md
+	$(BIN)/python -m estimators.pages docs/estimators $(if $(MEASURED),--measured $(MEASURED))
 
 ui: $(READY)  ## Open the MLflow UI on this folder's store
 	$(BIN)/catsweep ui

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from estimators.registry import REGISTRY
 from trainables import schema
 
 ESTIMATOR_NAMES: Mapping[str, str] = {
@@ -27,32 +28,14 @@ ESTIMATOR_NAMES: Mapping[str, str] = {
     "scater": "SCateR",
     "exact": "Exact",
 }
-"""Display names, in the order of the rows of Tables 2 and 3 of Beyond ReinMax, then those not in them."""
+"""Display names, in the order of the rows of Tables 2 and 3 of Beyond ReinMax, then those not in them.
+
+An estimator that is not here goes by its id, after these."""
 
 PAPER_LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
 """The columns of Tables 2 and 3, categories x variables."""
 
 _EVERYWHERE = frozenset({"task_version", "batch_size"})
-_TAKES: Mapping[str, frozenset[str]] = {
-    "st": frozenset({"temperature"}),
-    "stgs": frozenset({"temperature"}),
-    "gst": frozenset({"temperature", "gap"}),
-    "concrete": frozenset({"temperature"}),
-    "reinmax": frozenset({"temperature"}),
-    "reinmax_argmax": frozenset({"temperature"}),
-    "reinmax_rk2": frozenset({"beta"}),
-    "gumbel_rao": frozenset({"temperature", "num_mc_samples"}),
-    "reinmax_rao": frozenset({"temperature", "num_mc_samples"}),
-    "reinmax_cv": frozenset({"temperature", "eta", "num_mc_samples"}),
-    "reinmax_cv_alg2": frozenset({"temperature", "eta", "num_mc_samples"}),
-    "reinforce": frozenset({"num_samples"}),
-    "rloo": frozenset({"num_samples"}),
-    "rebar": frozenset({"temperature", "eta", "num_samples"}),
-    "indecater": frozenset({"num_samples"}),
-    "indecater_per_variable": frozenset({"num_samples"}),
-    "scater": frozenset({"num_samples"}),
-    "exact": frozenset(),
-}
 
 
 def estimator_name(estimator: str) -> str:
@@ -64,9 +47,10 @@ def applicable_defaults(estimator: str) -> dict[str, str]:
     """Return the schema's defaults of the params that apply to an estimator.
 
     A run of `st` that states no `eta` has none; a run of `reinmax_cv` that states none has the default.
-    Of an estimator that is not known here, only the defaults that every run has are returned.
+    Of an estimator that is not in the registry, only the defaults that every run has are returned.
     """
-    names = _EVERYWHERE | _TAKES.get(estimator, frozenset())
+    takes = REGISTRY[estimator].hyperparameters if estimator in REGISTRY else ()
+    names = _EVERYWHERE | {hyperparameter.name for hyperparameter in takes}
     return {name: value for name, value in schema.DEFAULTS.items() if name in names}
 
 

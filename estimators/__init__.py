@@ -22,51 +22,30 @@ from typing import TYPE_CHECKING, Any
 
 from estimators.registry import REGISTRY, Estimator, get
 
-if TYPE_CHECKING:
-    from estimators.concrete import concrete
-    from estimators.gst import gst
-    from estimators.gumbel_rao import gumbel_rao
-    from estimators.reinmax import reinmax
-    from estimators.reinmax_argmax import reinmax_argmax
-    from estimators.reinmax_cv import reinmax_cv
-    from estimators.reinmax_cv_alg2 import reinmax_cv_alg2
-    from estimators.reinmax_rao import reinmax_rao
-    from estimators.reinmax_rk2 import reinmax_rk2
-    from estimators.score_function.exact import exact
-    from estimators.score_function.indecater import indecater
-    from estimators.score_function.indecater_per_variable import indecater_per_variable
-    from estimators.score_function.objective import Estimate
-    from estimators.score_function.rebar import rebar
-    from estimators.score_function.reinforce import reinforce
-    from estimators.score_function.rloo import rloo
-    from estimators.score_function.scater import scater
-    from estimators.st import st
-    from estimators.stgs import stgs
+if TYPE_CHECKING:  # so that a checker knows their types; one that is not here is Any to it
+    from estimators.concrete import concrete as concrete
+    from estimators.gst import gst as gst
+    from estimators.gumbel_rao import gumbel_rao as gumbel_rao
+    from estimators.reinmax import reinmax as reinmax
+    from estimators.reinmax_argmax import reinmax_argmax as reinmax_argmax
+    from estimators.reinmax_cv import reinmax_cv as reinmax_cv
+    from estimators.reinmax_cv_alg2 import reinmax_cv_alg2 as reinmax_cv_alg2
+    from estimators.reinmax_rao import reinmax_rao as reinmax_rao
+    from estimators.reinmax_rk2 import reinmax_rk2 as reinmax_rk2
+    from estimators.score_function.exact import exact as exact
+    from estimators.score_function.indecater import indecater as indecater
+    from estimators.score_function.indecater_per_variable import (
+        indecater_per_variable as indecater_per_variable,
+    )
+    from estimators.score_function.objective import Estimate as Estimate
+    from estimators.score_function.rebar import rebar as rebar
+    from estimators.score_function.reinforce import reinforce as reinforce
+    from estimators.score_function.rloo import rloo as rloo
+    from estimators.score_function.scater import scater as scater
+    from estimators.st import st as st
+    from estimators.stgs import stgs as stgs
 
-__all__ = [
-    "REGISTRY",
-    "Estimate",
-    "Estimator",
-    "get",
-    "concrete",
-    "gst",
-    "gumbel_rao",
-    "reinmax",
-    "reinmax_argmax",
-    "reinmax_cv",
-    "reinmax_cv_alg2",
-    "reinmax_rao",
-    "reinmax_rk2",
-    "st",
-    "stgs",
-    "exact",
-    "indecater",
-    "indecater_per_variable",
-    "rebar",
-    "reinforce",
-    "rloo",
-    "scater",
-]
+__all__ = ["REGISTRY", "Estimate", "Estimator", "get", *REGISTRY]
 
 
 class _Package(ModuleType):

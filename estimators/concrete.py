@@ -33,6 +33,9 @@ def concrete(
         Relaxed sample with entries in [0, 1] that sum to 1 over categories, shape and dtype of logits.
     Raises:
         ValueError: If temperature <= 0 or logits has fewer than two dimensions.
+    Cost: One evaluation of f, forward and backward, at a relaxed sample; L·C random numbers; memory O(L·C).
+    Use: Where f is defined inside the simplex, and the value that is wanted is that at relaxed samples;
+        where it is that at one-hot ones, `stgs`.
     Source: Jang et al. (2017); Maddison et al. (2017).
     """
     return sample_with_gradient(draw_concrete, logits, {TEMPERATURE: temperature}, generator)

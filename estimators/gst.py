@@ -36,6 +36,8 @@ def gst(
         One-hot sample, shape and dtype of logits.
     Raises:
         ValueError: If temperature <= 0, gap < 0 or logits has fewer than two dimensions.
+    Cost: One evaluation of f, forward and backward; L random numbers; memory O(L·C).
+    Use: Where `stgs` is too noisy and each step must stay as cheap as one of `st`.
     Source: Fan et al. (2022), "Training discrete deep generative models via gapped straight-through
         estimator"; GST-1.0 in Beyond ReinMax is gap 1.
     """

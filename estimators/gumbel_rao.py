@@ -36,6 +36,9 @@ def gumbel_rao(
         One-hot sample, shape and dtype of logits.
     Raises:
         ValueError: If temperature <= 0, num_mc_samples < 1 or logits has fewer than two dimensions.
+    Cost: One evaluation of f, forward and backward; L random numbers for the draw and L·C·K in the backward
+        pass; memory O(L·C) and for the draws, of which a CPU makes about 2^19 at a time.
+    Use: In place of `stgs`, with τ tuned, where evaluations of f are dear and random numbers are cheap.
     Source: Beyond ReinMax, Eq. 6 and 7; Paulus et al. (2021).
     """
     values = {TEMPERATURE: temperature, NUM_MC_SAMPLES: num_mc_samples}

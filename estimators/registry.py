@@ -42,6 +42,7 @@ class Estimator:
         is_one_hot: Whether the sample is exactly one-hot.
         uses_monte_carlo: Whether the backward pass averages over further random draws.
         needs_objective: Whether it calls f itself (the score-function family), rather than use ∂f/∂D.
+        relaxes_samples: Whether it calls f at relaxed samples too, so that f must have a gradient there.
         ignores_constants: Whether f + c always has the very estimate that f has.
         is_random: Whether the estimate depends on the generator.
         max_states: Most states C^L of a model that it can train; none means any.
@@ -52,6 +53,7 @@ class Estimator:
     is_one_hot: bool = True
     uses_monte_carlo: bool = False
     needs_objective: bool = False
+    relaxes_samples: bool = False
     ignores_constants: bool = True
     is_random: bool = True
     max_states: int | None = None
@@ -104,6 +106,7 @@ _ESTIMATORS = (
         "rebar",
         (TEMPERATURE, ETA, NUM_SAMPLES),
         needs_objective=True,
+        relaxes_samples=True,
         ignores_constants=False,
     ),
     Estimator("indecater", (NUM_SAMPLES,), needs_objective=True),

@@ -31,6 +31,9 @@ def reinmax(
         One-hot sample, shape and dtype of logits.
     Raises:
         ValueError: If temperature <= 0 or logits has fewer than two dimensions.
+    Cost: One evaluation of f, forward and backward; L random numbers; memory O(L·C).
+    Use: First choice where f is differentiable and evaluated once: as cheap as `st`, of higher order, and at
+        its default of τ without anything to tune.
     Source: Beyond ReinMax, Eq. 12; Liu et al. (2023).
     """
     return sample_with_gradient(draw_reinmax, logits, {TEMPERATURE: temperature}, generator)

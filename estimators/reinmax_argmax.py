@@ -31,6 +31,8 @@ def reinmax_argmax(
         One-hot sample, shape and dtype of logits.
     Raises:
         ValueError: If temperature <= 0 or logits has fewer than two dimensions.
+    Cost: One evaluation of f, forward and backward; L random numbers; memory O(L·C).
+    Use: To measure how much of ReinMax's variance comes from the D in its backward pass.
     Source: Beyond ReinMax, Section 3 and Table 1.
     """
     return sample_with_gradient(draw_reinmax_argmax, logits, {TEMPERATURE: temperature}, generator)

@@ -45,6 +45,9 @@ def reinmax_cv_alg2(
     Raises:
         ValueError: If temperature <= 0, eta is not finite, num_mc_samples < 1 or logits has fewer than two
             dimensions.
+    Cost: One evaluation of f, forward and backward; L·C random numbers for the draw and L·C·K in the
+        backward pass; memory O(L·C) and for the draws, of which a CPU makes about 2^19 at a time.
+    Use: To see what the printed algorithm does; never to train with.
     Source: Beyond ReinMax, Algorithm 2 and Eq. 18.
     """
     values = {TEMPERATURE: temperature, ETA: eta, NUM_MC_SAMPLES: num_mc_samples}

@@ -34,6 +34,8 @@ def reinmax_rk2(
         One-hot sample, shape and dtype of logits.
     Raises:
         ValueError: If beta is not finite or logits has fewer than two dimensions.
+    Cost: One evaluation of f, forward and backward; L random numbers; memory O(L·C).
+    Use: To study other second-order methods than Heun's; to train with, `reinmax`.
     Source: Beyond ReinMax, Eq. 27.
     """
     return sample_with_gradient(draw_reinmax_rk2, logits, {BETA: beta}, generator)

@@ -49,6 +49,9 @@ def exact(
     Raises:
         ValueError: If there are more than 2^20 states, f's result has another shape or logits has fewer than
             two dimensions.
+    Cost: C^L evaluations of f, forward only; no random numbers but L for the sample of training's forward
+        pass; memory for C^L losses, and for f with `chunk_size` samples.
+    Use: To judge other estimators, or to train models with few states.
     Source: Beyond ReinMax, Eq. 2.
     """
     return estimate_with_objective(draw_exact, logits, f, {}, generator, chunk_size)

@@ -48,6 +48,10 @@ def indecater(
         surrogate that equals it and has the gradient.
     Raises:
         ValueError: If num_samples < 1, f's result has another shape or logits has fewer than two dimensions.
+    Cost: L·C·N evaluations of f, forward only; N·L random numbers; memory for L·C·N losses, and for f with
+        `chunk_size` samples.
+    Use: Where the gradient must be unbiased and many evaluations of f can be made at once; N = 1 is often
+        enough.
     Source: CatLog-Derivative trick, Eq. 4.1.
     """
     return estimate_with_objective(

@@ -46,6 +46,9 @@ def indecater_per_variable(
         surrogate that equals it and has the gradient.
     Raises:
         ValueError: If num_samples < 1, f's result has another shape or logits has fewer than two dimensions.
+    Cost: L·C·N evaluations of f, forward only; N·L² random numbers; memory for N·L samples of L numbers and
+        L·C·N losses, and for f with `chunk_size` samples.
+    Use: Where errors must be independent across variables; otherwise `indecater`, with fewer random numbers.
     Source: CatLog-Derivative trick, Eq. 4.1 and Section 6.4.
     """
     return estimate_with_objective(

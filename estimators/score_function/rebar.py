@@ -61,6 +61,10 @@ def rebar(
     Raises:
         ValueError: If temperature <= 0, eta is not finite, num_samples < 1, f's result has another shape or
             no graph, or logits has fewer than two dimensions.
+    Cost: 3·N evaluations of f: N at one-hot samples, forward only, and 2·N at relaxed ones, forward and
+        backward; 2·N·L·C random numbers; memory O(N·L·C), and for f with `chunk_size` samples.
+    Use: Where the gradient must be unbiased and f is differentiable and defined inside the simplex; τ and η
+        change its variance alone.
     Source: Beyond ReinMax, Eq. 15; Tucker et al. (2017).
     """
     values = {TEMPERATURE: temperature, ETA: eta, NUM_SAMPLES: num_samples}

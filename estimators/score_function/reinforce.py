@@ -50,6 +50,10 @@ def reinforce(
         The mean loss, shape (...), and the surrogate that equals it and has the gradient.
     Raises:
         ValueError: If num_samples < 1, f's result has another shape or logits has fewer than two dimensions.
+    Cost: N evaluations of f, forward only; N·L random numbers; memory for N samples of L numbers, and for f
+        with `chunk_size` of them.
+    Use: As the baseline of the unbiased estimators, or where f can be evaluated only once; from two
+        evaluations on, `rloo` does not pay for a constant in f.
     Source: CatLog-Derivative trick, Eq. 2.4; Williams (1992).
     """
     return estimate_with_objective(

@@ -48,6 +48,10 @@ def rloo(
         The mean loss, shape (...), and the surrogate that equals it and has the gradient.
     Raises:
         ValueError: If num_samples < 2, f's result has another shape or logits has fewer than two dimensions.
+    Cost: N evaluations of f, forward only; N·L random numbers; memory for N samples of L numbers, and for f
+        with `chunk_size` of them.
+    Use: First choice where f is not differentiable, or its gradient must be unbiased, and only a few
+        evaluations can be made.
     Source: Kool et al. (2019); RLOO-S and RLOO-F of the CatLog-Derivative trick are budgets, N and L·C·N.
     """
     return estimate_with_objective(

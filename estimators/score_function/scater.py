@@ -71,6 +71,9 @@ def scater(
     Raises:
         ValueError: If num_samples < 1, the result of f or conditional has another shape or logits has fewer
             than two dimensions.
+    Cost: L·C·N evaluations of f, forward only, and 2·L - 1 of `conditional`; N·L + C·N·L·(L - 1)/2 random
+        numbers; memory for L·C·N samples of L numbers, and for f with `chunk_size` of them.
+    Use: Where variables depend on earlier ones; for independent variables `indecater`.
     Source: CatLog-Derivative trick, Eq. 3.5.
     """
     checked_arguments(logits, {NUM_SAMPLES: num_samples})

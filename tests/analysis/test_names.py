@@ -1,6 +1,6 @@
 import pytest
 
-from analysis.names import ESTIMATOR_NAMES, applicable_defaults, metric_name
+from analysis.names import ESTIMATOR_NAMES, applicable_defaults, estimator_name, metric_name
 from estimators.registry import REGISTRY
 from trainables import schema
 
@@ -9,7 +9,14 @@ from trainables import schema
 def test_defaults_are_those_of_the_hyperparameters_that_the_estimator_takes(name):
     takes = {parameter.name for parameter in REGISTRY[name].hyperparameters}
     assert set(applicable_defaults(name)) == {"task_version", "batch_size"} | takes
-    assert name in ESTIMATOR_NAMES
+
+
+def test_every_name_is_of_an_estimator():
+    assert set(ESTIMATOR_NAMES) <= set(REGISTRY)
+
+
+def test_estimator_without_a_name_goes_by_its_id():
+    assert estimator_name("mine") == "mine"
 
 
 def test_unknown_estimator_has_only_the_defaults_of_every_run():

@@ -39,8 +39,8 @@ def check_equals_literal(name, rule, h, literal=None):
     torch.testing.assert_close(actual, expected, rtol=1e-11, atol=1e-12)
 
 
-def test_every_estimator_has_a_rule_and_an_oracle():
-    assert set(PATHWISE) == set(RULES) == set(oracles.RULES)
+def test_every_rule_is_an_estimator_s_and_has_an_oracle():
+    assert set(RULES) == set(oracles.RULES) <= set(PATHWISE)
 
 
 @pytest.mark.parametrize("h", HYPERPARAMETERS.values(), ids=HYPERPARAMETERS)

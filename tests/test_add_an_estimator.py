@@ -1,0 +1,136 @@
+"""docs/add-an-estimator.md, followed to the letter in a copy of the repository."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "add-an-estimator.md").read_text()
+NAME = "self_critical"
+COPIED = ("estimators", "trainables", "sweep", "analysis", "tests", "docs")
+CHOSEN = (
+    f"{NAME} or test_registry or test_names or every_rule or readme_lists or readme_spec or of_the_readme"
+)
+"""The new estimator's tests, and those that look at the whole registry."""
+LEFT_OUT = ("test_properties.py", "test_fused_gumbel.py")
+"""The first takes long, the second has nothing to do with it and loads a compiler."""
+
+USE = f"""
+from pathlib import Path
+
+import torch
+
+from analysis.render import render
+from analysis.store import runs_frame
+from analysis.tables import table
+from estimators import {NAME}
+from estimators.pages import write_pages
+from sweep.home import Home
+from sweep.planning import make_plan
+from sweep.spec_file import load_spec
+from tests.trainables.members import images
+from trainables import schema
+from trainables.run_record import LastValue, RunRecord
+from trainables.training import PackTrainer
+
+target = torch.tensor([2, 0])
+logits = torch.zeros(1000, 2, 4, requires_grad=True)
+wrong = lambda x: (x.argmax(-1) != target).sum(-1).float()
+{NAME}(logits, wrong, num_samples=3).surrogate.mean().backward()
+assert torch.equal(logits.grad.sum(0).argmin(-1), target)
+
+plan = make_plan(load_spec("own.yaml"), {{}}, Home.resolve("home"))
+records = []
+for pack in plan.packs:
+    trainer = PackTrainer(pack, images(60), images(20, seed=1))
+    while not trainer.is_finished:
+        record = trainer.run_epoch()
+    for member, metrics in zip(pack.members, record.metrics, strict=True):
+        tags = {{schema.TAG_KIND: schema.KIND_MEMBER, schema.TAG_SCHEMA_VERSION: schema.SCHEMA_VERSION}}
+        values = {{name: LastValue(value, record.epoch) for name, value in metrics.items()}}
+        run = RunRecord(member.hash, "own", "FINISHED", 0, 1, member.params, tags, values)
+        records.append(run)
+print(render(table(runs_frame(records, schema.METRICS), plan.requests)))
+write_pages(Path("docs/estimators"))
+"""
+
+SPEC = f"""
+name: own
+epochs: 2
+batch_size: 20
+seeds: 2
+grid:
+  - {{estimator: [st, {NAME}], latent: 4x4, lr: 0.001}}
+"""
+
+
+def _blocks() -> list[str]:
+    """Return the estimator's file, the registry's line and the test's file."""
+    return re.findall(r"```(?:python|text)\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the repository with what the page adds to it, and nothing else."""
+    root = tmp_path_factory.mktemp("copy")
+    for name in COPIED:
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "Makefile"):
+        shutil.copy(ROOT / name, root)
+    estimator, line, oracle = _blocks()
+    files = re.findall(rf"`((?:estimators|tests)/[\w/]*{NAME}\.py)`", PAGE)
+    for file, text in zip(files, (estimator, oracle), strict=True):
+        assert not (root / file).exists()
+        (root / file).write_text(text)
+    registry = root / "estimators" / "registry.py"
+    text = registry.read_text()
+    assert text.count("\n)\n\nREGISTRY") == 1
+    registry.write_text(text.replace("\n)\n\nREGISTRY", f"\n{line})\n\nREGISTRY"))
+    return root
+
+
+def _run(root: Path, *arguments: str) -> str:
+    """Run Python in the copy, on the copy's packages; return what it prints."""
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    answer = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=root, env=environment
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def test_file_is_short_and_the_registry_s_part_is_one_line() -> None:
+    estimator, line, _ = _blocks()
+    assert len(estimator.splitlines()) < 60
+    assert line.count("\n") == 1
+
+
+def test_conformance_tests_and_its_own_oracle_take_it(copy: Path) -> None:
+    ignored = [f"--ignore=tests/estimators/{name}" for name in LEFT_OUT]
+    folders = ("tests/estimators", "tests/analysis/test_names.py", "tests/test_docs.py")
+    printed = _run(copy, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "-k", CHOSEN, *ignored, *folders)
+    for test in (
+        f"test_conformance.py::test_sample_is_exactly_one_hot[float32-{NAME}]",
+        f"test_packs.py::test_pack_of_one_equals_no_pack[{NAME}]",
+        f"test_unbiased.py::test_means_are_the_exact_gradient_and_the_expectation[{NAME}-one sample]",
+        f"test_{NAME}.py::test_check_rejects_a_baseline_that_knows_the_draw",
+        f"test_names.py::test_defaults_are_those_of_the_hyperparameters_that_the_estimator_takes[{NAME}]",
+    ):
+        assert re.search(rf"^PASSED \S*{re.escape(test)}$", printed, re.MULTILINE), f"{test}\n{printed}"
+
+
+def test_it_trains_in_a_sweep_and_has_a_row_and_a_page(copy: Path) -> None:
+    (copy / "own.yaml").write_text(SPEC)
+    rows = _run(copy, "-c", USE).splitlines()
+    assert any(re.match(rf"{NAME} +[\d.]+ ± [\d.]+ #[12]", row) for row in rows), rows
+    assert any(re.match(r"ST +[\d.]+ ± [\d.]+ #[12]", row) for row in rows), rows
+    page = (copy / "docs" / "estimators" / f"{NAME}.md").read_text()
+    assert "N + 1 evaluations of f" in page
+    assert page.endswith("Not measured yet.\n")
