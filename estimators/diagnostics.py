@@ -191,7 +191,9 @@ def gradient_std(moments: GradientMoments) -> torch.Tensor:
 
 
 def _mean_ratio(spread: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
-    ratio = torch.linalg.vector_norm(spread, dim=(-1, -2)) / torch.linalg.vector_norm(mean, dim=(-1, -2))
+    ratio: torch.Tensor = torch.linalg.vector_norm(spread, dim=(-1, -2)) / torch.linalg.vector_norm(
+        mean, dim=(-1, -2)
+    )
     return ratio.nan_to_num(nan=0.0, posinf=math.inf).mean(-1)  # nothing over nothing is no spread
 
 
