@@ -18,6 +18,8 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     # As for Tune's own grid search: with one at a time a cluster would be slow to fill, and to grow.
     "TUNE_MAX_PENDING_TRIALS_PG": "200",
+    # Tune's own record of all trials, from which nothing is restored here, takes longer with every trial.
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     # Trials get workers of their own; those that Ray would start beforehand only take time at the start.
     "RAY_prestart_worker_first_driver": "0",
 }

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from trainables.data import fetch
 
@@ -19,7 +20,9 @@ def mnist_folder() -> Path:
     Fetched on first use, which needs a network; CATSWEEP_TEST_DATA names another folder.
     """
     folder = Path(os.environ.get("CATSWEEP_TEST_DATA") or REPOSITORY / ".catsweep" / "data")
-    fetch("mnist", folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".tests.lock"):  # tests run in several processes
+        fetch("mnist", folder)
     return folder.absolute()
 
 

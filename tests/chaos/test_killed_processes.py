@@ -13,13 +13,13 @@ from tests.chaos.sweeps import Sweep
 Check = Callable[[Sweep], None]
 
 
-@pytest.mark.slow  # the quick half of the suite kills a driver in tests/sweep/test_resume.py
 def test_a_killed_driver(sweep: Sweep, drive: Drive, check_equals_undisturbed: Check) -> None:
     driver = drive(sweep)
     driver.wait_for(sweep.has_epoch)
     driver.kill()
     drive(sweep).finish()
     check_equals_undisturbed(sweep)
+    assert "0 members finished" in drive(sweep).finish()
 
 
 def test_a_killed_trial(sweep: Sweep, drive: Drive, check_equals_undisturbed: Check) -> None:

@@ -131,7 +131,8 @@ def check_killed_sweep_equals_uninterrupted(spec: str, mnist_folder: Path, tmp_p
     assert "0 members finished" in killed.run("run").stderr
 
 
-@pytest.mark.parametrize("members_per_pack", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow  # the quick half of the suite kills a driver in tests/chaos/test_killed_processes.py
+@pytest.mark.parametrize("members_per_pack", [1, 2])
 def test_killed_sweep_resumes_to_the_same_bits(
     members_per_pack: int, mnist_folder: Path, tmp_path: Path
 ) -> None:
