@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import published
 from analysis.choices import check_choice
 from analysis.statistics import z_score
-from trainables.schema import Cell
+from trainables.schema import GRADIENT_QUALITY, Cell
 
 PUBLISHED = "published"
 CURVES = "curves"
@@ -103,4 +103,6 @@ def _on_curve(cell: Cell, metric: str) -> Reference:
 def _has_other_settings(cell: Cell) -> bool:
     """Tell whether a cell's published number was made with other hyperparameters than the cell's."""
     settings = published.settings_as_run(cell.estimator, cell.latent)
+    if cell.params.get("task") == GRADIENT_QUALITY:
+        settings = published.TABLE_1_SETTINGS
     return bool(settings) and not published.has_settings(cell, settings)

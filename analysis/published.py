@@ -13,9 +13,12 @@ from analysis.statistics import sample_sem
 from trainables import schema
 from trainables.schema import Cell
 
+TABLE_1_SETTINGS = {"temperature": "1.3", "num_draws": "1024", "trained_with": "reinmax"}
+"""What is known of how Table 1 was made, beside its epochs."""
 TASK = schema.MNIST_VAE
 DATASET = "mnist"
 EPOCHS = 160
+EPOCHS_OF_TABLE_1 = 50
 
 _SHARED_SETTINGS = {"batch_size": "100", "num_mc_samples": "100", "gap": "1.0", "precision": "float32"}
 _NUM_SEEDS = 10
@@ -44,6 +47,11 @@ class PublishedResult:
     value: float
     error: float
     num_seeds: int
+
+    @property
+    def epochs(self) -> int:
+        """The epochs after which it was taken."""
+        return EPOCHS_OF_TABLE_1 if self.task == schema.GRADIENT_QUALITY else EPOCHS
 
     @property
     def task(self) -> str:

@@ -13,6 +13,7 @@ from analysis.render_latex import render_latex
 from analysis.render_markdown import render_markdown
 from analysis.render_text import render_text
 from analysis.sheet import Sheet, lay_out
+from trainables.schema import GRADIENT_COSINES, GRADIENT_SPREADS
 
 _FOR_PEOPLE: Mapping[str, Callable[[Sheet], str]] = {"markdown": render_markdown, "latex": render_latex}
 _FOR_PROGRAMS: Mapping[str, Callable[[pd.DataFrame], str]] = {"csv": render_csv, "json": render_json}
@@ -23,7 +24,7 @@ def render(
     frame: pd.DataFrame,
     format: str = "text",  # noqa: A002 - the command line's option has this name
     *,
-    digits: int = 2,
+    digits: int | None = None,
     terminal: bool = False,
     width: int | None = None,
 ) -> str:
@@ -35,7 +36,7 @@ def render(
     Args:
         frame: A table of `analysis.table`.
         format: "text", "markdown", "latex", "csv" or "json".
-        digits: Digits after the point, not of CSV and JSON.
+        digits: Digits after the point, not of CSV and JSON; by default 4 of a gradient's measures, else 2.
         terminal: Whether text may hold ANSI escapes.
         width: Columns that text must fit into; by default as many as it needs.
     Raises:
@@ -44,6 +45,8 @@ def render(
     check_choice("format", format, FORMATS)
     if format in _FOR_PROGRAMS:
         return _FOR_PROGRAMS[format](frame)
+    if digits is None:
+        digits = 4 if set(frame["metric"]) & {*GRADIENT_COSINES, *GRADIENT_SPREADS} else 2
     sheet = lay_out(frame, digits)
     if format == "text":
         return render_text(sheet, terminal=terminal, width=width)

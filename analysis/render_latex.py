@@ -27,16 +27,16 @@ _ESCAPES = {
 }
 _TABLE = str.maketrans(_ESCAPES)
 _MINUS = re.compile(r"(?<![-\w])-(?=\d)")
-_LEGEND = (
-    r"Within a latent: \textbf{bold} best, \underline{underlined} second, \textit{italic} third; "
-    "lowest is best."
-)
+_LEGEND = r"Within a latent: \textbf{bold} best, \underline{underlined} second, \textit{italic} third; "
 
 
 def render_latex(sheet: Sheet) -> str:
     r"""Render a table as a LaTeX table environment; the document needs \usepackage{booktabs}."""
     columns = "l" * sheet.num_text_columns + "r" * (len(sheet.header) - sheet.num_text_columns)
-    notes = [*(_escape(note) for note in sheet.notes), *([_LEGEND] if sheet.has_ranks else [])]
+    notes = [
+        *(_escape(note) for note in sheet.notes),
+        *([f"{_LEGEND}{sheet.best} is best."] if sheet.has_ranks else []),
+    ]
     lines = [
         "% needs \\usepackage{booktabs}",
         r"\begin{table}",

@@ -8,7 +8,7 @@ from analysis.sheet import Entry, Sheet
 
 _FORMS = {1: "**{}**", 2: "<u>{}</u>", 3: "*{}*"}
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
-_LEGEND = "Within a latent: **bold** best, <u>underlined</u> second, *italic* third; lowest is best."
+_LEGEND = "Within a latent: **bold** best, <u>underlined</u> second, *italic* third; {} is best."
 
 
 def render_markdown(sheet: Sheet) -> str:
@@ -20,7 +20,7 @@ def render_markdown(sheet: Sheet) -> str:
         *(_line([_entry(entry) for entry in row]) for row in sheet.rows),
         "",
         *(f"- {_escape(note)}" for note in sheet.notes),
-        *([f"- {_LEGEND}"] if sheet.has_ranks else []),
+        *([f"- {_LEGEND.format(sheet.best)}"] if sheet.has_ranks else []),
     ]
     return "\n".join(lines) + "\n"
 

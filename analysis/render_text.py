@@ -14,7 +14,7 @@ from analysis.sheet import Entry, Sheet
 _STYLES = {1: "bold", 2: "underline", 3: "italic"}
 _LINES = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _PLAIN_WIDTH = 100_000
-_LEGEND = "Within a latent: {}; lowest is best."
+_LEGEND = "Within a latent: {}; {} is best."
 
 
 def render_text(sheet: Sheet, *, terminal: bool = False, width: int | None = None) -> str:
@@ -55,7 +55,7 @@ def render_text(sheet: Sheet, *, terminal: bool = False, width: int | None = Non
     )
     console.print(table)
     lines = [line.rstrip() for line in output.getvalue().splitlines()]
-    legend = [_LEGEND.format(_marks(terminal))] if sheet.has_ranks else []
+    legend = [_LEGEND.format(_marks(terminal), sheet.best)] if sheet.has_ranks else []
     return "\n".join([*lines, "", *sheet.notes, *legend]) + "\n"
 
 

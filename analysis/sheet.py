@@ -9,10 +9,14 @@ import pandas as pd
 
 from analysis.comparison import COMPARISON_COLUMNS
 from analysis.table_notes import notes
+from trainables.schema import HIGHER_IS_BETTER
 
 UNDEFINED = "--"
 """Shown for a mean without runs and for a number that is not defined; a cell not asked for stays empty."""
 BEST_RANKS = (1, 2, 3)
+
+
+LOWEST, HIGHEST = "lowest", "highest"
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,14 @@ class Sheet:
         rows: The entries, as many in each row as the header has.
         notes: What a reader must know: unit, ±, n, epochs, what is missing.
         num_text_columns: How many leading columns hold text; the others hold numbers.
+        best: Which mean of a latent is the best, "lowest" or "highest".
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[Entry, ...], ...]
     notes: tuple[str, ...]
     num_text_columns: int
+    best: str = LOWEST
 
     @property
     def has_ranks(self) -> bool:
@@ -73,7 +79,7 @@ def _wide(frame: pd.DataFrame, digits: int) -> Sheet:
         (Entry(label), *(entries.get((label, latent), Entry("")) for latent in latents))
         for label in dict.fromkeys(frame["label"])
     )
-    return Sheet(("estimator", *latents), rows, notes(frame), 1)
+    return Sheet(("estimator", *latents), rows, notes(frame), 1, _best(frame))
 
 
 def _side_by_side(frame: pd.DataFrame, digits: int) -> Sheet:
@@ -90,7 +96,11 @@ def _side_by_side(frame: pd.DataFrame, digits: int) -> Sheet:
         for _, row in frame.iterrows()
     )
     header = ("estimator", "latent", "n", "ours", "published", "difference", "z")
-    return Sheet(header, rows, notes(frame), 2)
+    return Sheet(header, rows, notes(frame), 2, _best(frame))
+
+
+def _best(frame: pd.DataFrame) -> str:
+    return HIGHEST if set(frame["metric"]) & HIGHER_IS_BETTER else LOWEST
 
 
 def _mean(row: pd.Series, digits: int, *, shows_n: bool) -> Entry:

@@ -117,10 +117,11 @@ def _comparison_notes(frame: pd.DataFrame) -> Iterator[str]:
         "errors, from sample standard deviations; -- where a side has no spread."
     )
     compared = frame[frame["published"].notna() & (frame["n"] > 0)]
-    epochs = sorted(set(compared["epochs"].dropna()) - {published.EPOCHS})
-    if compare == PUBLISHED and epochs and frame["metric"].iloc[0] != schema.EPOCH_SECONDS:
-        ours = ", ".join(map(str, epochs))
-        theirs = published.EPOCHS
+    metric = frame["metric"].iloc[0]
+    of_metric = {result.epochs for result in published.results() if result.metric == metric}
+    epochs = sorted(set(compared["epochs"].dropna()) - of_metric)
+    if compare == PUBLISHED and epochs and metric != schema.EPOCH_SECONDS:
+        ours, theirs = ", ".join(map(str, epochs)), ", ".join(map(str, of_metric))
         yield f"The published values are after {theirs} epochs, ours after {ours}: there z is no test."
     other = compared[compared["cell"].isin(frame.attrs.get("other_settings", []))]
     if len(other):

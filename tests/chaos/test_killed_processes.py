@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
-import pytest
-
 from tests.chaos.conftest import Drive
 from tests.chaos.sweeps import Sweep
 

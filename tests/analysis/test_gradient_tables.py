@@ -1,0 +1,82 @@
+"""Tables of the task gradient_quality: what is best, how it is shown, and what it is compared with."""
+
+import pytest
+
+from analysis import render, table
+from analysis.store import runs_frame
+
+JUDGING = {
+    "task": "gradient_quality",
+    "epochs": 50,
+    "temperature": "1.3",
+    "trained_with": "reinmax",
+    "trained_temperature": "1.3",
+    "measured_epochs": "50",
+    "num_draws": "1024",
+}
+
+
+@pytest.fixture
+def judged(record):
+    """Return a function that makes a table of one metric from each estimator's value for two seeds."""
+
+    def make(metric, values, compare=None, **changes):
+        records = [
+            record(estimator, "8x4", seed, value + seed / 1000, metric=metric, **{**JUDGING, **changes})
+            for estimator, value in values.items()
+            for seed in range(2)
+        ]
+        return table(runs_frame(records, [metric]), metric=metric, compare=compare)
+
+    return make
+
+
+def ranks(frame):
+    return dict(zip(frame["estimator"], frame["rank"], strict=True))
+
+
+@pytest.mark.parametrize("metric", ["gradient_cosine", "gradient_cosine_batch"])
+def test_the_highest_cosine_is_the_best(judged, metric):
+    frame = judged(metric, {"st": 0.9, "reinmax": 0.99, "gst": 0.5})
+    assert ranks(frame) == {"reinmax": 1, "st": 2, "gst": 3}
+    text = render(frame)
+    assert "highest is best" in text
+    assert "0.9905 ± 0.0007 #1" in text
+
+
+@pytest.mark.parametrize("name", ["markdown", "latex"])
+def test_every_format_says_what_is_best(judged, name):
+    assert "highest is best" in render(judged("gradient_cosine", {"st": 0.9}), name)
+    assert "lowest is best" in render(judged("gradient_std", {"st": 0.9}), name)
+
+
+def test_the_smallest_spread_is_the_best(judged):
+    assert ranks(judged("gradient_relative_std", {"st": 2.0, "reinmax": 3.0})) == {"st": 1, "reinmax": 2}
+
+
+def test_estimators_judged_in_different_trainings_are_not_ranked_together(judged, record):
+    records = [
+        record(name, "8x4", 0, value, metric="gradient_std", **{**JUDGING, "trained_with": trained_with})
+        for name, value, trained_with in (("st", 2.0, "reinmax"), ("gst", 3.0, "st"))
+    ]
+    frame = table(runs_frame(records, ["gradient_std"]), metric="gradient_std")
+    assert list(frame["rank"]) == [1, 1]
+
+
+def test_the_spread_is_compared_with_table_1(judged):
+    frame = judged("gradient_std", {"reinmax": 7.0, "st": 2.8}, "published")
+    assert list(frame["published"]) == [2.733, 7.4] or list(frame["published"]) == [7.4, 2.733]
+    text = render(frame)
+    assert "epochs, ours after" not in text
+    assert "other hyperparameters" not in text
+
+
+def test_other_epochs_or_temperatures_than_those_of_table_1_are_said(judged):
+    text = render(judged("gradient_std", {"reinmax": 7.0}, "published", epochs=3, temperature="1.0"))
+    assert "The published values are after 50 epochs, ours after 3" in text
+    assert "other hyperparameters than ours of ReinMax 8x4" in text
+
+
+def test_losses_of_the_judged_model_are_compared_with_nothing(judged):
+    frame = judged("test_neg_elbo", {"reinmax": 130.0}, "published")
+    assert frame["published"].isna().all()
