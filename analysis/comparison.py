@@ -77,14 +77,13 @@ def published_metrics(compare: str) -> tuple[str, ...]:
     """Return the metrics of which something is published."""
     if compare == CURVES:
         return published.CURVE_METRICS
-    return tuple(dict.fromkeys(result.metric for result in published.results()))
+    return tuple(dict.fromkeys(metric for result in published.results() for metric in result.metrics))
 
 
 def _printed(cell: Cell, metric: str) -> Reference:
-    wanted = (cell.params.get("task"), cell.params.get("dataset"), cell.estimator, cell.latent, metric)
-    for result in published.results():
-        found = (result.task, published.DATASET, result.estimator, result.latent, result.metric)
-        if found == wanted:
+    wanted = (cell.params.get("task"), cell.params.get("dataset"), cell.estimator, cell.latent)
+    for result in published.results_of(metric):
+        if (result.task, published.DATASET, result.estimator, result.latent) == wanted:
             return Reference(result.value, result.error, result.sample_sem)
     return Reference()
 

@@ -49,6 +49,15 @@ class PublishedResult:
     num_seeds: int
 
     @property
+    def metrics(self) -> tuple[str, ...]:
+        """What it may be compared with.
+
+        Table 1 prints a standard deviation and does not say whether it is relative to the mean: as such, ours
+        agree with it in size, the others in their ratios only.
+        """
+        return (self.metric, "gradient_relative_std") if self.metric == "gradient_std" else (self.metric,)
+
+    @property
     def epochs(self) -> int:
         """The epochs after which it was taken."""
         return EPOCHS_OF_TABLE_1 if self.task == schema.GRADIENT_QUALITY else EPOCHS
@@ -131,6 +140,11 @@ def results() -> tuple[PublishedResult, ...]:
         )
         for row in _rows("published_results.csv")
     )
+
+
+def results_of(metric: str) -> tuple[PublishedResult, ...]:
+    """Return the numbers that a metric may be compared with."""
+    return tuple(result for result in results() if metric in result.metrics)
 
 
 @cache

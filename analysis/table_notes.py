@@ -118,7 +118,7 @@ def _comparison_notes(frame: pd.DataFrame) -> Iterator[str]:
     )
     compared = frame[frame["published"].notna() & (frame["n"] > 0)]
     metric = frame["metric"].iloc[0]
-    of_metric = {result.epochs for result in published.results() if result.metric == metric}
+    of_metric = {result.epochs for result in published.results_of(metric)}
     epochs = sorted(set(compared["epochs"].dropna()) - of_metric)
     if compare == PUBLISHED and epochs and metric != schema.EPOCH_SECONDS:
         ours, theirs = ", ".join(map(str, epochs)), ", ".join(map(str, of_metric))
