@@ -68,7 +68,7 @@ def add_comparison(
     sems_published = [reference.sample_sem for reference in references]
     added["z"] = [z_score(*terms) for terms in zip(added["difference"], sems, sems_published, strict=True)]
     result = pd.concat([frame, added.astype("float64")], axis=1)
-    other = [cell.hash for cell in cells if _has_other_settings(cell)]
+    other = [cell.hash for cell in cells if has_other_settings(cell)]
     result.attrs = {**frame.attrs, "compare": compare, "other_settings": other}
     return result
 
@@ -81,14 +81,14 @@ def published_metrics(compare: str) -> tuple[str, ...]:
 
 
 def _printed(cell: Cell, metric: str) -> Reference:
-    for result in published.results() if _is_published_task(cell) else ():
+    for result in published.results() if is_published_task(cell) else ():
         if (result.estimator, result.latent, result.metric) == (cell.estimator, cell.latent, metric):
             return Reference(result.value, result.error, result.sample_sem)
     return Reference()
 
 
 def _on_curve(cell: Cell, metric: str) -> Reference:
-    if not _is_published_task(cell) or cell.latent != published.CURVE_LATENT:
+    if not is_published_task(cell) or cell.latent != published.CURVE_LATENT:
         return Reference()
     for point in published.training_curves():
         if (point.estimator, str(point.epoch)) == (cell.estimator, cell.params.get("epochs")):
@@ -97,11 +97,12 @@ def _on_curve(cell: Cell, metric: str) -> Reference:
     return Reference()
 
 
-def _is_published_task(cell: Cell) -> bool:
+def is_published_task(cell: Cell) -> bool:
+    """Tell whether a cell is of the task and the dataset of the published numbers."""
     return (cell.params.get("task"), cell.params.get("dataset")) == (published.TASK, published.DATASET)
 
 
-def _has_other_settings(cell: Cell) -> bool:
+def has_other_settings(cell: Cell) -> bool:
     """Tell whether a cell's published number was made with other hyperparameters than the cell's."""
     settings = published.settings_as_run(cell.estimator, cell.latent)
     return bool(settings) and not published.has_settings(cell, settings)

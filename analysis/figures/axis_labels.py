@@ -1,0 +1,29 @@
+"""What the axes of metrics say, and which of them are logarithmic."""
+
+from __future__ import annotations
+
+from analysis.names import metric_name
+from trainables import schema
+
+_GRADIENT_NAMES = {
+    "gradient_cosine": "cosine similarity to the exact gradient, per image",
+    "gradient_cosine_batch": "cosine similarity to the exact gradient",
+    "gradient_variance": "variance of the gradient",
+    "gradient_relative_std": "relative standard deviation of the gradient",
+    "gradient_std": "standard deviation of the gradient",
+}
+_LOGARITHMIC = frozenset({"gradient_variance", "gradient_relative_std", "gradient_std"})
+_KNOWN = frozenset(schema.METRICS)
+
+
+def metric_label(metric: str) -> str:
+    """Return a metric's name with its unit, where it has one."""
+    if metric in _GRADIENT_NAMES:
+        return _GRADIENT_NAMES[metric]
+    name = metric_name(metric)
+    return f"{name.text} ({name.unit})" if metric in _KNOWN else name.text
+
+
+def has_log_axis(metric: str) -> bool:
+    """Tell whether a metric is drawn on a logarithmic axis: the spreads of gradients."""
+    return metric in _LOGARITHMIC
