@@ -1,4 +1,4 @@
-"""The tracking store's histories: a metric's value at every step, of the runs and metrics that are asked for."""
+"""The tracking store's histories: a metric's value at every step, of the runs that are asked for."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def merged(requests: Iterable[CellRequest]) -> list[CellRequest]:
 
 
 def wanted_members(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> pd.DataFrame:
-    """Return one row per wanted member: which request it is of (`row`), its state, and its value if it counts.
+    """Return one row per wanted member: which request it is of (`row`), its state, its value if it counts.
 
     Args:
         resolved: A frame of `resolve_duplicates`.

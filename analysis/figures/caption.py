@@ -21,6 +21,7 @@ def caption(
     results: Results,
     *,
     num_dropped: int = 0,
+    without_points: Sequence[str] = (),
     compare: str | None = None,
 ) -> tuple[str, ...]:
     """Return the sentences below a figure.
@@ -29,13 +30,14 @@ def caption(
         panels: Its panels.
         results: What they were made from.
         num_dropped: Points that are left out since some seed has no finite value there.
+        without_points: Cells of which no point is left.
         compare: What it is compared with.
     """
     return (
         *_meaning(panels, results),
         *_missing(results.frame),
         *_store(results.frame),
-        *_cuts(panels, num_dropped),
+        *_cuts(panels, num_dropped, without_points),
         *_published(panels, results, compare),
     )
 
@@ -117,19 +119,26 @@ def _store(frame: pd.DataFrame) -> Iterator[str]:
         yield f"{members} several finished runs; the latest counts."
 
 
-def _cuts(panels: Sequence[Panel] | Sequence[HeatPanel], num_dropped: int) -> Iterator[str]:
+def _cuts(
+    panels: Sequence[Panel] | Sequence[HeatPanel], num_dropped: int, without_points: Sequence[str]
+) -> Iterator[str]:
     if any(isinstance(panel, Panel) and panel.top is not None for panel in panels):
         yield "The first, steep part of the training lies above the axis."
     if num_dropped:
         points = "1 point is" if num_dropped == 1 else f"{num_dropped} points are"
         yield f"{points} left out, since a seed has no finite value there."
+    if without_points:
+        yield f"Not drawn, no epoch has a finite value of every seed: {', '.join(without_points)}."
 
 
 def _published(
     panels: Sequence[Panel] | Sequence[HeatPanel], results: Results, compare: str | None
 ) -> Iterator[str]:
     if any(isinstance(panel, HeatPanel) and panel.published for panel in panels):
-        yield f"Framed: the setting of the published value after {published.EPOCHS} epochs, given in the title."
+        yield (
+            f"Framed: the setting of the published value after {published.EPOCHS} epochs, which the title "
+            f"gives ± {SPREADS[results.spread]}."
+        )
     lines = [line for panel in panels if isinstance(panel, Panel) for line in panel.lines]
     theirs = {line.estimator for line in lines if line.is_published}
     if not theirs:
@@ -138,8 +147,8 @@ def _published(
         yield "Hollow, dashed: the authors' own runs at 8x4, 10 seeds, with bars of the same kind."
     elif compare == PUBLISHED:
         yield (
-            f"Hollow: Beyond ReinMax as printed, after {published.EPOCHS} epochs, with bars of the same kind, "
-            "over 10 seeds, 5 for Gumbel-Rao at 8x16 and 16x12."
+            f"Hollow: Beyond ReinMax as printed, after {published.EPOCHS} epochs, with bars of the same "
+            "kind, over 10 seeds, 5 for Gumbel-Rao at 8x16 and 16x12."
         )
     other = [
         row

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.choices import check_choice
-from analysis.figures.errors import FigureError
+from analysis.figure_error import FigureError
 from analysis.names import applicable_defaults
 from trainables import schema
 from trainables.schema import Cell

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.choices import check_choice
 from analysis.comparison import COMPARISONS
+from analysis.figure_error import FigureError
 from analysis.figures.caption import caption, legend_suffixes
 from analysis.figures.choice import EPOCH, Choice, choose
 from analysis.figures.curves import curve_panels, mean_curves
 from analysis.figures.drawing import Panel
-from analysis.figures.errors import FigureError
 from analysis.figures.heat_maps import heat_panels
 from analysis.figures.heat_plot import draw_heat_maps
 from analysis.figures.limits import check_number_of_panels
@@ -77,27 +78,29 @@ def _figure(choice: Choice, results: Sequence[Results], tracking_uri: str, compa
     if choice.is_heat_map:
         return _heat_maps(choice, results[0], compare)
     panels: list[Panel] = []
-    num_dropped = 0
+    num_dropped, without_points = 0, dict[str, None]()
     for one in results:
         if choice.is_curves:
-            own, dropped = _curves(one, choice.against[0], tracking_uri)
-            num_dropped += dropped
+            curves = _curves(one, choice.against[0], tracking_uri)
+            own = curve_panels(one, curves, choice.against[0])
+            num_dropped += curves.attrs["num_dropped"]
+            without_points |= dict.fromkeys(curves.attrs["without_points"])
         else:
             own = setting_panels(one, choice.against[0])
         panels += own if compare is None else with_published(own, one, choice.against[0], compare)
     check_number_of_panels(len(panels))
     first = results[0]
     line_of = dict(enumerate(first.labels)) if choice.is_curves else lines_by_row(first, choice.against[0])
-    said = caption(panels, first, num_dropped=num_dropped, compare=compare)
+    said = caption(
+        panels, first, num_dropped=num_dropped, without_points=list(without_points), compare=compare
+    )
     return draw_lines(tuple(panels), legend_suffixes(line_of, first.frame), said)
 
 
-def _curves(results: Results, against: str, tracking_uri: str) -> tuple[list[Panel], int]:
-    """Return the panels of curves, and how many points they leave out."""
+def _curves(results: Results, against: str, tracking_uri: str) -> pd.DataFrame:
     needed = [results.metric] if against == EPOCH else [results.metric, EPOCH_SECONDS]
     history = load_history(tracking_uri, list(dict.fromkeys(needed)), list(results.counted["run_id"]))
-    curves = mean_curves(history, results, against)
-    return curve_panels(results, curves, against), curves.attrs["num_dropped"]
+    return mean_curves(history, results, against)
 
 
 def _heat_maps(choice: Choice, results: Results, compare: str | None) -> Figure:

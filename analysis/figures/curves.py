@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, metric_label
 from analysis.figures.choice import CURVE_AXES, SECONDS
 from analysis.figures.drawing import Line, Panel
-from analysis.figures.errors import FigureError
 from analysis.figures.limits import check_number_of_lines
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.statistics import spread_from_std
@@ -24,10 +24,11 @@ _LONG = 20
 
 
 def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.DataFrame:
-    """Return `row, step, x, n, mean, error`, a row for each cell and step at which all its members have a value.
+    """Return `row, step, x, n, mean, error` for each cell and step at which all its members have a value.
 
     x is the step, or the mean of the seconds of training until then. `attrs["num_dropped"]` counts the points
     at which a member has no value, or one that is not finite: a mean there would be over fewer seeds.
+    `attrs["without_points"]` names the cells of which no point is left.
 
     Args:
         history: A frame of `load_history` with the metric, for seconds also with `epoch_seconds`.
@@ -50,6 +51,10 @@ def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.Dat
     std, n = curve["std"].to_numpy(), curve["n"].to_numpy()
     curve = curve.assign(error=spread_from_std(std, n, results.spread)).drop(columns="std")
     curve.attrs["num_dropped"] = len(points[["row", "step"]].drop_duplicates()) - len(curve)
+    left = set(results.counted["row"]) - set(curve["row"])
+    curve.attrs["without_points"] = [
+        f"{results.labels[row]} {results.cells[row].latent}" for row in sorted(left)
+    ]
     return curve.reset_index(drop=True)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from analysis.choices import check_choice
+from analysis.figure_error import FigureError
 from analysis.figures.look import own_look
 
 _NO_DATES: Mapping[str, dict[str, None]] = {
@@ -29,7 +30,7 @@ def write_files(figures: Mapping[str, Figure], folder: Path, formats: Sequence[s
         formats: Some of `FORMATS`.
     Raises:
         UnknownNameError: If a format is unknown.
-        OSError: If the folder cannot be written to.
+        FigureError: If the folder cannot be written to.
     """
     for one in formats:
         check_choice("format", one, FORMATS)
@@ -38,9 +39,12 @@ def write_files(figures: Mapping[str, Figure], folder: Path, formats: Sequence[s
         for name, figure in figures.items()
         for one in dict.fromkeys(formats)
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, content in drawn.items():
-        path.write_bytes(content)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in drawn.items():
+            path.write_bytes(content)
+    except OSError as error:
+        raise FigureError(f"out must be a folder that can be written to, got {folder}: {error}") from None
     return list(drawn)
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.figures.drawing import HeatPanel, Numbers
-from analysis.figures.page import Grid, finish, lay_out
+from analysis.figures.page import Grid, empty_figure, finish
 
 _COLORS = "cividis"
 _FIELD = 0.38
@@ -16,7 +16,7 @@ _FIELD_HEIGHT = 0.3
 _BAR_WIDTH = 0.09
 _NUMBER_SIZE = 5.5
 _FAR_ABOVE = 4.0
-"""The scale ends so many times as far above the lowest value as the median is; a worse field is at its end."""
+"""The scale ends so many times as far above the lowest value as the median is."""
 
 
 def draw_heat_maps(panels: tuple[HeatPanel, ...], caption: tuple[str, ...]) -> Figure:
@@ -32,7 +32,7 @@ def draw_heat_maps(panels: tuple[HeatPanel, ...], caption: tuple[str, ...]) -> F
     grid = Grid(columns, width, height, right=0.72)
     if columns == 1 and width < 4:
         grid = Grid(columns, 4.0, height, right=0.72)
-    figure, axes = lay_out(grid, len(panels))
+    figure, axes = empty_figure(len(panels))
     for one, panel in zip(axes, panels, strict=True):
         _draw(figure, one, panel)
     finish(figure, axes, grid, [], caption)
@@ -42,6 +42,7 @@ def draw_heat_maps(panels: tuple[HeatPanel, ...], caption: tuple[str, ...]) -> F
 def _draw(figure: Figure, axes: Axes, panel: HeatPanel) -> None:
     low, high, is_cut = _scale(panel.mean)
     axes.set_facecolor("#F2F2F2")
+    axes.grid(visible=False)
     image = axes.imshow(
         panel.mean, cmap=_COLORS, vmin=low, vmax=high, origin="lower", aspect="auto", interpolation="nearest"
     )
@@ -69,9 +70,9 @@ def _number(axes: Axes, panel: HeatPanel, row: int, column: int, *, dark: bool) 
     counted, requested = panel.num_counted[row, column], panel.num_requested[row, column]
     if not requested:
         return
-    text = f"{panel.mean[row, column]:.1f}" if counted else "–"
+    text = f"{panel.mean[row, column]:.1f}" if counted else ""
     if counted < requested:
-        text += f"\nn={counted}"
+        text = f"{text}\nn={counted}".strip()
     color = "white" if dark and counted else "black"
     axes.text(
         column, row, text, ha="center", va="center", fontsize=_NUMBER_SIZE, color=color, linespacing=0.95

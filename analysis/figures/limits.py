@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from analysis.figure_error import FigureError
 from analysis.figures.choice import varied
-from analysis.figures.errors import FigureError
 from analysis.figures.styles import MOST_VARIANTS
 from trainables.schema import Cell
 
@@ -15,7 +15,7 @@ MOST_PANELS = 24
 
 
 def fits_one_panel(cells: Sequence[Cell]) -> bool:
-    """Tell whether lines of these cells, one each, can be told apart: so many in all, so many an estimator."""
+    """Tell whether lines of these cells, one each, can be told apart."""
     counts = Counter(cell.estimator for cell in cells)
     return len(cells) <= MOST_LINES and max(counts.values(), default=0) <= MOST_VARIANTS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -9,15 +10,17 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from analysis.figures.drawing import Line, Panel
-from analysis.figures.page import Grid, finish, lay_out
+from analysis.figures.page import Grid, empty_figure, finish
 from analysis.figures.styles import PUBLISHED_DASHES, Variant, styles_of, variant
 
 _ONE, _SEVERAL = Grid(1, 4.4, 2.9), {2: Grid(2, 2.9, 2.3), 4: Grid(2, 2.9, 2.3)}
 _MANY = Grid(3, 2.3, 1.9)
-_MOST_MARKERS = 8
+_MOST_MARKERS = 12
+_MARKERS_OF_MANY = 8
+_LETTERS_AN_INCH = 16
 _MARKER_SIZE = 5.0
 
 
@@ -30,18 +33,18 @@ def draw_lines(panels: tuple[Panel, ...], suffixes: Mapping[str, str], caption: 
         caption: The sentences below.
     """
     grid = _ONE if len(panels) == 1 else _SEVERAL.get(len(panels), _MANY)
-    figure, axes = lay_out(grid, len(panels))
+    figure, axes = empty_figure(len(panels))
     looks = _looks(panels)
     entries: dict[str, Artist] = {}
-    for one, panel in zip(axes, panels, strict=True):
+    for place, (one, panel) in enumerate(zip(axes, panels, strict=True)):
         _prepare(one, panel)
+        if place % grid.columns == 0 or panel.y_label != panels[place - 1].y_label:
+            one.set_ylabel(textwrap.fill(panel.y_label, int(grid.height * _LETTERS_AN_INCH)))
         for number, line in enumerate(panel.lines):
             handle = _draw(one, line, looks[line.label], number, len(panel.lines))
             entries.setdefault(line.label, handle)
         _limit(one, panel)
-    ours = {
-        label for panel in panels for line in panel.lines if not line.is_published for label in [line.label]
-    }
+    ours = {line.label for panel in panels for line in panel.lines if not line.is_published}
     order = sorted(entries, key=lambda label: label not in ours)
     legend = [
         (entries[label], f"{label} ({suffixes[label]})" if label in suffixes else label) for label in order
@@ -72,15 +75,17 @@ def _looks(panels: tuple[Panel, ...]) -> dict[str, Variant]:
 def _prepare(axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title)
     axes.set_xlabel(panel.x_label)
-    axes.set_ylabel(panel.y_label)
     if panel.has_log_x:
         axes.set_xscale("log")
     if panel.has_log_y:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     if panel.ticks:
         axes.set_xticks(range(len(panel.ticks)), panel.ticks)
     elif panel.x_label == "epoch":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     if panel.has_log_x:
         _show_values(axes, panel)
 
@@ -88,11 +93,15 @@ def _prepare(axes: Axes, panel: Panel) -> None:
 def _show_values(axes: Axes, panel: Panel) -> None:
     """Put the ticks of a logarithmic axis at the values themselves, where they are few."""
     values = sorted({float(x) for line in panel.lines for x in line.x})
-    if len(values) <= 2 * _MOST_MARKERS:
-        axes.set_xticks(values, [f"{value:g}" for value in values], rotation=45 if len(values) > 5 else 0)
+    if len(values) <= _MOST_MARKERS:
+        axes.set_xticks(values, [_plain(value) for value in values], rotation=45 if len(values) > 5 else 0)
         axes.minorticks_off()
     else:
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_formatter(FuncFormatter(_plain))
+
+
+def _plain(value: float, _position: int | None = None) -> str:
+    return f"{value:g}"
 
 
 def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Artist:
@@ -105,7 +114,8 @@ def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Art
             markerfacecolor="none", markeredgecolor=look.color, markeredgewidth=0.5, alpha=0.8,
         )  # fmt: skip
     (drawn,) = axes.plot(
-        line.x, line.mean, label=line.label, color=look.color, linestyle=look.dashes if line.is_joined else "none",
+        line.x, line.mean, label=line.label, color=look.color,
+        linestyle=look.dashes if line.is_joined else "none",
         marker=look.marker, fillstyle=look.fill, markersize=_MARKER_SIZE, markeredgewidth=0.7,
         markerfacecoloralt="white", markevery=_marked(len(line.x), number, count) if line.is_joined else None,
         zorder=3,
@@ -114,7 +124,9 @@ def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Art
         axes.errorbar(line.x, line.mean, yerr=line.error, fmt="none", ecolor=look.color, elinewidth=0.7)
     elif np.isfinite(line.error).any():
         lower, upper = line.mean - line.error, line.mean + line.error
-        axes.fill_between(line.x, lower, upper, color=look.color, alpha=0.18, linewidth=0, zorder=1)
+        axes.fill_between(
+            line.x, lower, upper, color=look.color, alpha=_band_alpha(count), linewidth=0, zorder=1
+        )
     return drawn
 
 
@@ -131,13 +143,22 @@ def _draw_published(axes: Axes, line: Line, look: Variant) -> Artist:
 
 
 def _marked(num_points: int, number: int, count: int) -> tuple[int, int]:
-    """Return which points get a marker: all of a few, else some, at other places for every line of a panel."""
-    step = max(1, -(-num_points // _MOST_MARKERS))
+    """Return which points get a marker: all of a few, else some, staggered over the lines of a panel."""
+    if num_points <= _MOST_MARKERS:
+        return 0, 1
+    step = -(-num_points // _MARKERS_OF_MANY)
     return number * step // count, step
+
+
+def _band_alpha(count: int) -> float:
+    return 0.18 if count <= 7 else 0.08
 
 
 def _limit(axes: Axes, panel: Panel) -> None:
     if panel.top is None:
         return
-    lowest = min(float(np.nanmin(np.append(line.mean - line.error, line.mean))) for line in panel.lines)
+    lower = [
+        line.mean if line.is_published else line.mean - np.nan_to_num(line.error) for line in panel.lines
+    ]
+    lowest = min(float(values.min()) for values in lower)
     axes.set_ylim(lowest - 0.04 * (panel.top - lowest), panel.top)

@@ -43,13 +43,8 @@ class Grid:
     bottom: float = 0.5
 
 
-def lay_out(grid: Grid, num_panels: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure with empty axes; `finish` gives them their places.
-
-    Args:
-        grid: How the panels lie.
-        num_panels: How many there are.
-    """
+def empty_figure(num_panels: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure with empty axes; `finish` gives them their places."""
     figure = Figure()
     FigureCanvasAgg(figure)
     return figure, [figure.add_axes((0.1, 0.1, 0.8, 0.8), label=str(place)) for place in range(num_panels)]
@@ -90,9 +85,14 @@ def finish(
     if placed:
         placed.set_bbox_to_anchor((0.5, (caption_height + legend_height) / height), figure.transFigure)
     figure.text(
-        2 * _EDGE / width, caption_height / height, "\n".join(text), fontsize=_CAPTION_SIZE, va="top", color="#333333",
+        2 * _EDGE / width,
+        caption_height / height,
+        "\n".join(text),
+        va="top",
         linespacing=1.25,
-    )  # fmt: skip
+        fontsize=_CAPTION_SIZE,
+        color="#333333",
+    )
 
 
 def _legend(figure: Figure, entries: Sequence[tuple[Artist, str]], width: float) -> Legend | None:

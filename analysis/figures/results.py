@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.completeness import COUNTED, STATES
-from analysis.figures.errors import FigureError
+from analysis.figure_error import FigureError
 from analysis.store import resolve_duplicates
 from analysis.tables import merged, table, wanted_members
 from trainables.schema import Cell, CellRequest
@@ -68,7 +68,7 @@ class Results:
 
 
 def panel_keys(cells: Sequence[Cell]) -> dict[tuple[str, ...], str]:
-    """Return what sets panels apart, in the cells' order, and the title of each: the latent and what varies."""
+    """Return what sets panels apart, in the cells' order, and the title of each."""
     keys = list(dict.fromkeys(map(panel_key, cells)))
     several = [len({key[place] for key in keys}) > 1 for place in (0, 1)]
     return {

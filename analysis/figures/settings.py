@@ -30,7 +30,7 @@ def without(cell: Cell, *names: str) -> Cell:
 
 
 def positions_of(cells: Sequence[Cell], name: str) -> dict[str, float]:
-    """Return where each value of a hyperparameter lies on an axis: at its number, or at 0, 1, ... for a text."""
+    """Return where each value lies on an axis: at its number, or, for a text, at 0, 1, ..."""
     values = {value for cell in cells if (value := setting(cell, name)) is not None}
     if name in schema.TEXT_PARAMS:
         return {value: float(place) for place, value in enumerate(sorted(values))}

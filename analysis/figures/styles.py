@@ -56,12 +56,12 @@ FILLS = ("full", "left", "right", "top", "bottom")
 DASHES = ("-", "-.")
 PUBLISHED_DASHES = (0, (4, 2))
 MOST_VARIANTS = len(FILLS) * len(DASHES)
-_MOST_WHITE = 0.6
+_MOST_BLACK, _MOST_WHITE = 0.55, 0.55
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How one of several lines of an estimator is drawn: its marker, a shade of its colour, a fill, dashes."""
+    """How one of several lines of an estimator is drawn: a shade of its colour, a fill, dashes."""
 
     color: str
     marker: Marker
@@ -87,12 +87,17 @@ def styles_of(estimators: Iterable[str]) -> dict[str, Style]:
 
 
 def variant(style: Style, index: int, count: int) -> Variant:
-    """Return how the index-th of an estimator's lines is drawn; the only one has the estimator's own colour."""
-    white = _MOST_WHITE * index / (count - 1) if count > 1 else 0.0
+    """Return how the index-th of an estimator's lines is drawn: the only one in the estimator's own colour.
+
+    The shades of several go from dark to light.
+    """
+    shade = (_MOST_BLACK + _MOST_WHITE) * index / (count - 1) - _MOST_BLACK if count > 1 else 0.0
     fill = FILLS[index % len(FILLS)]
-    return Variant(_mixed(style.color, white), style.marker, fill, DASHES[index // len(FILLS) % len(DASHES)])
+    return Variant(_mixed(style.color, shade), style.marker, fill, DASHES[index // len(FILLS) % len(DASHES)])
 
 
-def _mixed(color: str, white: float) -> str:
+def _mixed(color: str, shade: float) -> str:
+    """Return a colour mixed with black, for a shade below 0, or with white."""
     parts = (int(color[start : start + 2], 16) for start in (1, 3, 5))
-    return "#" + "".join(f"{round(part + (255 - part) * white):02X}" for part in parts)
+    other = 255 if shade > 0 else 0
+    return "#" + "".join(f"{round(part + (other - part) * abs(shade)):02X}" for part in parts)

@@ -21,7 +21,7 @@ def command(
     against: Annotated[
         str | None,
         typer.Option(
-            help="epoch, seconds or a hyperparameter; two joined by a comma for a heat map. [default: see above]"
+            help="epoch, seconds or a hyperparameter; two, with a comma, for a heat map. [default: see above]"
         ),
     ] = None,
     output_format: Annotated[

@@ -64,7 +64,7 @@ def _show_crash(kind: type[BaseException], error: BaseException | None, trace: T
 
 def _expected_errors() -> tuple[type[Exception], ...]:
     from analysis.choices import UnknownNameError
-    from analysis.figures.errors import FigureError
+    from analysis.figure_error import FigureError
     from sweep.cluster_error import ClusterError
     from sweep.home import HomeError
     from sweep.spec_file import SpecError
