@@ -47,7 +47,8 @@ def _wanted(
 
     SQLite has to be told the index: without statistics it would read all runs' rows of a metric.
     """
-    run, key = sa.column("run_uuid"), sa.column("key")
+    run: sa.ColumnClause[str] = sa.column("run_uuid")
+    key: sa.ColumnClause[str] = sa.column("key")
     source: sa.FromClause | sa.TextClause = METRIC_HISTORY
     if connection.dialect.name == "sqlite":
         known = {index["name"] for index in sa.inspect(connection).get_indexes(METRIC_HISTORY.name)}
@@ -74,7 +75,9 @@ def _read_joined(
 
     Seventeen digits read back as the same number.
     """
-    run, key, step = sa.column("run_uuid"), sa.column("key"), sa.column("step")
+    run: sa.ColumnClause[str] = sa.column("run_uuid")
+    key: sa.ColumnClause[str] = sa.column("key")
+    step: sa.ColumnClause[int] = sa.column("step")
     digits = sa.func.printf("%!.17g", sa.column("value"))
     value = sa.case((sa.column("is_nan") == sa.true(), "nan"), else_=digits)
     columns = [run, key, sa.func.group_concat(step), sa.func.group_concat(value)]

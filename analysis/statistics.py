@@ -78,10 +78,12 @@ def spread_from_std(std: np.ndarray, n: np.ndarray, spread: str) -> np.ndarray:
     """
     check_choice("spread", spread, SPREADS)
     n = np.asarray(n, dtype=np.float64)
-    std = np.where(n > 1, std, math.nan)
-    if spread == "std":
-        return std
-    return std / np.sqrt(n) if spread == "sem" else std * np.sqrt((n - 1) / n) / np.sqrt(n)
+    factor = {
+        "std": np.ones_like(n),
+        "sem": 1 / np.sqrt(n),
+        "sem-population": np.sqrt((n - 1) / n) / np.sqrt(n),
+    }
+    return np.asarray(np.where(n > 1, std, math.nan) * factor[spread])
 
 
 def sample_sem(population_sem: float, n: int) -> float:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from analysis.names import metric_name
 from trainables import schema
 
 _GRADIENT_NAMES = {
     "gradient_cosine": "cosine similarity to the exact gradient, per image",
     "gradient_cosine_batch": "cosine similarity to the exact gradient",
-    "gradient_variance": "variance of the gradient",
-    "gradient_relative_std": "relative standard deviation of the gradient",
-    "gradient_std": "standard deviation of the gradient",
+    "gradient_variance": "gradient's variance",
+    "gradient_relative_std": "gradient's relative standard deviation",
+    "gradient_std": "gradient's standard deviation",
 }
+_LETTERS_AN_INCH = 17
 _LOGARITHMIC = frozenset({"gradient_variance", "gradient_relative_std", "gradient_std"})
 _KNOWN = frozenset(schema.METRICS)
 
@@ -22,6 +25,16 @@ def metric_label(metric: str) -> str:
         return _GRADIENT_NAMES[metric]
     name = metric_name(metric)
     return f"{name.text} ({name.unit})" if metric in _KNOWN else name.text
+
+
+def broken(label: str, inches: float) -> str:
+    """Return an axis label in lines that fit a length, broken before its unit where that will do."""
+    width = int(inches * _LETTERS_AN_INCH)
+    if len(label) <= width:
+        return label
+    name, _, unit = label.partition(" (")
+    parts = [name, f"({unit}"] if unit else [name]
+    return "\n".join(textwrap.fill(part, width) for part in parts)
 
 
 def has_log_axis(metric: str) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis import published
 from analysis.comparison import CURVES, PUBLISHED, has_other_settings
+from analysis.figures.choice import CURVE_AXES, SECONDS
 from analysis.figures.drawing import HeatPanel, Panel
 from analysis.figures.results import Results
 from analysis.statistics import SPREADS
@@ -78,6 +79,8 @@ def _meaning(panels: Sequence[Panel] | Sequence[HeatPanel], results: Results) ->
         f"{'Bands' if joined else 'Bars'}: ± {SPREADS[results.spread]}"
         f"{'; one seed has none' if counts[0] == 1 else ''}."
     )
+    if any(isinstance(panel, Panel) and panel.x_label == CURVE_AXES[SECONDS] for panel in panels):
+        yield "Seconds: their mean over the seeds at the end of each epoch."
     if has_seeds:
         yield "Small circles: single seeds."
     if not joined:

@@ -44,18 +44,19 @@ def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.Dat
     rows = np.array([row_of.get(run_id, -1) for run_id in points["run_id"].cat.categories], dtype="int64")
     points = points.assign(row=rows[points["run_id"].cat.codes.to_numpy()]).query("row >= 0")
     usable = points[np.isfinite(points["value"]) & np.isfinite(points["x"])]
-    curve = usable.groupby(["row", "step"], as_index=False).agg(
+    curve: pd.DataFrame = usable.groupby(["row", "step"], as_index=False).agg(
         x=("x", "mean"), n=("value", "size"), mean=("value", "mean"), std=("value", "std")
     )
     curve = curve[curve["n"] == curve["row"].map(results.counted["row"].value_counts())]
     std, n = curve["std"].to_numpy(), curve["n"].to_numpy()
-    curve = curve.assign(error=spread_from_std(std, n, results.spread)).drop(columns="std")
+    error = spread_from_std(std, n, results.spread)
+    curve = curve.assign(error=error).drop(columns="std").reset_index(drop=True)
     curve.attrs["num_dropped"] = len(points[["row", "step"]].drop_duplicates()) - len(curve)
     left = set(results.counted["row"]) - set(curve["row"])
     curve.attrs["without_points"] = [
         f"{results.labels[row]} {results.cells[row].latent}" for row in sorted(left)
     ]
-    return curve.reset_index(drop=True)
+    return curve
 
 
 def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[Panel]:
@@ -87,8 +88,8 @@ def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[P
 
 
 def _line(results: Results, row: int, curve: pd.DataFrame) -> Line:
-    numbers = [curve[name].to_numpy(dtype="float64") for name in ("x", "mean", "error")]
-    return Line(results.labels[row], results.cells[row].estimator, *numbers)
+    x, mean, error = (curve[name].to_numpy(dtype="float64") for name in ("x", "mean", "error"))
+    return Line(results.labels[row], results.cells[row].estimator, x, mean, error)
 
 
 def _seconds(history: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from analysis.figures.axis_labels import broken
 from analysis.figures.drawing import HeatPanel, Numbers
 from analysis.figures.page import Grid, empty_figure, finish
 
@@ -29,17 +30,17 @@ def draw_heat_maps(panels: tuple[HeatPanel, ...], caption: tuple[str, ...]) -> F
     width = max(2.0, _FIELD * max(len(panel.x_ticks) for panel in panels))
     height = max(1.2, _FIELD_HEIGHT * max(len(panel.y_ticks) for panel in panels))
     columns = 1 if len(panels) == 1 else 2 if width > 2.5 or len(panels) in (2, 4) else 3
-    grid = Grid(columns, width, height, right=0.72)
+    grid = Grid(columns, width, height, right=0.8)
     if columns == 1 and width < 4:
-        grid = Grid(columns, 4.0, height, right=0.72)
+        grid = Grid(columns, 4.0, height, right=0.8)
     figure, axes = empty_figure(len(panels))
     for one, panel in zip(axes, panels, strict=True):
-        _draw(figure, one, panel)
+        _draw(figure, one, panel, height)
     finish(figure, axes, grid, [], caption)
     return figure
 
 
-def _draw(figure: Figure, axes: Axes, panel: HeatPanel) -> None:
+def _draw(figure: Figure, axes: Axes, panel: HeatPanel, height: float) -> None:
     low, high, is_cut = _scale(panel.mean)
     axes.set_facecolor("#F2F2F2")
     axes.grid(visible=False)
@@ -54,7 +55,7 @@ def _draw(figure: Figure, axes: Axes, panel: HeatPanel) -> None:
     title = panel.title if panel.published is None else f"{panel.title} (published: {panel.published[2]})"
     axes.set_title(title)
     for row, column in np.ndindex(panel.mean.shape):
-        _number(axes, panel, row, column, dark=panel.mean[row, column] < (low + high) / 2)
+        _number(axes, panel, row, column, dark=bool(panel.mean[row, column] < (low + high) / 2))
     if panel.published is not None:
         row, column, _ = panel.published
         axes.add_patch(
@@ -62,7 +63,7 @@ def _draw(figure: Figure, axes: Axes, panel: HeatPanel) -> None:
         )
     bar_axes = axes.inset_axes((1.03, 0, _BAR_WIDTH / 2.5, 1))
     bar = figure.colorbar(image, cax=bar_axes, extend="max" if is_cut else "neither")
-    bar.set_label(panel.value_label, fontsize=6.5)
+    bar.set_label(broken(panel.value_label, height), fontsize=6.5)
     bar.ax.tick_params(labelsize=6)
 
 

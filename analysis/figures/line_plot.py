@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -10,8 +9,10 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from analysis.figures.axis_labels import broken
 from analysis.figures.drawing import Line, Panel
 from analysis.figures.page import Grid, empty_figure, finish
 from analysis.figures.styles import PUBLISHED_DASHES, Variant, styles_of, variant
@@ -20,7 +21,7 @@ _ONE, _SEVERAL = Grid(1, 4.4, 2.9), {2: Grid(2, 2.9, 2.3), 4: Grid(2, 2.9, 2.3)}
 _MANY = Grid(3, 2.3, 1.9)
 _MOST_MARKERS = 12
 _MARKERS_OF_MANY = 8
-_LETTERS_AN_INCH = 16
+_FEW_BANDS = 8
 _MARKER_SIZE = 5.0
 
 
@@ -39,9 +40,10 @@ def draw_lines(panels: tuple[Panel, ...], suffixes: Mapping[str, str], caption: 
     for place, (one, panel) in enumerate(zip(axes, panels, strict=True)):
         _prepare(one, panel)
         if place % grid.columns == 0 or panel.y_label != panels[place - 1].y_label:
-            one.set_ylabel(textwrap.fill(panel.y_label, int(grid.height * _LETTERS_AN_INCH)))
+            one.set_ylabel(broken(panel.y_label, grid.height))
+        count = sum(not line.is_published for line in panel.lines)
         for number, line in enumerate(panel.lines):
-            handle = _draw(one, line, looks[line.label], number, len(panel.lines))
+            handle = _draw(one, line, looks[line.estimator, line.label], number, count)
             entries.setdefault(line.label, handle)
         _limit(one, panel)
     ours = {line.label for panel in panels for line in panel.lines if not line.is_published}
@@ -53,23 +55,23 @@ def draw_lines(panels: tuple[Panel, ...], suffixes: Mapping[str, str], caption: 
     return figure
 
 
-def _looks(panels: tuple[Panel, ...]) -> dict[str, Variant]:
-    """Return how the lines of each label are drawn; the published ones as an estimator's first."""
+def _looks(panels: tuple[Panel, ...]) -> dict[tuple[str, str], Variant]:
+    """Return how the lines of each estimator and label are drawn; the published ones in its own colour."""
     labels: dict[str, dict[str, None]] = defaultdict(dict)
-    published: dict[str, str] = {}
+    published: dict[tuple[str, str], None] = {}
     for panel in panels:
         for line in panel.lines:
             if line.is_published:
-                published[line.label] = line.estimator
+                published[line.estimator, line.label] = None
             else:
                 labels[line.estimator][line.label] = None
-    styles = styles_of([*labels, *published.values()])
+    styles = styles_of([*labels, *(estimator for estimator, _ in published)])
     looks = {
-        label: variant(styles[estimator], index, len(own))
+        (estimator, label): variant(styles[estimator], index, len(own))
         for estimator, own in labels.items()
         for index, label in enumerate(own)
     }
-    return looks | {label: variant(styles[estimator], 0, 1) for label, estimator in published.items()}
+    return looks | {key: variant(styles[key[0]], 0, 1) for key in published}
 
 
 def _prepare(axes: Axes, panel: Panel) -> None:
@@ -131,15 +133,24 @@ def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Art
 
 
 def _draw_published(axes: Axes, line: Line, look: Variant) -> Artist:
+    """Draw published numbers; the legend shows them once, in grey, since colour and marker are known."""
     axes.errorbar(
         line.x, line.mean, yerr=line.error, fmt="none", ecolor=look.color, elinewidth=0.7, zorder=3.5
     )
-    (drawn,) = axes.plot(
+    axes.plot(
         line.x, line.mean, label=line.label, color=look.color, linestyle=PUBLISHED_DASHES, linewidth=1.0,
         marker=look.marker, fillstyle="full", markersize=_MARKER_SIZE + 1, markerfacecolor="white",
         markeredgewidth=0.9, zorder=4,
     )  # fmt: skip
-    return drawn
+    return Line2D(
+        [],
+        [],
+        color="#777777",
+        linestyle=PUBLISHED_DASHES,
+        linewidth=1.0,
+        marker="o",
+        markerfacecolor="white",
+    )
 
 
 def _marked(num_points: int, number: int, count: int) -> tuple[int, int]:
@@ -151,7 +162,7 @@ def _marked(num_points: int, number: int, count: int) -> tuple[int, int]:
 
 
 def _band_alpha(count: int) -> float:
-    return 0.18 if count <= 7 else 0.08
+    return 0.18 if count <= _FEW_BANDS else 0.1
 
 
 def _limit(axes: Axes, panel: Panel) -> None:

@@ -72,7 +72,7 @@ def finish(
     width = columns * across + 2 * _EDGE
     figure.set_size_inches(width, 4)
     placed = _legend(figure, legend, width - 2 * _EDGE)
-    legend_height = _height(placed) + _EDGE if placed else 0.0
+    legend_height = _extent(figure, placed)[1] + _EDGE if placed else 0.0
     text = textwrap.wrap(" ".join(caption), int((width - 4 * _EDGE) / _MEAN_LETTER))
     caption_height = len(text) * _CAPTION_LINE + _EDGE
     height = rows * up + legend_height + caption_height + _EDGE
@@ -108,15 +108,13 @@ def _legend(figure: Figure, entries: Sequence[tuple[Artist, str]], width: float)
             frameon=False,
             handlelength=2.6,
         )
-        size = legend.get_window_extent(FigureCanvasAgg(figure).get_renderer())
-        if size.width / figure.dpi <= width or columns == 1:
+        if columns == 1 or _extent(figure, legend)[0] <= width:
             return legend
         legend.remove()
     return None
 
 
-def _height(legend: Legend) -> float:
-    figure = legend.get_figure(root=True)
-    if figure is None:
-        return 0.0
-    return float(legend.get_window_extent(FigureCanvasAgg(figure).get_renderer()).height / figure.dpi)
+def _extent(figure: Figure, legend: Legend) -> tuple[float, float]:
+    """Return width and height of a legend in inches."""
+    size = legend.get_window_extent(FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
+    return float(size.width / figure.dpi), float(size.height / figure.dpi)

@@ -14,11 +14,11 @@ from analysis.figures.choice import EPOCH
 from analysis.figures.drawing import Line, Panel
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.figures.settings import positions_of
-from analysis.names import estimator_name
 from analysis.statistics import spread_from_std
 from trainables.schema import Cell, format_param
 
-WORDS = {PUBLISHED: "published", CURVES: "authors' runs"}
+WORDS = {PUBLISHED: "hollow: published", CURVES: "hollow: the authors' runs"}
+"""What the legend says of them, once for all estimators."""
 
 
 def with_published(panels: Sequence[Panel], results: Results, against: str, compare: str) -> list[Panel]:
@@ -114,5 +114,4 @@ def _published(cell: Cell, compare: str, points: Sequence[tuple[float, float, fl
     if not points:
         return None
     x, mean, error = np.array(points, dtype="float64").T
-    label = f"{estimator_name(cell.estimator)}, {WORDS[compare]}"
-    return Line(label, cell.estimator, x, mean, error, is_published=True)
+    return Line(WORDS[compare], cell.estimator, x, mean, error, is_published=True)

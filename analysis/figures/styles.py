@@ -57,6 +57,7 @@ DASHES = ("-", "-.")
 PUBLISHED_DASHES = (0, (4, 2))
 MOST_VARIANTS = len(FILLS) * len(DASHES)
 _MOST_BLACK, _MOST_WHITE = 0.55, 0.55
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,13 @@ def styles_of(estimators: Iterable[str]) -> dict[str, Style]:
 
 
 def variant(style: Style, index: int, count: int) -> Variant:
-    """Return how the index-th of an estimator's lines is drawn: the only one in the estimator's own colour.
+    """Return how the index-th of an estimator's lines is drawn.
 
-    The shades of several go from dark to light.
+    The first of a few has the estimator's own colour and the others are lighter; the shades of more go from
+    dark to light.
     """
-    shade = (_MOST_BLACK + _MOST_WHITE) * index / (count - 1) - _MOST_BLACK if count > 1 else 0.0
+    darkest = _MOST_BLACK if count > _FEW else 0.0
+    shade = (darkest + _MOST_WHITE) * index / (count - 1) - darkest if count > 1 else 0.0
     fill = FILLS[index % len(FILLS)]
     return Variant(_mixed(style.color, shade), style.marker, fill, DASHES[index // len(FILLS) % len(DASHES)])
 
