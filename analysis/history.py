@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis import history_http, history_sql
-from analysis.series import Series
+from analysis.logged_values import LoggedValues
 from analysis.store import is_server
-
-COLUMNS = ("run_id", "metric", "step", "value")
 
 
 def load_history(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str]) -> pd.DataFrame:
@@ -29,26 +29,26 @@ def load_history(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[st
         ValueError: If the URI is neither of a database nor of a server.
     """
     reader = history_http if is_server(tracking_uri) else history_sql
-    return _frame(reader.read_series(tracking_uri, tuple(metrics), tuple(run_ids)))
+    return _frame(list(reader.read_values(tracking_uri, tuple(metrics), tuple(run_ids))))
 
 
-def _frame(series: Iterable[Series]) -> pd.DataFrame:
-    ordered = sorted(series, key=lambda one: (one.run_id, one.metric))
-    lengths = [len(one.steps) for one in ordered]
-    empty = np.array([])
-    return pd.DataFrame(
+def _frame(parts: Sequence[LoggedValues]) -> pd.DataFrame:
+    run_ids = pd.Categorical(_joined([np.array(part.run_ids, dtype="object") for part in parts], "str"))
+    names = np.repeat([part.metric for part in parts], [len(part.steps) for part in parts])
+    frame = pd.DataFrame(
         {
-            "run_id": _repeated([one.run_id for one in ordered], lengths),
-            "metric": _repeated([one.metric for one in ordered], lengths),
-            "step": np.concatenate([empty, *(one.steps for one in ordered)]).astype("int64"),
-            "value": np.concatenate([empty, *(one.values for one in ordered)]).astype("float64"),
+            "run_id": run_ids,
+            "metric": pd.Categorical(names.astype("str")),
+            "step": _joined([part.steps for part in parts], "int64"),
+            "value": _joined([part.values for part in parts], "float64"),
         }
     )
+    timestamps = _joined([part.timestamps for part in parts], "int64")
+    codes = frame["metric"].cat.codes, frame["run_id"].cat.codes
+    order = np.lexsort((frame["value"], timestamps, frame["step"], *codes))
+    latest = frame.iloc[order].drop_duplicates(["run_id", "metric", "step"], keep="last")
+    return latest.reset_index(drop=True)
 
 
-def _repeated(names: Sequence[str], lengths: Sequence[int]) -> pd.Categorical:
-    """Return each name as often as its length says, as categories in order."""
-    categories = sorted(set(names))
-    code_of = {name: code for code, name in enumerate(categories)}
-    codes = np.repeat(np.array([code_of[name] for name in names], dtype="int64"), lengths)
-    return pd.Categorical.from_codes(codes, categories=pd.Index(categories, dtype="str"))
+def _joined(arrays: Sequence[npt.NDArray[Any]], dtype: str) -> npt.NDArray[Any]:
+    return np.concatenate(arrays) if arrays else np.array([], dtype=dtype)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
-from analysis.series import Point, Series
+from analysis.logged_values import LoggedValues
 
 _AT_A_TIME = 8
 
 
-def read_series(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str]) -> list[Series]:
-    """Return what a tracking server holds of these metrics and runs.
+def read_values(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str]) -> Iterator[LoggedValues]:
+    """Yield what a tracking server holds of these metrics and runs, in parts.
 
     Args:
         tracking_uri: http or https address of the server.
@@ -25,9 +25,13 @@ def read_series(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str
 
     client = MlflowClient(tracking_uri=tracking_uri)
 
-    def read(wanted: tuple[str, str]) -> Series:
-        history = client.get_metric_history(*wanted)
-        return Series.from_points(*wanted, [Point(one.step, one.timestamp, one.value) for one in history])
+    def read(wanted: tuple[str, str]) -> LoggedValues:
+        metric, run_id = wanted
+        rows = [
+            (run_id, one.step, one.timestamp, one.value, False)
+            for one in client.get_metric_history(run_id, metric)
+        ]
+        return LoggedValues.from_store(metric, *(zip(*rows, strict=True) if rows else ((),) * 5))
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        return [series for series in pool.map(read, product(run_ids, metrics)) if len(series.steps)]
+        yield from pool.map(read, product(metrics, run_ids))

@@ -66,6 +66,8 @@ def figures(
     if is_search:
         begun = set(runs["cell"])
         requests = [request for request in requests if request.cell.hash in begun]
+    wanted = {member.hash for request in requests for member in request.members}
+    runs = runs[runs["member"].isin(wanted)]
     found = {name: Results.from_runs(runs, requests, name, spread) for name in names}
     with own_look():
         return {
