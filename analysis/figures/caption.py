@@ -54,7 +54,8 @@ def legend_suffixes(line_of: Mapping[int, str], frame: pd.DataFrame) -> dict[str
     suffixes = {}
     for label in dict.fromkeys(line_of.values()):
         rows = drawn.loc[[row for row in drawn.index if line_of.get(row) == label]]
-        if (rows["n"] == rows["num_requested"]).all() and frame["num_requested"].nunique() <= 1:
+        is_complete = (rows["n"] == rows["num_requested"]).all()
+        if rows.empty or (is_complete and frame["num_requested"].nunique() <= 1):
             continue
         counts, asked = sorted(set(rows["n"])), sorted(set(rows["num_requested"]))
         suffixes[label] = f"n = {_range(counts)} of {_range(asked)}"
