@@ -51,7 +51,7 @@ def command(
     from sweep.spec_file import load_spec
     from sweep.store import Store
 
-    metrics, formats = _names(metric), _names(output_format)
+    metrics, formats = _names(metric), _names(output_format) or [output_format]
     for name in metrics:
         check_choice("metric", name, METRICS)
     for name in formats:
