@@ -68,7 +68,7 @@ def add_comparison(
     sems_published = [reference.sample_sem for reference in references]
     added["z"] = [z_score(*terms) for terms in zip(added["difference"], sems, sems_published, strict=True)]
     result = pd.concat([frame, added.astype("float64")], axis=1)
-    other = [cell.hash for cell in cells if _has_other_settings(cell)]
+    other = [cell.hash for cell in cells if has_other_settings(cell)]
     result.attrs = {**frame.attrs, "compare": compare, "other_settings": other}
     return result
 
@@ -89,8 +89,7 @@ def _printed(cell: Cell, metric: str) -> Reference:
 
 
 def _on_curve(cell: Cell, metric: str) -> Reference:
-    where = (cell.params.get("task"), cell.params.get("dataset"), cell.latent)
-    if where != (published.TASK, published.DATASET, published.CURVE_LATENT):
+    if not is_published_task(cell) or cell.latent != published.CURVE_LATENT:
         return Reference()
     for point in published.training_curves():
         if (point.estimator, str(point.epoch)) == (cell.estimator, cell.params.get("epochs")):
@@ -99,7 +98,12 @@ def _on_curve(cell: Cell, metric: str) -> Reference:
     return Reference()
 
 
-def _has_other_settings(cell: Cell) -> bool:
+def is_published_task(cell: Cell) -> bool:
+    """Tell whether a cell is of the task and the dataset of the published numbers."""
+    return (cell.params.get("task"), cell.params.get("dataset")) == (published.TASK, published.DATASET)
+
+
+def has_other_settings(cell: Cell) -> bool:
     """Tell whether a cell's published number was made with other hyperparameters than the cell's."""
     settings = published.settings_as_run(cell.estimator, cell.latent)
     if cell.params.get("task") == GRADIENT_QUALITY:

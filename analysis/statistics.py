@@ -68,6 +68,24 @@ def _spread(array: np.ndarray, spread: str) -> float:
     return float(array.std(ddof=1 if spread == "sem" else 0)) / math.sqrt(n)
 
 
+def spread_from_std(std: np.ndarray, n: np.ndarray, spread: str) -> np.ndarray:
+    """Turn sample standard deviations (ddof=1) over n values into another spread; NaN for n < 2.
+
+    Args:
+        std: Sample standard deviations, any shape.
+        n: How many values each is of, same shape.
+        spread: A key of `SPREADS`.
+    """
+    check_choice("spread", spread, SPREADS)
+    n = np.asarray(n, dtype=np.float64)
+    factor = {
+        "std": np.ones_like(n),
+        "sem": 1 / np.sqrt(n),
+        "sem-population": np.sqrt((n - 1) / n) / np.sqrt(n),
+    }
+    return np.asarray(np.where(n > 1, std, math.nan) * factor[spread])
+
+
 def sample_sem(population_sem: float, n: int) -> float:
     """Turn a population standard error over n values into the sample standard error; NaN for n < 2."""
     return population_sem * math.sqrt(n / (n - 1)) if n > 1 else math.nan

@@ -91,16 +91,28 @@ def resolve_duplicates(runs: pd.DataFrame) -> pd.DataFrame:
     return resolved
 
 
-def _read_records(tracking_uri: str, metrics: Sequence[str]) -> Iterable[RunRecord]:
+def is_server(tracking_uri: str) -> bool:
+    """Tell whether a store is read through MLflow's client, not through SQL.
+
+    Raises:
+        ValueError: If the URI is neither of a database nor of a server.
+    """
     if urlsplit(str(tracking_uri)).scheme in ("http", "https"):
-        return store_http.read_records(tracking_uri)
+        return True
     try:
-        return run_tables.read_records(tracking_uri, metrics)
+        sa.make_url(tracking_uri).get_dialect()
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
         raise ValueError(
             "tracking URI must be sqlite:///FILE, postgresql://USER@HOST/DATABASE, http://HOST "
             f"or https://HOST, got one that starts with {str(tracking_uri).partition(':')[0]!r}"
         ) from None
+    return False
+
+
+def _read_records(tracking_uri: str, metrics: Sequence[str]) -> Iterable[RunRecord]:
+    if is_server(tracking_uri):
+        return store_http.read_records(tracking_uri)
+    return run_tables.read_records(tracking_uri, metrics)
 
 
 def _row(record: RunRecord, metrics: Sequence[str], read_member: MemberReader) -> dict[str, Any]:

@@ -63,8 +63,8 @@ def table(
     check_choice("spread", spread, SPREADS)
     if compare is not None:
         check_choice("comparison", compare, COMPARISONS)
-    wanted = _merged(_requests_of(runs) if requests is None else requests)
-    members = _members(resolve_duplicates(runs), wanted, metric)
+    wanted = merged(_requests_of(runs) if requests is None else requests)
+    members = wanted_members(resolve_duplicates(runs), wanted, metric)
     frame = _frame(wanted, members, metric, spread)
     frame["rank"] = _ranks(frame, wanted, metric)
     frame["label"] = row_labels([request.cell for request in wanted])
@@ -104,7 +104,7 @@ def _paper_order(request: CellRequest) -> tuple[object, ...]:
     return (cell.note != "", place, cell.estimator, column, cell.latent, texts, numbers, cell.hash)
 
 
-def _merged(requests: Iterable[CellRequest]) -> list[CellRequest]:
+def merged(requests: Iterable[CellRequest]) -> list[CellRequest]:
     """Join requests of the same cell under the same note, so that every row is shown once."""
     merged: dict[tuple[str, str], CellRequest] = {}
     for request in requests:
@@ -114,8 +114,14 @@ def _merged(requests: Iterable[CellRequest]) -> list[CellRequest]:
     return list(merged.values())
 
 
-def _members(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> pd.DataFrame:
-    """Return one row per wanted member: which row of the table it belongs to, its state and its value."""
+def wanted_members(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> pd.DataFrame:
+    """Return one row per wanted member: which request it is of (`row`), its state, its value if it counts.
+
+    Args:
+        resolved: A frame of `resolve_duplicates`.
+        wanted: The cells and seeds wanted, each cell once.
+        metric: The metric of which the value is.
+    """
     pairs = [(row, member.hash) for row, request in enumerate(wanted) for member in request.members]
     members = pd.DataFrame(pairs, columns=["row", "member"]).astype({"row": "int64", "member": "str"})
     members = members.merge(resolved, on="member", how="left")

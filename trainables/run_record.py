@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from trainables.schema import Cell, Member
 
-_MLFLOW_INFINITY = 1.7976931348623157e308
+MLFLOW_INFINITY = 1.7976931348623157e308
 """What MLflow's database store writes for an infinite metric."""
 
 TAG_PREFIX = "catsweep."
@@ -26,7 +26,7 @@ class LastValue:
         """Undo MLflow's encoding: NaN is a flag beside a zero, infinity the largest float."""
         if is_nan:
             return cls(math.nan, int(step))
-        if abs(value) >= _MLFLOW_INFINITY:
+        if abs(value) >= MLFLOW_INFINITY:
             return cls(math.copysign(math.inf, value), int(step))
         return cls(float(value), int(step))
 

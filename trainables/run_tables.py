@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ RUNS = _table("runs", "run_uuid", "experiment_id", "status", "start_time", "end_
 TAGS = _table("tags", "run_uuid", "key", "value")
 PARAMS = _table("params", "run_uuid", "key", "value")
 LATEST_METRICS = _table("latest_metrics", "run_uuid", "key", "value", "step", "is_nan")
+METRIC_HISTORY = _table("metrics", "run_uuid", "key", "value", "step", "timestamp", "is_nan")
 
 _WAIT_SECONDS = 60
 
@@ -42,14 +44,28 @@ def read_records(tracking_uri: str, metrics: Sequence[str]) -> list[RunRecord]:
     Raises:
         sqlalchemy.exc.SQLAlchemyError: If the database cannot be reached or is no MLflow store.
     """
+    with connected(tracking_uri) as connection:
+        return [] if connection is None else _read(connection, metrics)
+
+
+@contextmanager
+def connected(tracking_uri: str) -> Iterator[sa.Connection | None]:
+    """Open a database store for reading; None stands for an empty one, which is not created.
+
+    Args:
+        tracking_uri: SQLAlchemy URL of the tracking database.
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: If the database cannot be reached.
+    """
     url = sa.make_url(tracking_uri)
     is_sqlite = url.get_backend_name() == "sqlite"
     if is_sqlite and not (url.database and Path(url.database).is_file()):
-        return []
+        yield None
+        return
     engine = sa.create_engine(url, connect_args={"timeout": _WAIT_SECONDS} if is_sqlite else {})
     try:
         with engine.connect() as connection:
-            return _read(connection, metrics) if sa.inspect(connection).has_table(RUNS.name) else []
+            yield connection if sa.inspect(connection).has_table(RUNS.name) else None
     finally:
         engine.dispose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ CV = {"temperature": 0.1, "eta": 1.0}
 
 @pytest.fixture(scope="module")
 def spread(mnist_folder: Path) -> Judge:
-    """Return a function that measures with an 8x4 model that ReinMax has trained on MNIST for three epochs."""
+    """Return a function that measures with an 8x4 model that ReinMax has trained for three epochs."""
     prepare_process(1)
     images = load("mnist", mnist_folder)
     train = images_from_numpy(images.train_images)
@@ -44,7 +45,7 @@ def spread(mnist_folder: Path) -> Judge:
 
 def check_order(*spreads: float) -> None:
     """Each is less than the next one, by more than a twentieth."""
-    for less, more in zip(spreads, spreads[1:], strict=False):
+    for less, more in pairwise(spreads):
         assert less < 0.95 * more
 
 

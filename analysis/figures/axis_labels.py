@@ -1,0 +1,42 @@
+"""What the axes of metrics say, and which of them are logarithmic."""
+
+from __future__ import annotations
+
+import textwrap
+
+from analysis.names import metric_name
+from trainables import schema
+
+_GRADIENT_NAMES = {
+    "gradient_cosine": "cosine similarity to the exact gradient, per image",
+    "gradient_cosine_batch": "cosine similarity to the exact gradient",
+    "gradient_variance": "gradient's variance",
+    "gradient_relative_std": "gradient's relative standard deviation",
+    "gradient_std": "gradient's standard deviation",
+}
+_LETTERS_AN_INCH = 17
+_LOGARITHMIC = frozenset({"gradient_variance", "gradient_relative_std", "gradient_std"})
+_KNOWN = frozenset(schema.METRICS)
+
+
+def metric_label(metric: str) -> str:
+    """Return a metric's name with its unit, where it has one."""
+    if metric in _GRADIENT_NAMES:
+        return _GRADIENT_NAMES[metric]
+    name = metric_name(metric)
+    return f"{name.text} ({name.unit})" if metric in _KNOWN else name.text
+
+
+def broken(label: str, inches: float) -> str:
+    """Return an axis label in lines that fit a length, broken before its unit where that will do."""
+    width = int(inches * _LETTERS_AN_INCH)
+    if len(label) <= width:
+        return label
+    name, _, unit = label.partition(" (")
+    parts = [name, f"({unit}"] if unit else [name]
+    return "\n".join(textwrap.fill(part, width) for part in parts)
+
+
+def has_log_axis(metric: str) -> bool:
+    """Tell whether a metric is drawn on a logarithmic axis: the spreads of gradients."""
+    return metric in _LOGARITHMIC

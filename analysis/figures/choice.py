@@ -1,0 +1,141 @@
+"""What to draw of a spec: which kind of figure, of which metrics, against what."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from analysis.choices import check_choice
+from analysis.figure_error import FigureError
+from analysis.names import applicable_defaults
+from trainables import schema
+from trainables.schema import Cell
+
+EPOCH = "epoch"
+SECONDS = "seconds"
+CURVE_AXES: Mapping[str, str] = {EPOCH: "epoch", SECONDS: "seconds of training"}
+HYPERPARAMETERS: Mapping[str, str] = {
+    "beta": "β",
+    "temperature": "temperature τ",
+    "eta": "η",
+    "lr": "learning rate",
+    "num_mc_samples": "Monte-Carlo draws K",
+    "num_samples": "samples N",
+    "gap": "gap",
+    "batch_size": "batch size",
+    "epochs": "epochs",
+    "optimizer": "optimiser",
+    "precision": "precision",
+}
+"""What an axis of each says; the first of them win where several have equally many values."""
+
+GRADIENT_TASK = "gradient_quality"
+GRADIENT_METRICS = ("gradient_cosine_batch", "gradient_relative_std")
+CURVE_METRICS = ("train_neg_elbo", "test_neg_elbo")
+FINAL_METRICS = ("train_neg_elbo",)
+_ENOUGH_FOR_AN_AXIS = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One figure to be drawn.
+
+    Args:
+        metrics: Its metrics, each a panel of its own.
+        against: "epoch", "seconds" or a hyperparameter; two hyperparameters are the axes of a heat map.
+    """
+
+    metrics: tuple[str, ...]
+    against: tuple[str, ...]
+
+    @property
+    def is_curves(self) -> bool:
+        """Whether histories are drawn, not final values."""
+        return self.against[0] in CURVE_AXES
+
+    @property
+    def is_heat_map(self) -> bool:
+        """Whether two hyperparameters are the axes."""
+        return len(self.against) > 1
+
+    @property
+    def name(self) -> str:
+        """The name of its files, after that of the spec."""
+        return "-".join((*self.metrics, *self.against))
+
+
+def choose(
+    cells: Sequence[Cell], metrics: Sequence[str] | None = None, against: Sequence[str] | None = None
+) -> tuple[Choice, ...]:
+    """Return the figures of a spec's cells.
+
+    Args:
+        cells: The cells of the spec.
+        metrics: A figure for each; by default what the task and the axis suggest.
+        against: One or two axes; by default β where it varies, else a heat map of temperature and η where
+            both do, else the hyperparameter with the most values, from three on, else epochs.
+    Raises:
+        UnknownNameError: If an axis is unknown.
+        FigureError: If an axis has one value only, or the axes are no pair of hyperparameters.
+    """
+    axes = tuple(against) if against else _axes(cells)
+    _check_axes(cells, axes)
+    if metrics:
+        return tuple(Choice((metric,), axes) for metric in dict.fromkeys(metrics))
+    if any(cell.params.get("task") == GRADIENT_TASK for cell in cells):
+        return (
+            (Choice(GRADIENT_METRICS, axes),)
+            if len(axes) == 1
+            else tuple(Choice((metric,), axes) for metric in GRADIENT_METRICS)
+        )
+    return tuple(
+        Choice((metric,), axes) for metric in (CURVE_METRICS if axes[0] in CURVE_AXES else FINAL_METRICS)
+    )
+
+
+def setting(cell: Cell, name: str) -> str | None:
+    """Return a cell's value of a hyperparameter, or its default; None where its estimator takes none."""
+    return cell.params.get(name, applicable_defaults(cell.estimator).get(name))
+
+
+def varied(cells: Sequence[Cell]) -> dict[str, int]:
+    """Return the hyperparameters of which an estimator has several values at one latent, and how many."""
+    values: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for cell in cells:
+        for name in HYPERPARAMETERS:
+            value = setting(cell, name)
+            if value is not None:
+                values[name, cell.estimator, cell.latent, cell.note].add(value)
+    most = {name: max((len(found) for key, found in values.items() if key[0] == name), default=0)
+            for name in HYPERPARAMETERS}  # fmt: skip
+    return {name: count for name, count in most.items() if count > 1}
+
+
+def _axes(cells: Sequence[Cell]) -> tuple[str, ...]:
+    several = varied(cells)
+    if any(cell.params.get("task") == GRADIENT_TASK for cell in cells):
+        return (EPOCH,)
+    if "beta" in several:
+        return ("beta",)
+    if {"temperature", "eta"} <= set(several):
+        return ("temperature", "eta")
+    numbers = {name: count for name, count in several.items() if name not in schema.TEXT_PARAMS}
+    longest = max(numbers, key=lambda name: numbers[name], default=EPOCH)
+    return (longest if numbers.get(longest, 0) >= _ENOUGH_FOR_AN_AXIS else EPOCH,)
+
+
+def _check_axes(cells: Sequence[Cell], axes: Sequence[str]) -> None:
+    if len(axes) > 2 or (len(axes) == 2 and (axes[0] == axes[1] or set(axes) & set(CURVE_AXES))):
+        raise FigureError(
+            "against must be epoch, seconds, a hyperparameter, or two different hyperparameters for a heat "
+            f"map, got {','.join(axes)!r}"
+        )
+    for name in axes:
+        check_choice("axis", name, (*CURVE_AXES, *HYPERPARAMETERS))
+        if name not in CURVE_AXES and len({setting(cell, name) for cell in cells} - {None}) < 2:
+            several = ", ".join(varied(cells)) or "no hyperparameter"
+            raise FigureError(
+                f"against must be a hyperparameter with several values in this spec, got {name!r}; "
+                f"several values has {several}"
+            )

@@ -1,0 +1,113 @@
+"""Means over the seeds at every epoch, from histories."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.figure_error import FigureError
+from analysis.figures.axis_labels import has_log_axis, metric_label
+from analysis.figures.choice import CURVE_AXES, SECONDS
+from analysis.figures.drawing import Line, Panel
+from analysis.figures.limits import check_number_of_lines
+from analysis.figures.results import Results, panel_key, panel_keys
+from analysis.statistics import spread_from_std
+from trainables import schema
+
+_FALLING = frozenset({*schema.TRAIN_METRICS, *schema.TEST_METRICS} - {"train_kl", "test_kl"})
+_FIRST_PART = 0.05
+"""Losses fall so fast in this part of a long training that with it on the axis the rest would be flat."""
+_LONG = 20
+
+
+def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.DataFrame:
+    """Return `row, step, x, n, mean, error` for each cell and step at which all its members have a value.
+
+    x is the step, or the mean of the seconds of training until then. `attrs["num_dropped"]` counts the points
+    at which a member has no value, or one that is not finite: a mean there would be over fewer seeds.
+    `attrs["without_points"]` names the cells of which no point is left.
+
+    Args:
+        history: A frame of `load_history` with the metric, for seconds also with `epoch_seconds`.
+        results: The members that count.
+        against: "epoch" or "seconds".
+    """
+    row_of = dict(zip(results.counted["run_id"], results.counted["row"], strict=True))
+    points = history[history["metric"] == results.metric].drop(columns="metric")
+    if against == SECONDS:
+        points = points.merge(_seconds(history), on=["run_id", "step"], how="left")
+    else:
+        points = points.assign(x=points["step"].astype("float64"))
+    rows = np.array([row_of.get(run_id, -1) for run_id in points["run_id"].cat.categories], dtype="int64")
+    points = points.assign(row=rows[points["run_id"].cat.codes.to_numpy()]).query("row >= 0")
+    usable = points[np.isfinite(points["value"]) & np.isfinite(points["x"])]
+    curve: pd.DataFrame = usable.groupby(["row", "step"], as_index=False).agg(
+        x=("x", "mean"), n=("value", "size"), mean=("value", "mean"), std=("value", "std")
+    )
+    curve = curve[curve["n"] == curve["row"].map(results.counted["row"].value_counts())]
+    std, n = curve["std"].to_numpy(), curve["n"].to_numpy()
+    error = spread_from_std(std, n, results.spread)
+    curve = curve.assign(error=error).drop(columns="std").reset_index(drop=True)
+    curve.attrs["num_dropped"] = len(points[["row", "step"]].drop_duplicates()) - len(curve)
+    left = set(results.counted["row"]) - set(curve["row"])
+    curve.attrs["without_points"] = [
+        f"{results.labels[row]} {results.cells[row].latent}" for row in sorted(left)
+    ]
+    return curve
+
+
+def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[Panel]:
+    """Return a panel for each latent with a line for each of its cells.
+
+    Args:
+        results: The members that count.
+        curves: A frame of `mean_curves`.
+        against: "epoch" or "seconds".
+    Raises:
+        FigureError: If a panel would have too many lines, or no cell a point.
+    """
+    if curves.empty:
+        needed = f"{results.metric} and {schema.EPOCH_SECONDS}" if against == SECONDS else results.metric
+        raise FigureError(f"nothing to draw: no cell has a step at which all its seeds have {needed}")
+    groups = dict(iter(curves.groupby("row")))
+    panels = []
+    for key, title in panel_keys(results.cells).items():
+        rows = [row for row, cell in enumerate(results.cells) if row in groups and panel_key(cell) == key]
+        if not rows:
+            continue
+        check_number_of_lines([results.cells[row] for row in rows], title)
+        lines = [_line(results, row, groups[row]) for row in rows]
+        top = _top([groups[row] for row in rows], results.metric)
+        x_label, y_label = CURVE_AXES[against], metric_label(results.metric)
+        has_log_y = has_log_axis(results.metric)
+        panels.append(Panel(title, x_label, y_label, tuple(lines), has_log_y=has_log_y, top=top))
+    return panels
+
+
+def _line(results: Results, row: int, curve: pd.DataFrame) -> Line:
+    x, mean, error = (curve[name].to_numpy(dtype="float64") for name in ("x", "mean", "error"))
+    return Line(results.labels[row], results.cells[row].estimator, x, mean, error)
+
+
+def _seconds(history: pd.DataFrame) -> pd.DataFrame:
+    """Return `run_id, step, x`: seconds of training until the end of each epoch, NaN after one unrecorded."""
+    epochs = history[history["metric"] == schema.EPOCH_SECONDS]
+    by_run = epochs.groupby("run_id", observed=True)
+    total = by_run["value"].cumsum(skipna=False)
+    is_gapless = epochs["step"] == by_run.cumcount() + 1
+    return epochs[["run_id", "step"]].assign(x=total.where(is_gapless))
+
+
+def _top(curves: Sequence[pd.DataFrame], metric: str) -> float | None:
+    """Return where to cut the first steep part of a long training off; None where nothing is cut."""
+    last = max(curve["step"].max() for curve in curves)
+    if metric not in _FALLING or last < _LONG:
+        return None
+    upper = pd.concat([curve.assign(upper=curve["mean"] + curve["error"].fillna(0)) for curve in curves])
+    late = upper.loc[upper["step"] > math.ceil(last * _FIRST_PART), "upper"]
+    if late.empty or upper["upper"].max() <= late.max():
+        return None
+    return float(late.max() + 0.05 * (late.max() - upper["mean"].min()))

@@ -1,0 +1,97 @@
+"""What a figure shows, as plain data: panels of lines and what is said below them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Means of one cell over its epochs, or of the cells that differ in the hyperparameter on the axis alone.
+
+    Args:
+        label: What the legend calls it.
+        estimator: The estimator's id.
+        x: Positions, ascending, shape (n,).
+        mean: Means over the seeds, in the metric's unit, shape (n,).
+        error: Their spread, shape (n,); NaN where none is defined.
+        seeds: Position and value of single members, shape (m, 2).
+        is_joined: Whether the points are joined; if not, error bars take the place of the band.
+        is_published: Whether the numbers are the paper's or its authors'.
+    """
+
+    label: str
+    estimator: str
+    x: Numbers
+    mean: Numbers
+    error: Numbers
+    seeds: Numbers | None = None
+    is_joined: bool = True
+    is_published: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes.
+
+    Args:
+        title: What it shows apart from the metric, such as the latent.
+        x_label: Name and unit.
+        y_label: Name and unit.
+        lines: Ours, then the published ones.
+        ticks: The names of the positions 0, 1, ... where x is no number.
+        has_log_x: Whether x is on a logarithmic axis.
+        has_log_y: Whether y is.
+        top: Upper end of y, where what lies above is left out.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: tuple[Line, ...]
+    ticks: tuple[str, ...] = ()
+    has_log_x: bool = False
+    has_log_y: bool = False
+    top: float | None = None
+
+
+@dataclass(frozen=True)
+class HeatPanel:
+    """One heat map.
+
+    Args:
+        title: The estimator, the latent and what else is fixed.
+        x_label: Name of the horizontal hyperparameter.
+        y_label: Name of the vertical one.
+        value_label: Name and unit of the metric.
+        x_ticks: Values of the first, ascending.
+        y_ticks: Values of the second, ascending.
+        mean: Means over the seeds, shape (y, x); NaN where there is none.
+        num_counted: How many seeds each mean is over, shape (y, x).
+        num_requested: How many were asked for, shape (y, x); 0 where no cell was.
+        published: Row and column of the setting behind a printed number, and the number with its ±.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    value_label: str
+    x_ticks: tuple[str, ...]
+    y_ticks: tuple[str, ...]
+    mean: Numbers
+    num_counted: npt.NDArray[np.int64]
+    num_requested: npt.NDArray[np.int64]
+    published: tuple[int, int, str] | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A whole figure: its panels, all of one kind, and the sentences below them."""
+
+    panels: tuple[Panel, ...] | tuple[HeatPanel, ...]
+    caption: tuple[str, ...]

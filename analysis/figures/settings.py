@@ -1,0 +1,124 @@
+"""Final values against a hyperparameter, with the single seeds."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from analysis.figures.axis_labels import has_log_axis, metric_label
+from analysis.figures.choice import HYPERPARAMETERS, setting
+from analysis.figures.drawing import Line, Numbers, Panel
+from analysis.figures.limits import fits_one_panel
+from analysis.figures.results import Results, panel_key, panel_keys
+from analysis.labels import row_labels
+from analysis.names import estimator_name
+from trainables import schema
+from trainables.schema import Cell
+
+_WIDE = 50
+"""Positive numbers whose largest is so many times their smallest are drawn on a logarithmic axis."""
+
+
+def without(cell: Cell, *names: str) -> Cell:
+    """Return the cell without some of its params: what is left is one line, or one heat map."""
+    return Cell.from_params(
+        {name: value for name, value in cell.params.items() if name not in names}, cell.note
+    )
+
+
+def positions_of(cells: Sequence[Cell], name: str) -> dict[str, float]:
+    """Return where each value lies on an axis: at its number, or, for a text, at 0, 1, ..."""
+    values = {value for cell in cells if (value := setting(cell, name)) is not None}
+    if name in schema.TEXT_PARAMS:
+        return {value: float(place) for place, value in enumerate(sorted(values))}
+    return {value: float(value) for value in sorted(values, key=float)}
+
+
+def setting_panels(results: Results, against: str) -> list[Panel]:
+    """Return a panel for each latent, with a line for all cells that differ in the hyperparameter alone.
+
+    Where that would be more lines than can be told apart, each cell is a point of its own, not joined to
+    others. An estimator without the hyperparameter is a level line.
+
+    Args:
+        results: The members that count.
+        against: The hyperparameter.
+    """
+    places = positions_of(results.cells, against)
+    is_text = against in schema.TEXT_PARAMS
+    lines = _lines(results, against)
+    ends = np.array([min(places.values()), max(places.values())])
+    panels = []
+    for key, title in panel_keys(results.cells).items():
+        drawn = [
+            _line(results, rows, label, against, places, ends, is_joined=is_joined)
+            for (panel, label, is_joined), rows in lines.items()
+            if panel == key
+        ]
+        if drawn:
+            panels.append(
+                Panel(
+                    title,
+                    HYPERPARAMETERS[against],
+                    metric_label(results.metric),
+                    tuple(drawn),
+                    ticks=tuple(places) if is_text else (),
+                    has_log_x=not is_text and _is_wide(against, ends),
+                    has_log_y=has_log_axis(results.metric),
+                )
+            )
+    return panels
+
+
+def lines_by_row(results: Results, against: str) -> dict[int, str]:
+    """Return the label of the line that each cell belongs to."""
+    return {row: label for (_, label, _), rows in _lines(results, against).items() for row in rows}
+
+
+def _lines(results: Results, against: str) -> dict[tuple[tuple[str, ...], str, bool], list[int]]:
+    """Return the rows of each line with a mean, by its panel, its label and whether it is joined."""
+    reduced = {without(cell, against).hash + cell.note: without(cell, against) for cell in results.cells}
+    label_of = dict(zip(reduced, row_labels(list(reduced.values())), strict=True))
+    by_panel: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
+    for cell in reduced.values():
+        by_panel[panel_key(cell)].append(cell)
+    is_joined = all(map(fits_one_panel, by_panel.values()))
+    found: dict[tuple[tuple[str, ...], str, bool], list[int]] = defaultdict(list)
+    for row, cell in enumerate(results.cells):
+        label = label_of[without(cell, against).hash + cell.note]
+        if not is_joined:
+            label = estimator_name(cell.estimator) + (f" ({cell.note})" if cell.note else "")
+        if results.frame["n"].iloc[row]:
+            found[panel_key(cell), label, is_joined].append(row)
+    return found
+
+
+def _line(
+    results: Results,
+    rows: Sequence[int],
+    label: str,
+    against: str,
+    places: Mapping[str, float],
+    ends: Numbers,
+    *,
+    is_joined: bool,
+) -> Line:
+    cells = [results.cells[row] for row in rows]
+    columns = results.frame.iloc[list(rows)]
+    mean, error = (columns[name].to_numpy(dtype="float64") for name in ("mean", "error"))
+    if setting(cells[0], against) is None:
+        level, spread = np.full(2, mean[0]), np.full(2, error[0])
+        return Line(label, cells[0].estimator, ends, level, spread)
+    x = np.array([places[setting(cell, against) or ""] for cell in cells])
+    seeds = [(at, value) for at, row in zip(x, rows, strict=True) for value in results.values(row)]
+    order = np.argsort(x, kind="stable")
+    single = np.array(seeds, dtype="float64").reshape(-1, 2)
+    return Line(label, cells[0].estimator, x[order], mean[order], error[order], single, is_joined)
+
+
+def _is_wide(against: str, ends: Numbers) -> bool:
+    smallest, largest = float(ends[0]), float(ends[1])
+    return smallest > 0 and (against == "lr" or largest / smallest >= _WIDE) and math.isfinite(largest)

@@ -1,0 +1,37 @@
+"""Histories read from a tracking server through MLflow's client: one request for each run and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+from analysis.logged_values import LoggedValues
+
+_AT_A_TIME = 8
+
+
+def read_values(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str]) -> Iterator[LoggedValues]:
+    """Yield what a tracking server holds of these metrics and runs, in parts.
+
+    Args:
+        tracking_uri: http or https address of the server.
+        metrics: The metrics wanted.
+        run_ids: The runs wanted.
+    Raises:
+        mlflow.exceptions.MlflowException: If the server cannot be reached or refuses.
+    """
+    from mlflow import MlflowClient  # imports for seconds, so only where a server is read
+
+    client = MlflowClient(tracking_uri=tracking_uri)
+
+    def read(wanted: tuple[str, str]) -> LoggedValues:
+        metric, run_id = wanted
+        rows = [
+            (run_id, one.step, one.timestamp, one.value, False)
+            for one in client.get_metric_history(run_id, metric)
+        ]
+        return LoggedValues.from_store(metric, *(zip(*rows, strict=True) if rows else ((),) * 5))
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        yield from pool.map(read, product(metrics, run_ids))

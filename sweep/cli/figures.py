@@ -1,0 +1,78 @@
+"""`catsweep figures`: the papers' figures from the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
+from trainables.schema import METRICS
+
+
+def command(
+    spec: SpecArgument,
+    out: Annotated[Path, typer.Option(help="Folder for the files; made where it is missing.")],
+    metric: Annotated[
+        str | None,
+        typer.Option(help="Metrics of the run schema, joined by commas. [default: what the axis suggests]"),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="epoch, seconds or a hyperparameter; two, with a comma, for a heat map. [default: see above]"
+        ),
+    ] = None,
+    output_format: Annotated[
+        str, typer.Option("--format", help="pdf, svg and png, or some of them joined by commas.")
+    ] = "pdf,svg,png",
+    spread: Annotated[str, typer.Option(help="What a band is: std, sem or sem-population.")] = "std",
+    compare: Annotated[
+        str | None,
+        typer.Option(help="published: the paper's tables. curves: its authors' runs, where there are any."),
+    ] = None,
+    tracking_uri: TrackingOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Draw means over the seeds with their spread, and print the files written.
+
+    Without `--against`, a spec with several β is drawn against β, one with several τ and η as heat maps, and
+    one with three or more values of another hyperparameter against that one: final values and single seeds.
+    Any other is drawn against epochs, one line for every cell. No cell is ever picked as the best: where a
+    panel would have too many lines, cells are points of their own, or the error names an axis that will do.
+    Only finished members count; n and what is missing stand below each figure.
+
+    Example: `catsweep figures quickstart --out figures --compare curves`
+    """
+    from analysis.choices import check_choice
+    from analysis.figures import FORMATS, figures, write_files
+    from sweep.home import Home
+    from sweep.spec_file import load_spec
+    from sweep.store import Store
+
+    metrics, formats = _names(metric), _names(output_format) or [output_format]
+    for name in metrics:
+        check_choice("metric", name, METRICS)
+    for name in formats:
+        check_choice("format", name, FORMATS)
+    loaded, place = load_spec(spec), Home.resolve(home, tracking_uri)
+    store = Store(place)
+    if not store.is_empty_file:
+        store.check()
+    drawn = figures(
+        place.tracking_uri,
+        loaded.requests(),
+        metrics=metrics,
+        against=_names(against),
+        spread=spread,
+        compare=compare,
+        is_search=not loaded.search.is_grid,
+    )
+    named = {f"{loaded.name}-{name}": figure for name, figure in drawn.items()}
+    for path in write_files(named, out, formats):
+        typer.echo(path)
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]

@@ -1,0 +1,238 @@
+import math
+
+import numpy as np
+import pytest
+
+from analysis.figure_error import FigureError
+from analysis.figures import figures
+from analysis.figures.styles import ESTIMATOR_STYLES
+
+METRIC = "train_neg_elbo"
+
+
+def level(base):
+    """Seed s is at base + s in every epoch, and 10 / epoch above it."""
+    return lambda seed: {step: base + seed + 10 / step for step in range(1, 5)}
+
+
+def drawn(figure, panel=0):
+    """Return the lines of a panel that have a label of ours, by it."""
+    lines = figure.axes[panel].get_lines()
+    return {line.get_label(): line for line in lines if not line.get_label().startswith("_")}
+
+
+def band(figure, panel=0):
+    """Return the ends of the first band at its last position."""
+    (path,) = figure.axes[panel].collections[0].get_paths()
+    x = path.vertices[:, 0].max()
+    y = path.vertices[path.vertices[:, 0] == x, 1]
+    return y.min(), y.max()
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def said(figure):
+    (text,) = figure.texts
+    return " ".join(text.get_text().split())
+
+
+@pytest.fixture(scope="module")
+def curves(log_members, request_for):
+    st, reinmax = request_for("st", seeds=(0, 1, 2)), request_for("reinmax", seeds=(0, 1, 2))
+
+    def seconds(seed):
+        return dict.fromkeys(range(1, 5), 2.0 + seed)
+
+    metrics = {METRIC: level(100), "test_neg_elbo": level(103), "epoch_seconds": seconds}
+    store = log_members((st, metrics, "FINISHED"), (reinmax, {METRIC: level(90)}, "FINISHED"))
+    return store, (st, reinmax)
+
+
+@pytest.mark.parametrize(
+    ("spread", "error"), [("std", 1.0), ("sem", 1 / math.sqrt(3)), ("sem-population", math.sqrt(2) / 3)]
+)
+def test_a_curve_is_the_mean_over_the_seeds_with_its_band(spread, error, curves):
+    store, requests = curves
+    figure = figures(store.uri, requests, metrics=[METRIC], spread=spread)[f"{METRIC}-epoch"]
+    lines = drawn(figure)
+    assert list(lines) == ["ST", "ReinMax"]
+    np.testing.assert_allclose(lines["ST"].get_xydata(), [(e, 101 + 10 / e) for e in range(1, 5)])
+    np.testing.assert_allclose(lines["ReinMax"].get_ydata()[-1], 93.5)
+    np.testing.assert_allclose(band(figure), (103.5 - error, 103.5 + error))
+    assert "n = 3 seeds" in said(figure)
+
+
+def test_curves_have_their_estimators_colour_and_marker(curves):
+    store, requests = curves
+    lines = drawn(figures(store.uri, requests, metrics=[METRIC])[f"{METRIC}-epoch"])
+    for label, estimator in (("ST", "st"), ("ReinMax", "reinmax")):
+        style = ESTIMATOR_STYLES[estimator]
+        assert (lines[label].get_color().upper(), lines[label].get_marker()) == (style.color, style.marker)
+
+
+def test_seconds_are_the_mean_of_the_seeds_sums(curves):
+    store, (st, _) = curves
+    figure = figures(store.uri, [st], metrics=[METRIC], against=["seconds"])[f"{METRIC}-seconds"]
+    np.testing.assert_allclose(drawn(figure)["ST"].get_xdata(), [3, 6, 9, 12])
+    assert "Seconds: their mean over the seeds at the end of each epoch." in said(figure)
+
+
+def test_cell_without_a_needed_history_is_named(curves):
+    store, requests = curves
+    figure = figures(store.uri, requests, metrics=[METRIC], against=["seconds"])[f"{METRIC}-seconds"]
+    assert list(drawn(figure)) == ["ST"]
+    assert "Not drawn, no epoch has a finite value of every seed: ReinMax 8x4." in said(figure)
+
+
+def test_a_plain_spec_gives_training_and_test_loss(curves):
+    store, (st, _) = curves
+    assert list(figures(store.uri, [st])) == [f"{METRIC}-epoch", "test_neg_elbo-epoch"]
+
+
+def test_nothing_finished_is_one_error(curves, request_for):
+    store, _ = curves
+    with pytest.raises(FigureError, match=r"none of the 2 members has finished with a .* \(2 missing\)"):
+        figures(store.uri, [request_for("gst")], metrics=[METRIC])
+
+
+def test_missing_and_diverged_seeds_are_in_the_legend_and_left_out_of_the_mean(log_members, request_for):
+    st, gst = request_for("st", seeds=(0, 1, 2, 3)), request_for("gst")
+
+    def bad(seed):
+        return {1: 1.0, 4: math.nan}
+
+    store = log_members(
+        (request_for("st"), {METRIC: level(100)}, "FINISHED"),
+        (request_for("st", seeds=(2,)), {METRIC: bad}, "FINISHED"),
+        (request_for("st", seeds=(3,)), {METRIC: level(0)}, "RUNNING"),
+    )
+    figure = figures(store.uri, [st, gst], metrics=[METRIC])[f"{METRIC}-epoch"]
+    np.testing.assert_allclose(drawn(figure)["ST"].get_ydata()[-1], 103.0)
+    assert legend(figure) == ["ST (n = 2 of 4)"]
+    assert "Fewer seeds than asked for: ST 8x4 (2 of 4; 1 running, 1 diverged)." in said(figure)
+    assert "Not drawn, no seed has finished: GST-1.0 8x4." in said(figure)
+
+
+def test_epoch_in_which_a_seed_has_no_finite_value_is_left_out_and_counted(log_members, request_for):
+    request = request_for()
+
+    def gap(seed):
+        return {1: 5.0, 2: math.nan if seed else 4.0, 3: 3.0, 4: 2.0}
+
+    figure = figures(log_members((request, {METRIC: gap}, "FINISHED")).uri, [request], metrics=[METRIC])[
+        f"{METRIC}-epoch"
+    ]
+    assert list(drawn(figure)["ST"].get_xdata()) == [1, 3, 4]
+    assert "1 point is left out, since a seed has no finite value there." in said(figure)
+
+
+def test_one_seed_has_no_band(log_members, request_for):
+    request = request_for(seeds=(0,))
+    figure = figures(log_members((request, {METRIC: level(1)}, "FINISHED")).uri, [request], metrics=[METRIC])
+    assert not figure[f"{METRIC}-epoch"].axes[0].collections
+    assert "n = 1 seed. Bands: ± sample standard deviation (ddof=1); one seed has none." in said(
+        figure[f"{METRIC}-epoch"]
+    )
+
+
+def test_beta_is_drawn_against_the_final_loss_with_single_seeds_and_level_lines(log_members, request_for):
+    rk2 = [
+        request_for("reinmax_rk2", latent, beta=beta)
+        for latent in ("8x4", "4x24")
+        for beta in (1.2, -0.2, 0.5)
+    ]
+
+    def final(beta):
+        return lambda seed: {4: 100 + seed + beta}
+
+    cells = [(one, {METRIC: final(float(one.cell.params["beta"]))}, "FINISHED") for one in rk2]
+    reinmax = request_for("reinmax")
+    store = log_members(*cells, (reinmax, {METRIC: lambda seed: {4: 99.0}}, "FINISHED"))
+    ((name, figure),) = figures(store.uri, [*rk2, reinmax]).items()
+    assert name == f"{METRIC}-beta"
+    assert [axes.get_title() for axes in figure.axes] == ["8x4", "4x24"]
+    lines = drawn(figure)
+    np.testing.assert_allclose(lines["ReinMax-RK2"].get_xydata(), [(-0.2, 100.3), (0.5, 101.0), (1.2, 101.7)])
+    np.testing.assert_allclose(lines["ReinMax"].get_xydata(), [(-0.2, 99.0), (1.2, 99.0)])
+    seeds = [line for line in figure.axes[0].get_lines() if line.get_linestyle() == "None"]
+    assert {tuple(point) for line in seeds for point in line.get_xydata()} >= {(-0.2, 99.8), (-0.2, 100.8)}
+    assert "after 4 epochs" in said(figure)
+
+
+def test_gradient_quality_is_two_panels_over_sparse_epochs(log_members, request_for):
+    request = request_for("reinmax", task="gradient_quality", epochs=10)
+    metrics = {
+        "gradient_cosine_batch": lambda seed: {1: 0.9, 5: 0.8, 10: 0.7 + 0.02 * seed},
+        "gradient_relative_std": lambda seed: {1: 1.0, 5: 10.0, 10: 100.0},
+    }
+    store = log_members((request, metrics, "FINISHED"))
+    ((name, figure),) = figures(store.uri, [request], compare="published").items()
+    assert name == "gradient_cosine_batch-gradient_relative_std-epoch"
+    assert [axes.get_yscale() for axes in figure.axes] == ["linear", "log"]
+    np.testing.assert_allclose(drawn(figure)["ReinMax"].get_xydata(), [(1, 0.9), (5, 0.8), (10, 0.71)])
+    np.testing.assert_allclose(drawn(figure, 1)["ReinMax"].get_ydata(), [1, 10, 100])
+
+
+def test_temperature_and_eta_make_a_heat_map_with_n_where_seeds_are_missing(log_members, request_for):
+    grid = [
+        request_for("reinmax_cv", seeds=(0, 1), temperature=temperature, eta=eta)
+        for temperature in (1.0, 0.5)
+        for eta in (0.3, 1.5)
+    ]
+
+    def value(one):
+        return float(one.cell.params["temperature"]) * 100 + float(one.cell.params["eta"])
+
+    def final(one):
+        return {METRIC: lambda seed: {4: value(one) + seed}}
+
+    store = log_members(
+        *((one, final(one), "FINISHED") for one in grid[:2]),
+        (request_for("reinmax_cv", seeds=(0,), temperature=0.5, eta=0.3), final(grid[2]), "FINISHED"),
+    )
+    ((name, figure),) = figures(store.uri, grid).items()
+    assert name == f"{METRIC}-temperature-eta"
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0.5", "1.0"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["0.3", "1.5"]
+    (image,) = axes.get_images()
+    np.testing.assert_allclose(image.get_array().filled(np.nan), [[50.3, 100.8], [np.nan, 102.0]])
+    assert [text.get_text() for text in axes.texts] == ["50.3\nn=1", "100.8", "n=0", "102.0"]
+
+
+def test_too_many_lines_of_one_estimator_are_refused_for_curves_and_points_for_final_values(
+    log_members, request_for
+):
+    grid = [
+        request_for("reinmax", lr=lr, temperature=temperature, seeds=(0,))
+        for lr in (0.1, 0.2, 0.3, 0.4)
+        for temperature in (0.5, 1.0, 1.5)
+    ]
+    store = log_members(*((one, {METRIC: level(5)}, "FINISHED") for one in grid))
+    with pytest.raises(FigureError, match=r"at most 20 lines, and 10 of one.*12; .*--against lr.*lr,temp"):
+        figures(store.uri, grid, metrics=[METRIC], against=["epoch"])
+    lines = drawn(figures(store.uri, grid)[f"{METRIC}-lr"])
+    assert len(lines) == 3
+    assert len({(line.get_color(), line.get_fillstyle()) for line in lines.values()}) == 3
+
+
+def test_authors_curves_and_printed_values_stand_beside_ours_where_there_are_any(log_members, request_for):
+    wanted = [request_for("st", epochs=160), request_for("exact", epochs=160)]
+
+    def final(seed):
+        return {1: 205.0, 160: 136.0 + seed}
+
+    store = log_members(*((one, {METRIC: final}, "FINISHED") for one in wanted))
+    curve = figures(store.uri, wanted, metrics=[METRIC], compare="curves")[f"{METRIC}-epoch"]
+    theirs = drawn(curve)["hollow: the authors' runs"]
+    np.testing.assert_allclose(theirs.get_xydata()[[0, -1]], [(1, 205.140), (160, 136.399)])
+    assert theirs.get_markerfacecolor() == "white"
+    assert theirs.get_color() == drawn(curve)["ST"].get_color()
+    assert legend(curve) == ["ST", "Exact", "hollow: the authors' runs"]
+    printed = figures(store.uri, wanted, metrics=[METRIC], compare="published")[f"{METRIC}-epoch"]
+    np.testing.assert_allclose(drawn(printed)["hollow: published"].get_xydata(), [(160, 136.40)])
+    assert "other hyperparameters than ours of ST" in said(printed)
+    other = figures(store.uri, wanted[1:], metrics=[METRIC], compare="curves")[f"{METRIC}-epoch"]
+    assert legend(other) == ["Exact"]
