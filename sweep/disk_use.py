@@ -20,7 +20,7 @@ BYTES_PER_RUN = 3700
 _BYTES_PER_NUMBER = 4
 _NUMBERS_PER_PARAMETER = 3  # itself and two moments
 _BYTES_PER_RECORD = 115  # of a member's epoch in the history
-_BYTES_PER_MEMBER = 2 * 5056 + 1500  # two generators, and their places in the archive
+_BYTES_PER_MODEL = 2 * 5056 + 1500  # two generators, and their places in the archive
 _BYTES_PER_FILE = 2500
 
 
@@ -28,12 +28,8 @@ def checkpoint_bytes(pack: Pack) -> int:
     """Return the size of a pack's last checkpoint; those before it have a shorter history."""
     shared = pack.shared
     num_parameters = num_vae_parameters(int(shared["categorical_dim"]), int(shared["latent_dim"]))
-    of_member = (
-        num_parameters * _NUMBERS_PER_PARAMETER * _BYTES_PER_NUMBER
-        + pack.epochs * _BYTES_PER_RECORD
-        + _BYTES_PER_MEMBER
-    )
-    return len(pack) * of_member + _BYTES_PER_FILE
+    of_model = num_parameters * _NUMBERS_PER_PARAMETER * _BYTES_PER_NUMBER + _BYTES_PER_MODEL
+    return pack.num_models * of_model + len(pack) * pack.epochs * _BYTES_PER_RECORD + _BYTES_PER_FILE
 
 
 def peak_checkpoint_bytes(packs: Iterable[Pack], num_at_once: int) -> int:

@@ -97,5 +97,10 @@ class Pack:
         """How many epochs the pack trains for."""
         return int(self.shared["epochs"])
 
+    @property
+    def num_models(self) -> int:
+        """How many models the pack trains: one for each member, unless it judges its members' estimators."""
+        return 1 if self.shared["task"] == GRADIENT_QUALITY else len(self)
+
     def __len__(self) -> int:
         return len(self.members)

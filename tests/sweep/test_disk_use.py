@@ -10,9 +10,11 @@ from sweep.disk_use import checkpoint_bytes, peak_checkpoint_bytes, store_bytes
 from sweep.home import Home
 from tests.sweep.samples import Driver, spec_of
 from tests.trainables.members import images, member
+from tests.trainables.test_gradient_quality import PACK as JUDGED
 from trainables.checkpoint import NUM_KEPT, CheckpointFolder
 from trainables.pack import Pack
 from trainables.schema import TRAINING_METRICS
+from trainables.tasks import trainer_of
 from trainables.training import EpochRecord, PackTrainer
 
 
@@ -95,3 +97,12 @@ def test_a_real_store_grows_as_reckoned(home: Home, drive: Callable[..., Driver]
     driver.tracker.close(is_complete=True)
     grown = path.stat().st_size - before
     assert store_bytes(seeds, seeds * epochs) == pytest.approx(grown, rel=0.15)
+
+
+def test_a_pack_that_judges_estimators_has_the_checkpoint_of_one_model(tmp_path: Path) -> None:
+    trainer = trainer_of(JUDGED, images(600), images(100))
+    trainer.run_epoch()
+    CheckpointFolder(tmp_path).save(trainer.state_dict(), 1)
+    (file,) = tmp_path.iterdir()
+    assert len(JUDGED) == 3
+    assert checkpoint_bytes(JUDGED) == pytest.approx(file.stat().st_size, rel=0.005)
