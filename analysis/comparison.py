@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis import published
 from analysis.choices import check_choice
+from analysis.errata import erratum
 from analysis.statistics import z_score
 from trainables.schema import GRADIENT_QUALITY, Cell
 
@@ -19,7 +20,7 @@ COMPARISONS: Mapping[str, str] = {
     PUBLISHED: "the printed tables of Beyond ReinMax",
     CURVES: "the authors' training curves at 8x4",
 }
-COMPARISON_COLUMNS = ("published", "published_error", "difference", "z")
+COMPARISON_COLUMNS = ("published", "published_error", "difference", "z", "erratum")
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,11 @@ class Reference:
 def add_comparison(
     frame: pd.DataFrame, cells: Sequence[Cell], sems: Sequence[float], compare: str
 ) -> pd.DataFrame:
-    """Return a table with `published, published_error, difference, z` added.
+    """Return a table with `published, published_error, difference, z, erratum` added.
 
     z is the difference over the root of both squared standard errors, from sample standard deviations
-    whatever spread the table shows; NaN where a side has fewer than two runs.
+    whatever spread the table shows; NaN where a side has fewer than two runs. `erratum` says what is known to
+    be wrong with the printed number or its settings, and is empty elsewhere.
 
     Args:
         frame: A table, one row per cell.
@@ -68,6 +70,10 @@ def add_comparison(
     sems_published = [reference.sample_sem for reference in references]
     added["z"] = [z_score(*terms) for terms in zip(added["difference"], sems, sems_published, strict=True)]
     result = pd.concat([frame, added.astype("float64")], axis=1)
+    is_printed = (added["published"].notna() & (compare == PUBLISHED)).tolist()
+    texts = map(erratum, frame["estimator"], frame["latent"])
+    errata = [text if printed else "" for text, printed in zip(texts, is_printed, strict=True)]
+    result["erratum"] = pd.Series(errata, index=frame.index, dtype="str")
     other = [cell.hash for cell in cells if has_other_settings(cell)]
     result.attrs = {**frame.attrs, "compare": compare, "other_settings": other}
     return result

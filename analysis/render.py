@@ -8,14 +8,20 @@ import pandas as pd
 
 from analysis.choices import check_choice
 from analysis.render_csv import render_csv
+from analysis.render_html import render_html
 from analysis.render_json import render_json
 from analysis.render_latex import render_latex
 from analysis.render_markdown import render_markdown
 from analysis.render_text import render_text
-from analysis.sheet import Sheet, lay_out
+from analysis.sheet import lay_out
+from analysis.sheet_parts import Sheet
 from trainables.schema import GRADIENT_COSINES, GRADIENT_SPREADS
 
-_FOR_PEOPLE: Mapping[str, Callable[[Sheet], str]] = {"markdown": render_markdown, "latex": render_latex}
+_FOR_PEOPLE: Mapping[str, Callable[[Sheet], str]] = {
+    "markdown": render_markdown,
+    "latex": render_latex,
+    "html": render_html,
+}
 _FOR_PROGRAMS: Mapping[str, Callable[[pd.DataFrame], str]] = {"csv": render_csv, "json": render_json}
 FORMATS = ("text", *_FOR_PEOPLE, *_FOR_PROGRAMS)
 
@@ -30,12 +36,12 @@ def render(
 ) -> str:
     """Render a table in one of `FORMATS`; the result ends with a newline.
 
-    Text, Markdown and LaTeX show rounded means with marks for the best three of each latent, and say below
-    what ± and n are and what is missing; CSV and JSON hold one row per cell at full precision.
+    Text, Markdown, LaTeX and HTML show rounded means with marks for the best three of each latent, and say
+    below what ± and n are and what is missing; CSV and JSON hold one row per cell at full precision.
 
     Args:
         frame: A table of `analysis.table`.
-        format: "text", "markdown", "latex", "csv" or "json".
+        format: "text", "markdown", "latex", "html", "csv" or "json".
         digits: Digits after the point, not of CSV and JSON; by default 4 of a gradient's measures, else 2.
         terminal: Whether text may hold ANSI escapes.
         width: Columns that text must fit into; by default as many as it needs.

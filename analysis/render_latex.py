@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from analysis.sheet import Entry, Sheet
+from analysis.sheet_parts import Entry, Sheet
 
 _FORMS = {1: r"\textbf{%s}", 2: r"\underline{%s}", 3: r"\textit{%s}"}
 _ESCAPES = {
@@ -31,14 +31,22 @@ _LEGEND = r"Within a latent: \textbf{bold} best, \underline{underlined} second, 
 
 
 def render_latex(sheet: Sheet) -> str:
-    r"""Render a table as a LaTeX table environment; the document needs \usepackage{booktabs}."""
+    r"""Render a table as a LaTeX table environment; the document needs \usepackage{booktabs}.
+
+    Tables below it follow as environments of their own.
+    """
+    tables = [_table(each) for each in sheet.with_those_below()]
+    return "\n".join(["% needs \\usepackage{booktabs}", *tables]) + "\n"
+
+
+def _table(sheet: Sheet) -> str:
     columns = "l" * sheet.num_text_columns + "r" * (len(sheet.header) - sheet.num_text_columns)
     notes = [
+        *([f"{_escape(sheet.title)}."] if sheet.title else []),
         *(_escape(note) for note in sheet.notes),
         *([f"{_LEGEND}{sheet.best} is best."] if sheet.has_ranks else []),
     ]
     lines = [
-        "% needs \\usepackage{booktabs}",
         r"\begin{table}",
         r"  \centering",
         rf"  \begin{{tabular}}{{{columns}}}",
@@ -53,7 +61,7 @@ def render_latex(sheet: Sheet) -> str:
         r"  }",
         r"\end{table}",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _line(texts: list[str]) -> str:
@@ -61,7 +69,8 @@ def _line(texts: list[str]) -> str:
 
 
 def _entry(entry: Entry) -> str:
-    return _FORMS.get(entry.rank or 0, "%s") % _MINUS.sub("$-$", _escape(entry.text))
+    text = _FORMS.get(entry.rank or 0, "%s") % _MINUS.sub("$-$", _escape(entry.text))
+    return f"{text}$^{{{entry.mark}}}$" if entry.mark else text
 
 
 def _escape(text: str) -> str:

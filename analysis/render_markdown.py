@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from analysis.sheet import Entry, Sheet
+from analysis.sheet_parts import Entry, Sheet
 
 _FORMS = {1: "**{}**", 2: "<u>{}</u>", 3: "*{}*"}
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
@@ -12,9 +12,17 @@ _LEGEND = "Within a latent: **bold** best, <u>underlined</u> second, *italic* th
 
 
 def render_markdown(sheet: Sheet) -> str:
-    """Render a table in Markdown, ranks bold, underlined and italic, with its notes as a list."""
+    """Render a table in Markdown, ranks bold, underlined and italic, with its notes as a list.
+
+    Tables below it follow in the same way, each under its title.
+    """
+    return "\n".join(_table(each) for each in sheet.with_those_below())
+
+
+def _table(sheet: Sheet) -> str:
     numbers = len(sheet.header) - sheet.num_text_columns
     lines = [
+        *([f"**{_escape(sheet.title)}**", ""] if sheet.title else []),
         _line([_escape(name) for name in sheet.header]),
         _line(["---"] * sheet.num_text_columns + ["---:"] * numbers),
         *(_line([_entry(entry) for entry in row]) for row in sheet.rows),
@@ -30,7 +38,8 @@ def _line(texts: list[str]) -> str:
 
 
 def _entry(entry: Entry) -> str:
-    return _FORMS.get(entry.rank or 0, "{}").format(_escape(entry.text))
+    text = _FORMS.get(entry.rank or 0, "{}").format(_escape(entry.text))
+    return f"{text}<sup>{entry.mark}</sup>" if entry.mark else text
 
 
 def _escape(text: str) -> str:

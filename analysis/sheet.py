@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pandas as pd
 
 from analysis.comparison import COMPARISON_COLUMNS
+from analysis.errata import footnote_marks
+from analysis.sheet_parts import HIGHEST, LOWEST, UNDEFINED, Entry, Sheet, number
+from analysis.sheets_below import sheets_below
+from analysis.statistics import INTERVAL
 from analysis.table_notes import notes
 from trainables.schema import HIGHER_IS_BETTER
 
-UNDEFINED = "--"
-"""Shown for a mean without runs and for a number that is not defined; a cell not asked for stays empty."""
 BEST_RANKS = (1, 2, 3)
-
-
-LOWEST, HIGHEST = "lowest", "highest"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What stands in one place of the sheet; `rank` is 1, 2 or 3 where a format should mark it."""
-
-    text: str
-    rank: int | None = None
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A laid-out table.
-
-    Args:
-        header: The column names.
-        rows: The entries, as many in each row as the header has.
-        notes: What a reader must know: unit, ±, n, epochs, what is missing.
-        num_text_columns: How many leading columns hold text; the others hold numbers.
-        best: Which mean of a latent is the best, "lowest" or "highest".
-    """
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[Entry, ...], ...]
-    notes: tuple[str, ...]
-    num_text_columns: int
-    best: str = LOWEST
-
-    @property
-    def has_ranks(self) -> bool:
-        """Whether any entry is marked, so that a legend is needed."""
-        return any(entry.rank for row in self.rows for entry in row)
 
 
 def lay_out(frame: pd.DataFrame, digits: int = 2) -> Sheet:
     """Lay a table out: estimators by latents, or, with a comparison, one row per cell.
+
+    Below it stand the hyperparameters that were chosen and the tests, where the table has them.
 
     Args:
         frame: A table of `analysis.table` of one metric.
@@ -64,9 +33,9 @@ def lay_out(frame: pd.DataFrame, digits: int = 2) -> Sheet:
         if frame[column].nunique() > 1:
             found = ", ".join(sorted(frame[column].unique()))
             raise ValueError(f"one table shows one {column}, got {found}; render each on its own")
-    if set(COMPARISON_COLUMNS) <= set(frame.columns):
-        return _side_by_side(frame, digits)
-    return _wide(frame, digits)
+    is_compared = set(COMPARISON_COLUMNS) <= set(frame.columns)
+    sheet = _side_by_side(frame, digits) if is_compared else _wide(frame, digits)
+    return replace(sheet, below=sheets_below(frame, digits))
 
 
 def _wide(frame: pd.DataFrame, digits: int) -> Sheet:
@@ -83,15 +52,19 @@ def _wide(frame: pd.DataFrame, digits: int) -> Sheet:
 
 
 def _side_by_side(frame: pd.DataFrame, digits: int) -> Sheet:
+    marks = footnote_marks(frame)
     rows = tuple(
         (
             Entry(row["label"]),
             Entry(row["latent"]),
             Entry(str(row["n"])),
             _mean(row, digits, shows_n=False),
-            Entry(_plus_minus(row["published"], row["published_error"], digits)),
-            Entry(_number(row["difference"], f"+.{digits}f")),
-            Entry(_number(row["z"], f"+.{digits}f")),
+            Entry(
+                _plus_minus(row["published"], row["published_error"], digits),
+                mark=marks.get(row["erratum"], ""),
+            ),
+            Entry(number(row["difference"], f"+.{digits}f")),
+            Entry(number(row["z"], f"+.{digits}f")),
         )
         for _, row in frame.iterrows()
     )
@@ -106,7 +79,11 @@ def _best(frame: pd.DataFrame) -> str:
 def _mean(row: pd.Series, digits: int, *, shows_n: bool) -> Entry:
     if not row["n"]:
         return Entry(UNDEFINED)
-    text = _plus_minus(row["mean"], row["error"], digits)
+    if row["error_kind"] == INTERVAL:
+        low, high = (number(row[bound], f".{digits}f") for bound in ("low", "high"))
+        text = f"{row['mean']:.{digits}f} [{low}, {high}]"
+    else:
+        text = _plus_minus(row["mean"], row["error"], digits)
     rank = row["rank"] if pd.notna(row["rank"]) and row["rank"] in BEST_RANKS else None
     return Entry(f"{text} (n={row['n']})" if shows_n else text, rank)
 
@@ -114,8 +91,4 @@ def _mean(row: pd.Series, digits: int, *, shows_n: bool) -> Entry:
 def _plus_minus(mean: float, error: float, digits: int) -> str:
     if math.isnan(mean):
         return UNDEFINED
-    return f"{mean:.{digits}f} ± {_number(error, f'.{digits}f')}"
-
-
-def _number(value: float, form: str) -> str:
-    return UNDEFINED if math.isnan(value) else format(value, form)
+    return f"{mean:.{digits}f} ± {number(error, f'.{digits}f')}"

@@ -1,4 +1,4 @@
-"""Mean and spread over seeds. The three things that ± can mean are told apart by name."""
+"""Mean and spread over seeds. What ± can mean is told apart by name; an interval is no ± at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.bootstrap import CONFIDENCE, NUM_RESAMPLES, mean_interval
 from analysis.choices import check_choice
 
 SPREADS: Mapping[str, str] = {
@@ -18,7 +19,16 @@ SPREADS: Mapping[str, str] = {
         "population standard error (population standard deviation, ddof=0, divided by the square root of n)"
     ),
 }
-"""What each `error_kind` means, in the words that a table prints."""
+"""What each `error_kind` that is a ± means, in the words that a table prints."""
+INTERVAL = "ci"
+TABLE_SPREADS: Mapping[str, str] = {
+    **SPREADS,
+    INTERVAL: (
+        f"{CONFIDENCE:.0%} bootstrap interval of the mean (BCa, {NUM_RESAMPLES:,} resamples of the runs, "
+        "always the same ones)"
+    ),
+}
+"""What each `error_kind` of a table means, the interval among them."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +38,19 @@ class MeanAndSpread:
     Args:
         n: How many values went in.
         mean: Their mean, in the metric's unit; NaN for n = 0.
-        error: Their spread, in the metric's unit; NaN for n < 2, where no spread is defined.
-        error_kind: Which spread, a key of `SPREADS`.
+        error: Their spread, in the metric's unit; NaN for n < 2, where no spread is defined, and for an
+            interval, which has two bounds instead.
+        error_kind: Which spread, a key of `TABLE_SPREADS`.
+        low: The lower bound of the interval, in the metric's unit; NaN for n < 2 and for every other spread.
+        high: Its upper bound.
     """
 
     n: int
     mean: float
     error: float
     error_kind: str
+    low: float = math.nan
+    high: float = math.nan
 
 
 def mean_and_spread(values: Sequence[float] | pd.Series[float], spread: str = "std") -> MeanAndSpread:
@@ -45,18 +60,21 @@ def mean_and_spread(values: Sequence[float] | pd.Series[float], spread: str = "s
 
     Args:
         values: One value per seed, all finite.
-        spread: A key of `SPREADS`.
+        spread: A key of `TABLE_SPREADS`.
     Raises:
         ValueError: If the spread is unknown or a value is not finite.
     """
-    check_choice("spread", spread, SPREADS)
+    check_choice("spread", spread, TABLE_SPREADS)
     array = np.asarray(values, dtype=np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"values must be finite, got {array.tolist()}")
     n = len(array)
     if n == 0:
         return MeanAndSpread(0, math.nan, math.nan, spread)
-    return MeanAndSpread(n, float(array.mean()), _spread(array, spread), spread)
+    mean = float(array.mean())
+    if spread == INTERVAL:
+        return MeanAndSpread(n, mean, math.nan, spread, *mean_interval(array))
+    return MeanAndSpread(n, mean, _spread(array, spread), spread)
 
 
 def _spread(array: np.ndarray, spread: str) -> float:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from analysis import published
+from analysis.bootstrap import FEWEST_VALUES
 from analysis.comparison import CURVES, PUBLISHED
 from analysis.completeness import COMPLETE, MISSING
-from analysis.names import metric_name
-from analysis.statistics import SPREADS
+from analysis.errata import footnote_marks, formula_notes
+from analysis.names import estimator_name, metric_name
+from analysis.statistics import INTERVAL, TABLE_SPREADS
 from trainables import schema
 
 
@@ -37,7 +39,8 @@ def _metric_notes(frame: pd.DataFrame) -> Iterator[str]:
     data = " and ".join(frame.attrs.get("datasets", []))
     where = f" on {data}" if data else ""
     yield f"{name.text[0].upper()}{name.text[1:]} ({metric}){where}, in {name.unit}, {_epochs(frame)}."
-    yield f"± is the {SPREADS[frame['error_kind'].iloc[0]]}."
+    kind = frame["error_kind"].iloc[0]
+    yield f"{'[low, high]' if kind == INTERVAL else '±'} is the {TABLE_SPREADS[kind]}."
     counts = sorted(set(frame.loc[frame["n"] > 0, "n"]))
     if len(counts) > 1:
         yield f"n, the number of runs (seeds) averaged, is given with each cell: {counts[0]} to {counts[-1]}."
@@ -47,7 +50,12 @@ def _metric_notes(frame: pd.DataFrame) -> Iterator[str]:
     else:
         yield "n = 0: no run counts yet."
     if 1 in counts:
-        yield "One run has no ±."
+        yield f"One run has no {'interval' if kind == INTERVAL else '±'}."
+    if kind == INTERVAL and any(1 < count < FEWEST_VALUES for count in counts):
+        yield (
+            f"An interval of fewer than {FEWEST_VALUES} runs is too narrow: no resample leaves their range, "
+            "and it holds the true mean far less often than it says."
+        )
 
 
 def _epochs(frame: pd.DataFrame) -> str:
@@ -127,3 +135,12 @@ def _comparison_notes(frame: pd.DataFrame) -> Iterator[str]:
     if len(other):
         cells = _by_label(other["label"], other["latent"])
         yield f"The published values were made with other hyperparameters than ours of {cells}."
+    yield from _errata_notes(frame)
+
+
+def _errata_notes(frame: pd.DataFrame) -> Iterator[str]:
+    for text, mark in footnote_marks(frame).items():
+        cells = frame[frame["erratum"] == text]
+        where = dict.fromkeys(zip(cells["estimator"], cells["latent"], strict=True))
+        yield f"{mark}: {', '.join(f'{estimator_name(name)} {latent}' for name, latent in where)}: {text}."
+    yield from formula_notes(frame.loc[frame["published"].notna(), "estimator"])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from analysis.choices import check_choice
 from analysis.comparison import COMPARISONS, add_comparison
-from analysis.completeness import COUNTED, STATES, member_states, status_text
+from analysis.completeness import STATES, status_text
 from analysis.labels import param_value, row_labels
+from analysis.members import counted_values, merged, wanted_members
 from analysis.names import ESTIMATOR_NAMES, PAPER_LATENTS
-from analysis.statistics import SPREADS, mean_and_spread
+from analysis.ranking import column_keys, ranks
+from analysis.selection import SELECT_BY, SELECTION_METRICS, SELECTIONS, add_selection, select_best
+from analysis.significance import add_tests
+from analysis.statistics import INTERVAL, TABLE_SPREADS, mean_and_spread
 from analysis.store import resolve_duplicates, step_column
-from trainables.schema import HIGHER_IS_BETTER, Cell, CellRequest
+from trainables.schema import Cell, CellRequest
 
 COLUMNS = (
     "estimator", "latent", "metric", "n", "mean", "error", "error_kind", "rank", "status", "note",
@@ -27,10 +31,6 @@ _TYPES = {
         ("estimator", "latent", "metric", "error_kind", "status", "note", "cell", "label"), "str"
     ),
 }
-_COMPARABLE = (
-    "task", "task_version", "dataset", "epochs", "precision", "trained_with", "trained_temperature", "latent",
-)  # fmt: skip
-"""Cells are ranked against each other only where these are the same."""
 
 
 def table(
@@ -40,6 +40,9 @@ def table(
     metric: str = "test_neg_elbo",
     spread: str = "std",
     compare: str | None = None,
+    select: str | None = None,
+    select_by: str = SELECT_BY,
+    test: bool = False,
 ) -> pd.DataFrame:
     """Return one row per cell, at full precision.
 
@@ -53,31 +56,46 @@ def table(
         requests: The cells and seeds wanted, in the order to be shown; by default every cell of the frame
             with whatever seeds it has, in the order of the papers.
         metric: The metric to average.
-        spread: What `error` is: "std", "sem" or "sem-population".
-        compare: "published" adds `published, published_error, difference, z` from the printed tables,
-            "curves" the same from the authors' training curves at 8x4, at each cell's own number of epochs.
+        spread: What `error` is: "std", "sem" or "sem-population"; or "ci", which adds `low, high`.
+        compare: "published" adds `published, published_error, difference, z, erratum` from the printed
+            tables, "curves" the same from the authors' training curves at 8x4, at each cell's own epochs.
+        select: "best" leaves, of each estimator and latent, the best cell by `select_by`, and adds its
+            hyperparameters and what it was chosen from (`analysis.selection`); all cells by default.
+        select_by: The metric that selects, which the frame must have too.
+        test: Whether to test every cell against the best of its latent (`analysis.significance`).
     Raises:
-        ValueError: If the metric, the spread or the comparison is unknown.
+        ValueError: If the metric, the spread, the comparison or the selection is unknown.
     """
-    check_choice("metric", metric, [name for name in runs.columns if step_column(name) in runs.columns])
-    check_choice("spread", spread, SPREADS)
-    if compare is not None:
-        check_choice("comparison", compare, COMPARISONS)
+    _check_options(runs, metric, spread, compare, select, select_by)
     wanted = merged(_requests_of(runs) if requests is None else requests)
-    members = wanted_members(resolve_duplicates(runs), wanted, metric)
-    frame = _frame(wanted, members, metric, spread)
-    frame["rank"] = _ranks(frame, wanted, metric)
-    frame["label"] = row_labels([request.cell for request in wanted])
-    frame = frame.astype(_TYPES)
-    frame.attrs = {
-        "skipped": runs.attrs.get("skipped", {}),
-        "num_duplicated": int((members["num_finished"] > 1).sum()),
-        "datasets": sorted({request.cell.params.get("dataset", "") for request in wanted} - {""}),
-    }
+    resolved = resolve_duplicates(runs)
+    selection = None if select is None else select_best(resolved, wanted, select_by)
+    if selection is not None:
+        wanted = list(selection.requests)
+    members = wanted_members(resolved, wanted, metric)
+    values = counted_values(members, len(wanted))
+    frame = _frame(wanted, members, values, metric, spread)
+    if selection is not None:
+        frame = add_selection(frame, selection)
+    if test:
+        frame = add_tests(frame, values, column_keys([request.cell for request in wanted]))
     if compare is None:
         return frame
-    sems = [mean_and_spread(group, "sem").error for group in _counted(members, len(wanted))]
+    sems = [mean_and_spread(group, "sem").error for group in values]
     return add_comparison(frame, [request.cell for request in wanted], sems, compare)
+
+
+def _check_options(
+    runs: pd.DataFrame, metric: str, spread: str, compare: str | None, select: str | None, select_by: str
+) -> None:
+    known = [name for name in runs.columns if step_column(name) in runs.columns]
+    check_choice("metric", metric, known)
+    check_choice("spread", spread, TABLE_SPREADS)
+    if compare is not None:
+        check_choice("comparison", compare, COMPARISONS)
+    if select is not None:
+        check_choice("selection", select, SELECTIONS)
+        check_choice("metric to select by", select_by, [name for name in known if name in SELECTION_METRICS])
 
 
 def _requests_of(runs: pd.DataFrame) -> list[CellRequest]:
@@ -104,75 +122,51 @@ def _paper_order(request: CellRequest) -> tuple[object, ...]:
     return (cell.note != "", place, cell.estimator, column, cell.latent, texts, numbers, cell.hash)
 
 
-def merged(requests: Iterable[CellRequest]) -> list[CellRequest]:
-    """Join requests of the same cell under the same note, so that every row is shown once."""
-    merged: dict[tuple[str, str], CellRequest] = {}
-    for request in requests:
-        key = (request.cell.hash, request.cell.note)
-        seen = merged.get(key, CellRequest(request.cell, ()))
-        merged[key] = CellRequest(seen.cell, tuple(dict.fromkeys((*seen.seeds, *request.seeds))))
-    return list(merged.values())
+def _frame(
+    wanted: Sequence[CellRequest],
+    members: pd.DataFrame,
+    values: Sequence[pd.Series[float]],
+    metric: str,
+    spread: str,
+) -> pd.DataFrame:
+    """Return the table of the wanted cells, with ranks and labels."""
+    cells = [request.cell for request in wanted]
+    states = members.groupby("row")["state"].value_counts().to_dict()
+    rows = [
+        _row(request, values[row], {state: states.get((row, state), 0) for state in STATES}, metric, spread)
+        for row, request in enumerate(wanted)
+    ]
+    bounds = ("low", "high") if spread == INTERVAL else ()
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *bounds])
+    frame["rank"] = ranks(frame, column_keys(cells), metric)
+    frame["label"] = row_labels(cells)
+    frame = frame.astype({**_TYPES, **dict.fromkeys(bounds, "float64")})
+    frame.attrs = {
+        "skipped": members.attrs.get("skipped", {}),
+        "num_duplicated": int((members["num_finished"] > 1).sum()),
+        "datasets": sorted({cell.params.get("dataset", "") for cell in cells} - {""}),
+    }
+    return frame
 
 
-def wanted_members(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> pd.DataFrame:
-    """Return one row per wanted member: which request it is of (`row`), its state, its value if it counts.
-
-    Args:
-        resolved: A frame of `resolve_duplicates`.
-        wanted: The cells and seeds wanted, each cell once.
-        metric: The metric of which the value is.
-    """
-    pairs = [(row, member.hash) for row, request in enumerate(wanted) for member in request.members]
-    members = pd.DataFrame(pairs, columns=["row", "member"]).astype({"row": "int64", "member": "str"})
-    members = members.merge(resolved, on="member", how="left")
-    members["state"] = member_states(members, metric)
-    members["num_finished"] = members["member"].map(resolved.attrs["duplicates"]).fillna(1)
-    members["value"] = members[metric].where(members["state"] == COUNTED)
-    return members
-
-
-def _counted(members: pd.DataFrame, num_rows: int) -> list[pd.Series[float]]:
-    """Return the values that count, row by row of the table."""
-    values = members.dropna(subset=["value"]).groupby("row")["value"]
-    groups = dict(iter(values))
-    empty = pd.Series([], dtype="float64")
-    return [groups.get(row, empty) for row in range(num_rows)]
-
-
-def _frame(wanted: Sequence[CellRequest], members: pd.DataFrame, metric: str, spread: str) -> pd.DataFrame:
-    """Return the table without ranks and labels."""
-    counts = members.groupby("row")["state"].value_counts().to_dict()
-    rows = []
-    for row, values in enumerate(_counted(members, len(wanted))):
-        cell, num_requested = wanted[row].cell, len(wanted[row].seeds)
-        summary = mean_and_spread(values, spread)
-        rows.append(
-            {
-                "estimator": cell.estimator,
-                "latent": cell.latent,
-                "metric": metric,
-                "n": summary.n,
-                "mean": summary.mean,
-                "error": summary.error,
-                "error_kind": spread,
-                "status": status_text(
-                    summary.n, num_requested, {state: counts.get((row, state), 0) for state in STATES}
-                ),
-                "note": cell.note,
-                "num_requested": num_requested,
-                "epochs": int(cell.params["epochs"]) if "epochs" in cell.params else None,
-                "cell": cell.hash,
-            }
-        )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _ranks(frame: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> pd.Series[int]:
-    """Rank the ordinary cells that have a mean, best first, among the cells they can be compared with."""
-    comparable = pd.Series(
-        [tuple(param_value(request.cell, name) for name in _COMPARABLE[:-1]) for request in wanted],
-        dtype="object",
-    )
-    ranked = frame["mean"].where(frame["note"] == "")
-    groups = ranked.groupby([comparable, frame["latent"]])
-    return groups.rank(method="min", ascending=metric not in HIGHER_IS_BETTER).astype("Int64")
+def _row(
+    request: CellRequest, values: pd.Series[float], states: Mapping[str, int], metric: str, spread: str
+) -> dict[str, object]:
+    """Return a row without its rank and label."""
+    cell, summary = request.cell, mean_and_spread(values, spread)
+    return {
+        "estimator": cell.estimator,
+        "latent": cell.latent,
+        "metric": metric,
+        "n": summary.n,
+        "mean": summary.mean,
+        "error": summary.error,
+        "error_kind": spread,
+        "status": status_text(summary.n, len(request.seeds), states),
+        "note": cell.note,
+        "num_requested": len(request.seeds),
+        "epochs": int(cell.params["epochs"]) if "epochs" in cell.params else None,
+        "cell": cell.hash,
+        "low": summary.low,
+        "high": summary.high,
+    }

@@ -11,8 +11,9 @@ import pandas as pd
 
 from analysis.completeness import COUNTED, STATES
 from analysis.figure_error import FigureError
+from analysis.members import merged, wanted_members
 from analysis.store import resolve_duplicates
-from analysis.tables import merged, table, wanted_members
+from analysis.tables import table
 from trainables.schema import Cell, CellRequest
 
 

@@ -78,7 +78,7 @@ def _say_where_and_what_next(outcome: Outcome, place: Home, options: str, second
         lines.append(f"{outcome.num_failed} members failed; to see why: {_program()} status {options}")
     program = _program()
     hints = {
-        f"{program} tables {options} --format latex": "the table for a paper; also markdown, csv, json",
+        f"{program} tables {options} --format latex": "the table for a paper; also markdown, html, csv, json",
         f"{program} tables {options} --compare curves": "beside the authors' own runs at the same epoch",
         f"{program} ui{_without_spec(options)}": "every run in the browser",
     }

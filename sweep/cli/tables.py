@@ -23,23 +23,41 @@ def command(
         ),
     ] = None,
     output_format: Annotated[
-        str, typer.Option("--format", help="text, markdown, latex, csv or json.")
+        str, typer.Option("--format", help="text, markdown, latex, html, csv or json.")
     ] = "text",
-    spread: Annotated[str, typer.Option(help="What ± is: std, sem or sem-population.")] = "std",
+    spread: Annotated[
+        str, typer.Option(help="What ± is: std, sem or sem-population; ci: a 95 % interval.")
+    ] = "std",
     compare: Annotated[
         str | None,
         typer.Option(help="published: the paper's tables. curves: its authors' runs at the same epoch."),
     ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(help="best: of each estimator and latent only the best cell, with its hyperparameters."),
+    ] = None,
+    select_by: Annotated[
+        str,
+        typer.Option(help="The metric that selects: one of training or of the gradient, never of the test."),
+    ] = "train_neg_elbo",
+    test: Annotated[
+        bool, typer.Option("--test", help="Test each cell against the best of its latent (Welch, Holm).")
+    ] = False,
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
 ) -> None:
     """Print estimators by latents: mean ± spread over the seeds, number of seeds, ranks, what is missing.
 
+    With `--select best` a grid becomes one row for each estimator; below the table stand the hyperparameters
+    chosen, how many candidates there were, and how many seeds each had.
+
     Example: `catsweep tables quickstart --compare published`
     """
     from sweep.home import Home
 
-    typer.echo(table_text(spec, Home.resolve(home, tracking_uri), metric, output_format, spread, compare))
+    place = Home.resolve(home, tracking_uri)
+    shown = table_text(spec, place, metric, output_format, spread, compare, select, select_by, test=test)
+    typer.echo(shown)
 
 
 def table_text(
@@ -49,22 +67,45 @@ def table_text(
     output_format: str = "text",
     spread: str = "std",
     compare: str | None = None,
+    select: str | None = None,
+    select_by: str = "train_neg_elbo",
+    *,
+    test: bool = False,
 ) -> str:
     """Return a spec's table as text in one of the formats; arguments as the command's options."""
     from analysis import load_runs, render, table
-    from analysis.choices import check_choice
     from sweep.spec_file import load_spec
     from sweep.store import Store
 
     loaded = load_spec(spec)
     metric = HEADLINE_METRICS[loaded.task] if metric is None else metric
-    check_choice("metric", metric, METRICS_OF_TASK[loaded.task])
+    _check_metrics(loaded.task, metric, select_by)
     requests = loaded.requests()
     store = Store(home)
     if not store.is_empty_file:
         store.check()
-    runs = load_runs(home.tracking_uri, metrics=[metric])
+    needed = dict.fromkeys([metric] if select is None else [metric, select_by])
+    runs = load_runs(home.tracking_uri, metrics=list(needed))
     if not loaded.search.is_grid:  # what there is, since nobody asked for every cell of the space
         begun = set(runs["cell"])
         requests = tuple(request for request in requests if request.cell.hash in begun)
-    return render(table(runs, requests, metric=metric, spread=spread, compare=compare), output_format)
+    frame = table(
+        runs,
+        requests,
+        metric=metric,
+        spread=spread,
+        compare=compare,
+        select=select,
+        select_by=select_by,
+        test=test,
+    )
+    return render(frame, output_format)
+
+
+def _check_metrics(task: str, metric: str, select_by: str) -> None:
+    from analysis.choices import check_choice
+    from analysis.selection import SELECTION_METRICS
+
+    known = METRICS_OF_TASK[task]
+    check_choice("metric", metric, known)
+    check_choice("metric to select by", select_by, [name for name in SELECTION_METRICS if name in known])

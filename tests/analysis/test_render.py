@@ -6,10 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import load_runs, published, render, table
+from analysis import load_runs, render, table
 from analysis.store import runs_frame
 from trainables import schema
-from trainables.run_record import LastValue, RunRecord
 
 METRIC = "test_neg_elbo"
 
@@ -56,12 +55,21 @@ def test_csv_has_one_line_per_cell_at_full_precision(small_table):
     assert render(small_table, "csv") == expected("small.csv")
 
 
+def test_html_marks_ranks_and_escapes_what_it_shows(small_table):
+    assert render(small_table, "html") == expected("small.html")
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-@pytest.mark.parametrize("compare", [None, "published"])
-def test_latex_compiles(small_store, request_of, tmp_path, compare):
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"compare": "published"}, {"spread": "ci"}, {"select": "best", "test": True}],
+)
+def test_latex_compiles(small_store, request_of, tmp_path, options):
+    runs = load_runs(small_store.uri).drop(columns=["train_neg_elbo", "train_neg_elbo_step"])
+    runs = runs.rename(columns=lambda name: name.replace(METRIC, "train_neg_elbo"))
     strange = request_of("50%_of{a}\\b$&#~^<τ>", "8x4", note="η, β & more")
     requests = [request_of("st"), request_of("st", lr="0.1"), request_of("reinmax"), strange]
-    text = render(table(load_runs(small_store.uri), requests, compare=compare), "latex")
+    text = render(table(runs, requests, metric="train_neg_elbo", **options), "latex")
     packages = r"\documentclass{article}\usepackage{booktabs}"
     document = rf"{packages}\begin{{document}}{text}\end{{document}}"
     (tmp_path / "table.tex").write_text(document, encoding="utf-8")
@@ -191,7 +199,7 @@ def test_empty_table_renders_in_every_format(record):
     frame = table(runs_frame([], [METRIC]))
     assert render(frame, "json") == "[]\n"
     assert render(frame, "csv").splitlines() == [",".join(frame)]
-    for format_ in ("text", "markdown", "latex"):
+    for format_ in ("text", "markdown", "latex", "html"):
         assert "No cell is asked for and none is in the store." in render(frame, format_)
 
 
@@ -203,51 +211,6 @@ def test_one_table_shows_one_metric(record):
 
 
 def test_unknown_format_names_the_nearest():
-    message = "unknown format 'latx'; allowed: text, markdown, latex, csv, json; did you mean 'latex'"
+    message = "unknown format 'latx'; allowed: text, markdown, latex, html, csv, json; did you mean 'latex'"
     with pytest.raises(ValueError, match=message):
         render(pd.DataFrame(), "latx")
-
-
-@pytest.fixture(scope="module")
-def table_2():
-    """Two made-up runs per cell whose mean and population standard error are those of the printed Table 2."""
-    requests, records = [], []
-    for result in published.results():
-        if result.table != "Table 2":
-            continue
-        categorical_dim, latent_dim = result.latent.split("x")
-        params = {"task": "mnist_vae", "dataset": "mnist", "estimator": result.estimator, "epochs": "160"}
-        params |= {
-            "categorical_dim": categorical_dim,
-            "latent_dim": latent_dim,
-            "optimizer": "adam",
-            "lr": "0.1",
-        }
-        requests.append(schema.CellRequest(schema.Cell.from_params(params), (0, 1)))
-        for seed, sign in enumerate((-1, 1)):
-            value = LastValue(result.value + sign * result.error * 2**0.5, 160)
-            tags = {schema.TAG_SCHEMA_VERSION: schema.SCHEMA_VERSION}
-            run_id = f"{result.estimator} {result.latent} {seed}"
-            given = {**params, "seed": str(seed)}
-            records.append(RunRecord(run_id, "x", "FINISHED", 0, 1, given, tags, {result.metric: value}))
-    runs = runs_frame(records, ["train_neg_elbo"])
-    return table(runs, requests, metric="train_neg_elbo", spread="sem-population")
-
-
-def test_table_2_is_rendered_with_the_papers_digits_and_choices(table_2):
-    lines = render(table_2, "markdown").splitlines()
-    assert lines[:9] == expected("table_2.md").splitlines()
-
-
-def test_table_2_has_the_papers_first_second_and_third(table_2):
-    best = {
-        "8x4": ["reinmax_cv", "reinmax", "reinmax_rao"],
-        "4x24": ["reinmax", "gumbel_rao", "reinmax_cv"],
-        "8x16": ["reinmax_cv", "reinmax", "reinmax_rao"],
-        "16x12": ["reinmax_rao", "reinmax", "reinmax_cv"],
-        "64x8": ["reinmax_rao", "reinmax_cv", "reinmax"],
-        "10x30": ["reinmax_cv", "reinmax", "reinmax_rao"],
-    }
-    for latent, expected in best.items():
-        column = table_2[table_2["latent"] == latent].sort_values("rank")
-        assert column["estimator"].tolist()[:3] == expected

@@ -46,7 +46,9 @@ def test_values_that_are_not_finite_are_refused(bad):
 
 
 def test_unknown_spread_names_the_allowed_and_the_nearest():
-    message = "unknown spread 'sem-pop'; allowed: std, sem, sem-population; did you mean 'sem-population'\\?"
+    message = (
+        "unknown spread 'sem-pop'; allowed: std, sem, sem-population, ci; did you mean 'sem-population'\\?"
+    )
     with pytest.raises(ValueError, match=message):
         mean_and_spread([1.0], "sem-pop")
 

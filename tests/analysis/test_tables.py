@@ -28,7 +28,7 @@ def test_columns_stand_in_the_promised_order(record):
     frame = table(runs_frame([record()], [METRIC]))
     assert list(frame) == COLUMNS
     compared = table(runs_frame([record()], [METRIC]), compare="published")
-    assert list(compared) == [*COLUMNS, "published", "published_error", "difference", "z"]
+    assert list(compared) == [*COLUMNS, "published", "published_error", "difference", "z", "erratum"]
 
 
 def test_row_holds_the_statistics_of_its_seeds(record, rows, request_of):

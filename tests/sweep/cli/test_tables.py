@@ -49,10 +49,16 @@ def test_metric_and_spread_can_be_chosen(
 
 @pytest.mark.parametrize(
     ("output_format", "sign"),
-    [("text", "±"), ("markdown", "|"), ("latex", "\\toprule"), ("csv", "estimator,latent,metric,n,mean"),
-     ("json", "{")],
-)  # fmt: skip
-def test_there_are_five_formats(
+    [
+        ("text", "±"),
+        ("markdown", "|"),
+        ("latex", "\\toprule"),
+        ("html", "<table>"),
+        ("csv", "estimator,latent,metric,n,mean"),
+        ("json", "{"),
+    ],
+)
+def test_there_are_six_formats(
     output_format: str, sign: str, words: tuple[object, ...], catsweep: Command
 ) -> None:
     answer = catsweep(*words, "--format", output_format)
@@ -72,17 +78,24 @@ def test_there_are_five_formats(
         (
             "--format",
             "latx",
-            "unknown format 'latx'; allowed: text, markdown, latex, csv, json; did you mean 'latex'?",
+            "unknown format 'latx'; allowed: text, markdown, latex, html, csv, json; did you mean 'latex'?",
         ),
         (
             "--spread",
             "sems",
-            "unknown spread 'sems'; allowed: std, sem, sem-population; did you mean 'sem'?",
+            "unknown spread 'sems'; allowed: std, sem, sem-population, ci; did you mean 'sem'?",
         ),
         (
             "--compare",
             "publishd",
             "unknown comparison 'publishd'; allowed: published, curves; did you mean 'published'?",
+        ),
+        ("--select", "bst", "unknown selection 'bst'; allowed: best; did you mean 'best'?"),
+        (
+            "--select-by",
+            "test_neg_elbo",
+            "unknown metric to select by 'test_neg_elbo'; allowed: train_neg_elbo, train_recon, train_kl; "
+            "did you mean 'train_neg_elbo'?",
         ),
     ],
 )
@@ -92,6 +105,24 @@ def test_an_unknown_name_is_answered_with_what_is_allowed(
     answer = catsweep("tables", "quickstart", option, value)
     assert answer == Answer(2, "", f"error: {expected}\n")
     assert list(own_folder.iterdir()) == []
+
+
+def test_the_best_cell_of_a_grid_is_shown_with_what_it_was_chosen_from(
+    words: tuple[object, ...], catsweep: Command
+) -> None:
+    answer = catsweep(*words, "--select", "best", "--select-by", "train_recon", "--test")
+    assert (answer.status, answer.err) == (0, "")
+    assert "105.00 ± 2.83" in answer.out
+    assert "1 candidate, 1 with all 2 seeds." in answer.out
+    assert "train reconstruction term (train_recon)" in answer.out
+    assert "Tests against the best of each latent" in answer.out
+
+
+def test_an_interval_is_shown_with_its_bounds(words: tuple[object, ...], catsweep: Command) -> None:
+    answer = catsweep(*words, "--spread", "ci")
+    assert (answer.status, answer.err) == (0, "")
+    assert "105.00 [103.00, 107.00]" in answer.out
+    assert "An interval of fewer than 5 runs is too narrow" in answer.out
 
 
 @pytest.mark.parametrize("uri", ["foo://bar", "sqlite:///notes.db"])

@@ -1,0 +1,51 @@
+"""The members that a table asks for: what became of each, and the values that count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from analysis.completeness import COUNTED, member_states
+from trainables.schema import CellRequest
+
+
+def merged(requests: Iterable[CellRequest]) -> list[CellRequest]:
+    """Join requests of the same cell under the same note, so that every row is shown once."""
+    merged: dict[tuple[str, str], CellRequest] = {}
+    for request in requests:
+        key = (request.cell.hash, request.cell.note)
+        seen = merged.get(key, CellRequest(request.cell, ()))
+        merged[key] = CellRequest(seen.cell, tuple(dict.fromkeys((*seen.seeds, *request.seeds))))
+    return list(merged.values())
+
+
+def wanted_members(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> pd.DataFrame:
+    """Return one row per wanted member: which request it is of (`row`), its state, its value if it counts.
+
+    Args:
+        resolved: A frame of `resolve_duplicates`.
+        wanted: The cells and seeds wanted, each cell once.
+        metric: The metric of which the value is.
+    """
+    pairs = [(row, member.hash) for row, request in enumerate(wanted) for member in request.members]
+    members = pd.DataFrame(pairs, columns=["row", "member"]).astype({"row": "int64", "member": "str"})
+    members = members.merge(resolved, on="member", how="left")
+    members.attrs = {"skipped": resolved.attrs.get("skipped", {})}
+    members["state"] = member_states(members, metric)
+    members["num_finished"] = members["member"].map(resolved.attrs["duplicates"]).fillna(1)
+    members["value"] = members[metric].where(members["state"] == COUNTED)
+    return members
+
+
+def counted_values(members: pd.DataFrame, num_rows: int) -> list[pd.Series[float]]:
+    """Return the values that count, row by row of the table.
+
+    Args:
+        members: A frame of `wanted_members`.
+        num_rows: How many requests it is of.
+    """
+    values = members.dropna(subset=["value"]).groupby("row")["value"]
+    groups = dict(iter(values))
+    empty = pd.Series([], dtype="float64")
+    return [groups.get(row, empty) for row in range(num_rows)]
