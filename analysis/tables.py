@@ -13,7 +13,7 @@ from analysis.labels import param_value, row_labels
 from analysis.names import ESTIMATOR_NAMES, PAPER_LATENTS
 from analysis.statistics import SPREADS, mean_and_spread
 from analysis.store import resolve_duplicates, step_column
-from trainables.schema import HIGHER_IS_BETTER, Cell, CellRequest
+from trainables.schema import GRADIENT_QUALITY, HIGHER_IS_BETTER, Cell, CellRequest
 
 COLUMNS = (
     "estimator", "latent", "metric", "n", "mean", "error", "error_kind", "rank", "status", "note",
@@ -27,10 +27,10 @@ _TYPES = {
         ("estimator", "latent", "metric", "error_kind", "status", "note", "cell", "label"), "str"
     ),
 }
-_COMPARABLE = (
-    "task", "task_version", "dataset", "epochs", "precision", "trained_with", "trained_temperature", "latent",
-)  # fmt: skip
-"""Cells are ranked against each other only where these are the same."""
+_COMPARABLE = ("task", "task_version", "dataset", "epochs", "precision")
+"""Cells of a latent are ranked against each other only where these are the same."""
+_OF_ONE_TRAINING = ("batch_size", "optimizer", "lr", "trained_with", "trained_temperature", "num_draws")
+"""So they are, in the task `gradient_quality`, only where these are the same too: they make the model."""
 
 
 def table(
@@ -170,9 +170,13 @@ def _frame(wanted: Sequence[CellRequest], members: pd.DataFrame, metric: str, sp
 def _ranks(frame: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> pd.Series[int]:
     """Rank the ordinary cells that have a mean, best first, among the cells they can be compared with."""
     comparable = pd.Series(
-        [tuple(param_value(request.cell, name) for name in _COMPARABLE[:-1]) for request in wanted],
+        [tuple(param_value(request.cell, name) for name in _comparable(request.cell)) for request in wanted],
         dtype="object",
     )
     ranked = frame["mean"].where(frame["note"] == "")
     groups = ranked.groupby([comparable, frame["latent"]])
     return groups.rank(method="min", ascending=metric not in HIGHER_IS_BETTER).astype("Int64")
+
+
+def _comparable(cell: Cell) -> tuple[str, ...]:
+    return (*_COMPARABLE, *(_OF_ONE_TRAINING if cell.params.get("task") == GRADIENT_QUALITY else ()))

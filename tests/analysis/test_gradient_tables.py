@@ -54,10 +54,21 @@ def test_the_smallest_spread_is_the_best(judged):
     assert ranks(judged("gradient_relative_std", {"st": 2.0, "reinmax": 3.0})) == {"st": 1, "reinmax": 2}
 
 
-def test_estimators_judged_in_different_trainings_are_not_ranked_together(judged, record):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trained_with": "st"},
+        {"trained_temperature": "0.5"},
+        {"lr": "0.1"},
+        {"optimizer": "radam"},
+        {"num_draws": "9"},
+        {"batch_size": "50"},
+    ],
+)
+def test_estimators_judged_in_different_trainings_are_not_ranked_together(change, record):
     records = [
-        record(name, "8x4", 0, value, metric="gradient_std", **{**JUDGING, "trained_with": trained_with})
-        for name, value, trained_with in (("st", 2.0, "reinmax"), ("gst", 3.0, "st"))
+        record(name, "8x4", 0, value, metric="gradient_std", **{**JUDGING, **changes})
+        for name, value, changes in (("st", 2.0, {}), ("gst", 3.0, change))
     ]
     frame = table(runs_frame(records, ["gradient_std"]), metric="gradient_std")
     assert list(frame["rank"]) == [1, 1]
