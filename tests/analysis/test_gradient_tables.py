@@ -93,3 +93,22 @@ def test_other_epochs_or_temperatures_than_those_of_table_1_are_said(judged):
 def test_losses_of_the_judged_model_are_compared_with_nothing(judged):
     frame = judged("test_neg_elbo", {"reinmax": 130.0}, "published")
     assert frame["published"].isna().all()
+
+
+def test_a_ratio_is_in_no_unit(judged):
+    text = render(judged("gradient_cosine_batch", {"st": 0.9}))
+    assert "of the batch (gradient_cosine_batch) on mnist, after 50 epochs." in text
+
+
+def test_numbers_of_table_1_are_said_to_be_of_one_model_and_without_an_error(judged):
+    text = render(judged("gradient_std", {"reinmax": 7.0}, "published", epochs=3))
+    assert "Published: Beyond ReinMax, Table 1, as printed, of one model; the paper prints no ±" in text
+    assert "seeds, 5 for" not in text
+    assert "standard error" not in text
+    assert "Without ± there is no z." in text
+
+
+def test_table_of_which_nothing_is_published_says_so(judged):
+    text = render(judged("test_neg_elbo", {"reinmax": 130.0}, "published"))
+    assert "Published: the printed tables of Beyond ReinMax have no number for these cells." in text
+    assert "seeds, 5 for" not in text
