@@ -20,7 +20,7 @@ from trainables.training import PackTrainer, images_from_numpy
 Judge = Any
 """Maps an estimator and its hyperparameters to the standard deviation of its gradient."""
 CV = {"temperature": 1.0, "eta": 1.0}
-"""Not at the τ of the figure's caption, 0.1: there this form has the largest variance (docs/reproduction.md)."""
+"""Not at the τ of the figure's caption, 0.1, where it has the largest variance (docs/reproduction.md)."""
 
 
 @pytest.fixture(scope="module")
