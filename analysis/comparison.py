@@ -59,7 +59,7 @@ def add_comparison(
     allowed = published_metrics(compare)
     for metric in metrics:
         check_choice(f"metric to compare with {COMPARISONS[compare]}:", metric, allowed)
-    find = _printed if compare == PUBLISHED else _on_curve
+    find = _as_printed if compare == PUBLISHED else _on_curve
     references = [find(cell, metric) for cell, metric in zip(cells, frame["metric"], strict=True)]
     added = pd.DataFrame(
         [(reference.value, reference.error) for reference in references],
@@ -86,32 +86,53 @@ def published_metrics(compare: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(metric for result in published.results() for metric in result.metrics))
 
 
-def _printed(cell: Cell, metric: str) -> Reference:
+def printed_result(cell: Cell, metric: str) -> published.PublishedResult | None:
+    """Return the printed number of a metric at a cell's task, dataset, estimator and latent."""
     wanted = (cell.params.get("task"), cell.params.get("dataset"), cell.estimator, cell.latent)
     for result in published.results_of(metric):
         if (result.task, published.DATASET, result.estimator, result.latent) == wanted:
-            return Reference(result.value, result.error, result.sample_sem)
-    return Reference()
+            return result
+    return None
 
 
-def _on_curve(cell: Cell, metric: str) -> Reference:
-    if not is_published_task(cell) or cell.latent != published.CURVE_LATENT:
-        return Reference()
-    for point in published.training_curves():
-        if (point.estimator, str(point.epoch)) == (cell.estimator, cell.params.get("epochs")):
-            std = point.std[metric]
-            return Reference(point.mean[metric], std, std / math.sqrt(point.num_seeds))
-    return Reference()
+def curve_points(cell: Cell, metric: str) -> list[published.CurvePoint]:
+    """Return the authors' training curve of a cell's estimator; empty where there is none of the metric."""
+    where = (cell.params.get("task"), cell.params.get("dataset"), cell.latent)
+    if where != (published.TASK, published.DATASET, published.CURVE_LATENT):
+        return []
+    if metric not in published.CURVE_METRICS:
+        return []
+    return [point for point in published.training_curves() if point.estimator == cell.estimator]
 
 
-def is_published_task(cell: Cell) -> bool:
-    """Tell whether a cell is of the task and the dataset of the published numbers."""
-    return (cell.params.get("task"), cell.params.get("dataset")) == (published.TASK, published.DATASET)
+def has_published(cell: Cell, metric: str, compare: str) -> bool:
+    """Tell whether anything is published of a metric at a cell's task, dataset, estimator and latent."""
+    if compare == CURVES:
+        return bool(curve_points(cell, metric))
+    return printed_result(cell, metric) is not None
+
+
+def published_settings(cell: Cell) -> Mapping[str, str]:
+    """Return what is known of the hyperparameters behind the published number of a cell."""
+    if cell.params.get("task") == GRADIENT_QUALITY:
+        return published.TABLE_1_SETTINGS
+    return published.settings_as_run(cell.estimator, cell.latent)
 
 
 def has_other_settings(cell: Cell) -> bool:
     """Tell whether a cell's published number was made with other hyperparameters than the cell's."""
-    settings = published.settings_as_run(cell.estimator, cell.latent)
-    if cell.params.get("task") == GRADIENT_QUALITY:
-        settings = published.TABLE_1_SETTINGS
+    settings = published_settings(cell)
     return bool(settings) and not published.has_settings(cell, settings)
+
+
+def _as_printed(cell: Cell, metric: str) -> Reference:
+    result = printed_result(cell, metric)
+    return Reference() if result is None else Reference(result.value, result.error, result.sample_sem)
+
+
+def _on_curve(cell: Cell, metric: str) -> Reference:
+    for point in curve_points(cell, metric):
+        if str(point.epoch) == cell.params.get("epochs"):
+            std = point.std[metric]
+            return Reference(point.mean[metric], std, std / math.sqrt(point.num_seeds))
+    return Reference()

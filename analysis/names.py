@@ -56,17 +56,17 @@ def applicable_defaults(estimator: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class MetricName:
-    """What a metric is called in a table, and its unit."""
+    """What a metric is called in a table and on an axis, and its unit; empty where it has none."""
 
     text: str
     unit: str
 
 
 _GRADIENT_METRICS = {
-    "gradient_cosine": MetricName("cosine with the exact gradient, per image", "1"),
-    "gradient_cosine_batch": MetricName("cosine with the exact gradient, of the batch", "1"),
+    "gradient_cosine": MetricName("cosine with the exact gradient, per image", ""),
+    "gradient_cosine_batch": MetricName("cosine with the exact gradient, of the batch", ""),
     "gradient_variance": MetricName("gradient variance over mean", "nats per image"),
-    "gradient_relative_std": MetricName("gradient standard deviation over mean", "1"),
+    "gradient_relative_std": MetricName("gradient standard deviation over mean", ""),
     "gradient_std": MetricName("gradient standard deviation", "nats per image"),
     schema.MEASUREMENT_SECONDS: MetricName("time per measurement", "seconds"),
 }
@@ -84,3 +84,8 @@ def metric_name(metric: str) -> MetricName:
     if split in _SPLITS and quantity in _QUANTITY_NAMES:
         return MetricName(f"{_SPLITS[split]} {_QUANTITY_NAMES[quantity]}", "nats per image")
     return MetricName(metric, "the unit it was logged in")
+
+
+def digits_of(metric: str) -> int:
+    """Return how many digits after the point a metric is shown with: 4 of a gradient's measures, else 2."""
+    return 4 if metric in (*schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS) else 2

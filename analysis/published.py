@@ -19,11 +19,17 @@ TASK = schema.MNIST_VAE
 DATASET = "mnist"
 EPOCHS = 160
 EPOCHS_OF_TABLE_1 = 50
+_NO_ERROR = {
+    "Table 1": "of one model; the paper prints no ± and does not say whether it is relative to the mean",
+    "Table 4": "in seconds on the authors' GPU; the paper prints no ±",
+}
+"""What the numbers of each table that prints no ± are."""
 
 _SHARED_SETTINGS = {"batch_size": "100", "num_mc_samples": "100", "gap": "1.0", "precision": "float32"}
 NUM_SEEDS = "num_seeds"
 """The field of a correction that is no param: how many runs were averaged."""
 _NUM_SEEDS = 10
+_SEEDS_IN_WORDS = "over 10 seeds, 5 for Gumbel-Rao at 8x16 and 16x12"
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class PublishedResult:
         latent: For example "8x4".
         value: The mean as printed.
         error: The printed ±, which is std(ddof=0) / sqrt(n); NaN where none is printed.
-        num_seeds: How many runs were averaged.
+        num_seeds: How many runs were averaged; 1 where no ± is printed (of Table 4 the number is not known).
     """
 
     table: str
@@ -58,9 +64,21 @@ class PublishedResult:
         return (self.metric, "gradient_relative_std") if self.metric == "gradient_std" else (self.metric,)
 
     @property
-    def epochs(self) -> int:
-        """The epochs after which it was taken."""
+    def epochs(self) -> int | None:
+        """The epochs after which it was taken; None for Table 4, the time of an epoch."""
+        if self.metric == schema.EPOCH_SECONDS:
+            return None
         return EPOCHS_OF_TABLE_1 if self.task == schema.GRADIENT_QUALITY else EPOCHS
+
+    @property
+    def has_error(self) -> bool:
+        """Whether its table prints a ±."""
+        return self.table not in _NO_ERROR
+
+    @property
+    def basis(self) -> str:
+        """What the numbers of its table are of, as a sentence about them ends."""
+        return _NO_ERROR.get(self.table, _SEEDS_IN_WORDS)
 
     @property
     def task(self) -> str:
@@ -146,7 +164,7 @@ def results() -> tuple[PublishedResult, ...]:
             row["latent"],
             float(row["value"]),
             float(row["error"] or math.nan),
-            fewer.get((row["estimator"], row["latent"]), _NUM_SEEDS),
+            1 if row["table"] in _NO_ERROR else fewer.get((row["estimator"], row["latent"]), _NUM_SEEDS),
         )
         for row in _rows("published_results.csv")
     )

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis.labels import param_value
-from trainables.schema import HIGHER_IS_BETTER, Cell
+from trainables.schema import GRADIENT_QUALITY, HIGHER_IS_BETTER, Cell
 
-_COMPARABLE = (
-    "task", "task_version", "dataset", "epochs", "precision", "trained_with", "trained_temperature",
-)  # fmt: skip
+_COMPARABLE = ("task", "task_version", "dataset", "epochs", "precision")
+"""Cells of a latent are ranked against each other only where these are the same."""
+_OF_ONE_TRAINING = ("batch_size", "optimizer", "lr", "trained_with", "trained_temperature", "num_draws")
+"""So they are, in the task `gradient_quality`, only where these are the same too: they make the model."""
 
 
 def column_keys(cells: Sequence[Cell]) -> pd.Series:
@@ -22,7 +23,7 @@ def column_keys(cells: Sequence[Cell]) -> pd.Series:
     Returns:
         One hashable key per cell, equal for cells that may be compared; dtype object.
     """
-    keys = [(cell.latent, *(param_value(cell, name) for name in _COMPARABLE)) for cell in cells]
+    keys = [(cell.latent, *(param_value(cell, name) for name in _names(cell))) for cell in cells]
     return pd.Series(keys, dtype="object")
 
 
@@ -38,3 +39,7 @@ def ranks(frame: pd.DataFrame, columns: pd.Series, metric: str) -> pd.Series[int
     return (
         ranked.groupby(columns).rank(method="min", ascending=metric not in HIGHER_IS_BETTER).astype("Int64")
     )
+
+
+def _names(cell: Cell) -> tuple[str, ...]:
+    return (*_COMPARABLE, *(_OF_ONE_TRAINING if cell.params.get("task") == GRADIENT_QUALITY else ()))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from analysis.choices import check_choice
+from analysis.names import digits_of
 from analysis.render_csv import render_csv
 from analysis.render_html import render_html
 from analysis.render_json import render_json
@@ -15,7 +16,6 @@ from analysis.render_markdown import render_markdown
 from analysis.render_text import render_text
 from analysis.sheet import lay_out
 from analysis.sheet_parts import Sheet
-from trainables.schema import GRADIENT_COSINES, GRADIENT_SPREADS
 
 _FOR_PEOPLE: Mapping[str, Callable[[Sheet], str]] = {
     "markdown": render_markdown,
@@ -52,7 +52,7 @@ def render(
     if format in _FOR_PROGRAMS:
         return _FOR_PROGRAMS[format](frame)
     if digits is None:
-        digits = 4 if set(frame["metric"]) & {*GRADIENT_COSINES, *GRADIENT_SPREADS} else 2
+        digits = max(map(digits_of, set(frame["metric"])), default=2)
     sheet = lay_out(frame, digits)
     if format == "text":
         return render_text(sheet, terminal=terminal, width=width)

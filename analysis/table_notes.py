@@ -9,12 +9,11 @@ import pandas as pd
 
 from analysis import published
 from analysis.bootstrap import FEWEST_VALUES
-from analysis.comparison import CURVES, PUBLISHED
+from analysis.comparison import COMPARISONS, CURVES, PUBLISHED
 from analysis.completeness import COMPLETE, MISSING
 from analysis.errata import footnote_marks, formula_notes
 from analysis.names import estimator_name, metric_name
 from analysis.statistics import INTERVAL, TABLE_SPREADS
-from trainables import schema
 
 
 def notes(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -38,15 +37,16 @@ def _metric_notes(frame: pd.DataFrame) -> Iterator[str]:
     name = metric_name(metric)
     data = " and ".join(frame.attrs.get("datasets", []))
     where = f" on {data}" if data else ""
-    yield f"{name.text[0].upper()}{name.text[1:]} ({metric}){where}, in {name.unit}, {_epochs(frame)}."
+    unit = f", in {name.unit}" if name.unit else ""
+    yield f"{name.text[0].upper()}{name.text[1:]} ({metric}){where}{unit}, {_epochs(frame)}."
     kind = frame["error_kind"].iloc[0]
     yield f"{'[low, high]' if kind == INTERVAL else '±'} is the {TABLE_SPREADS[kind]}."
     counts = sorted(set(frame.loc[frame["n"] > 0, "n"]))
     if len(counts) > 1:
         yield f"n, the number of runs (seeds) averaged, is given with each cell: {counts[0]} to {counts[-1]}."
     elif counts:
-        unit = "run (seed)" if counts[0] == 1 else "runs (seeds)"
-        yield f"n = {counts[0]} {unit} in every cell with a mean."
+        runs = "run (seed)" if counts[0] == 1 else "runs (seeds)"
+        yield f"n = {counts[0]} {runs} in every cell with a mean."
     else:
         yield "n = 0: no run counts yet."
     if 1 in counts:
@@ -110,27 +110,22 @@ def _comparison_notes(frame: pd.DataFrame) -> Iterator[str]:
     compare = frame.attrs.get("compare")
     if compare is None:
         return
-    if compare == PUBLISHED:
-        yield (
-            "Published: Beyond ReinMax as printed; its ± is the population standard error (ddof=0) over "
-            "10 seeds, 5 for Gumbel-Rao at 8x16 and 16x12."
-        )
-    elif compare == CURVES:
-        yield (
-            "Published: the authors' training curves at 8x4, at the epoch of our last; their ± is the sample "
-            "standard deviation (ddof=1) over 10 seeds."
-        )
-    yield (
-        "z is the difference (ours minus published) over the root of the summed squares of both standard "
-        "errors, from sample standard deviations; -- where a side has no spread."
-    )
+    if frame["published"].isna().all():
+        yield f"Published: {COMPARISONS[compare]} have no number for these cells."
+        return
     compared = frame[frame["published"].notna() & (frame["n"] > 0)]
-    metric = frame["metric"].iloc[0]
-    of_metric = {result.epochs for result in published.results_of(metric)}
-    epochs = sorted(set(compared["epochs"].dropna()) - of_metric)
-    if compare == PUBLISHED and epochs and metric != schema.EPOCH_SECONDS:
-        ours, theirs = ", ".join(map(str, epochs)), ", ".join(map(str, of_metric))
-        yield f"The published values are after {theirs} epochs, ours after {ours}: there z is no test."
+    result = published.results_of(frame["metric"].iloc[0])[0]
+    yield _origin(result, compare)
+    if compare == CURVES or result.has_error:
+        yield (
+            "z is the difference (ours minus published) over the root of the summed squares of both standard "
+            "errors, from sample standard deviations; -- where a side has no spread."
+        )
+    epochs = sorted(set(compared["epochs"].dropna()) - {result.epochs})
+    if compare == PUBLISHED and epochs and result.epochs is not None:
+        no_test = ": there z is no test" if result.has_error else ""
+        ours = ", ".join(map(str, epochs))
+        yield f"The published values are after {result.epochs} epochs, ours after {ours}{no_test}."
     other = compared[compared["cell"].isin(frame.attrs.get("other_settings", []))]
     if len(other):
         cells = _by_label(other["label"], other["latent"])
@@ -144,3 +139,17 @@ def _errata_notes(frame: pd.DataFrame) -> Iterator[str]:
         where = dict.fromkeys(zip(cells["estimator"], cells["latent"], strict=True))
         yield f"{mark}: {', '.join(f'{estimator_name(name)} {latent}' for name, latent in where)}: {text}."
     yield from formula_notes(frame.loc[frame["published"].notna(), "estimator"])
+
+
+def _origin(result: published.PublishedResult, compare: str) -> str:
+    if compare == CURVES:
+        return (
+            "Published: the authors' training curves at 8x4, at the epoch of our last; their ± is the sample "
+            "standard deviation (ddof=1) over 10 seeds."
+        )
+    if result.has_error:
+        return (
+            "Published: Beyond ReinMax as printed; its ± is the population standard error (ddof=0) "
+            f"{result.basis}."
+        )
+    return f"Published: Beyond ReinMax, {result.table}, as printed, {result.basis}. Without ± there is no z."

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import torch
@@ -91,6 +90,7 @@ def gradient_moments(
         **hyperparameters: The estimator's, by name; what is left out is at its default.
     Raises:
         ValueError: If an argument breaks its rule, or f's result has another shape.
+        RuntimeError: If the estimator is pathwise and f has no gradient with respect to the samples.
     Source: Beyond ReinMax, Appendix C.
     """
     entry = get(estimator) if isinstance(estimator, str) else estimator
@@ -98,16 +98,15 @@ def gradient_moments(
     check_chunk_size(chunk_size)
     if type(num_draws) is not int or num_draws < 1:
         raise ValueError(f"num_draws must be an integer >= 1, got {num_draws!r}")
-    along_batch = {name: _with_draws_axis(value) for name, value in named.items()}
-    fixed = widened(logits.detach()).unsqueeze(-3)
-    moments = []
-    for start, stop in chunks(num_draws, chunk_size):
-        num_at_once = stop - start
-        repeated = fixed.expand(*logits.shape[:-2], num_at_once, *logits.shape[-2:])
-        draw = entry.draw(with_cheap_softmax(repeated), **along_batch, generator=generator)
-        gradients = _gradients(draw, _repeated(f, logits.dtype), 1 if chunk_size else None)
-        moments.append(GradientMoments.of(gradients.movedim(-3, 0)))
-    return reduce(GradientMoments.joined, moments)
+    if logits.ndim < 3 and not isinstance(generator, torch.Generator | None):
+        raise ValueError(f"generator must be one generator for logits of shape {tuple(logits.shape)}")
+    if not entry.is_random:
+        gradients = _draws(entry, logits, f, named, generator, 1, chunk_size)
+        return replace(GradientMoments.of(gradients), count=num_draws)
+    sizes = (stop - start for start, stop in chunks(num_draws, chunk_size))
+    inner = 1 if chunk_size else None
+    parts = (_draws(entry, logits, f, named, generator, size, inner) for size in sizes)
+    return reduce(GradientMoments.joined, map(GradientMoments.of, parts))
 
 
 def exact_gradient(logits: torch.Tensor, f: Objective, *, chunk_size: int | None = None) -> torch.Tensor:
@@ -143,7 +142,7 @@ def gradient_cosine(mean: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
         exact: The exact gradient, same shape.
     Source: Beyond ReinMax, Eq. 38.
     """
-    return functional.cosine_similarity(mean.flatten(-2), exact.flatten(-2), dim=-1, eps=_TINY).mean(-1)
+    return _cosine(mean.flatten(-2), exact.flatten(-2)).mean(-1)
 
 
 def gradient_cosine_batch(mean: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
@@ -151,7 +150,7 @@ def gradient_cosine_batch(mean: torch.Tensor, exact: torch.Tensor) -> torch.Tens
 
     Source: Beyond ReinMax, Figure 1 (left), which was drawn from this one.
     """
-    return functional.cosine_similarity(mean.flatten(-3), exact.flatten(-3), dim=-1, eps=_TINY)
+    return _cosine(mean.flatten(-3), exact.flatten(-3))
 
 
 def gradient_variance(moments: GradientMoments) -> torch.Tensor:
@@ -190,11 +189,14 @@ def gradient_std(moments: GradientMoments) -> torch.Tensor:
     return moments.variance.sum((-1, -2)).sqrt().mean(-1)
 
 
+def _cosine(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    return functional.cosine_similarity(first.double(), second.double(), dim=-1, eps=_TINY)
+
+
 def _mean_ratio(spread: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
-    ratio: torch.Tensor = torch.linalg.vector_norm(spread, dim=(-1, -2)) / torch.linalg.vector_norm(
-        mean, dim=(-1, -2)
-    )
-    return ratio.nan_to_num(nan=0.0, posinf=math.inf).mean(-1)  # nothing over nothing is no spread
+    of_spread, of_mean = (torch.linalg.vector_norm(one, dim=(-1, -2)) for one in (spread, mean))
+    is_constant_zero = (of_spread == 0) & (of_mean == 0)  # nothing over nothing is no spread
+    return torch.where(is_constant_zero, 0.0, of_spread / of_mean).mean(-1)
 
 
 def _values_of(
@@ -225,6 +227,23 @@ def _repeated(f: Objective, dtype: torch.dtype) -> Objective:
         return found.reshape(*draws_first.shape[:2], *found.shape[1:]).movedim(1, -1)
 
     return losses
+
+
+def _draws(
+    entry: Estimator,
+    logits: torch.Tensor,
+    f: Objective,
+    hyperparameters: Mapping[str, float | torch.Tensor],
+    generator: Generators,
+    count: int,
+    chunk_size: int | None,
+) -> torch.Tensor:
+    """Return so many estimates, shape (count, ..., L, C)."""
+    shape = (*logits.shape[:-2], count, *logits.shape[-2:])
+    repeated = widened(logits.detach()).unsqueeze(-3).expand(shape)
+    values = {name: _with_draws_axis(value) for name, value in hyperparameters.items()}
+    draw = entry.draw(with_cheap_softmax(repeated), **values, generator=generator)
+    return _gradients(draw, _repeated(f, logits.dtype), chunk_size).movedim(-3, 0)
 
 
 def _gradients(draw: Draw | ObjectiveDraw, f: Objective, chunk_size: int | None) -> torch.Tensor:

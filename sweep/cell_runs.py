@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -30,7 +31,7 @@ def cell_values(results: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """
     values: dict[str, float] = {NUM_SEEDS: len(results)}
     for name in METRICS:
-        column = [result[name] for result in results if name in result]
+        column = [result[name] for result in results if math.isfinite(result.get(name, math.nan))]
         if column:
             values[f"{name}_mean"] = statistics.fmean(column)
         if len(column) > 1:

@@ -64,10 +64,16 @@ def recorded_seconds(stored: Iterable[StoredMember]) -> dict[str, float]:
     seconds: dict[str, list[float]] = {}
     for one in stored:
         if one.member is not None and EPOCH_SECONDS in one.metrics:
-            share = len(one.member.cell.measured_epochs) / int(one.member.cell.params["epochs"])
-            of_epoch = one.metrics[EPOCH_SECONDS] + share * one.metrics.get(MEASUREMENT_SECONDS, 0.0)
-            seconds.setdefault(kind_of(one.member, one.pack_size), []).append(of_epoch)
+            seconds.setdefault(kind_of(one.member, one.pack_size), []).append(_seconds_of_an_epoch(one))
     return {kind: statistics.median(values) for kind, values in seconds.items()}
+
+
+def _seconds_of_an_epoch(stored: StoredMember) -> float:
+    seconds = stored.metrics[EPOCH_SECONDS]
+    if stored.member is None or MEASUREMENT_SECONDS not in stored.metrics:
+        return seconds
+    cell = stored.member.cell
+    return seconds + stored.metrics[MEASUREMENT_SECONDS] * len(cell.measured_epochs) / stored.epoch
 
 
 def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:

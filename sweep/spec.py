@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 import estimators
+from estimators.hyperparameter import TEMPERATURE
 from sweep.spec_block import Block, SpecModel
 from sweep.spec_values import (
     BatchSize,
@@ -48,16 +49,29 @@ class Measure(SpecModel):
     epochs: MeasuredEpochs
     draws: NumDraws = 1024
     trained_with: EstimatorName = "reinmax"
-    trained_temperature: Temperature = 1.0
+    trained_temperature: Temperature | None = None
+
+    @field_validator("trained_temperature")
+    @classmethod
+    def _is_taken(cls, temperature: float | None, info: ValidationInfo) -> float | None:
+        name = info.data.get("trained_with")
+        if name and temperature is not None and not _takes_temperature(name):
+            raise SpecValueError(f"trained_temperature must be left out: {name} takes none", temperature)
+        return temperature
 
     def params(self) -> dict[str, object]:
         """Return what it adds to the params of a cell."""
+        temperature = TEMPERATURE.default if self.trained_temperature is None else self.trained_temperature
         return {
             "trained_with": self.trained_with,
-            "trained_temperature": self.trained_temperature,
+            "trained_temperature": temperature if _takes_temperature(self.trained_with) else None,
             "measured_epochs": ",".join(map(str, self.epochs)),
             "num_draws": self.draws,
         }
+
+
+def _takes_temperature(estimator: str) -> bool:
+    return TEMPERATURE in estimators.get(estimator).hyperparameters
 
 
 class EarlyStopping(SpecModel):
@@ -144,8 +158,8 @@ class Spec(SpecModel):
     @classmethod
     def _belongs_to_the_task(cls, measure: Measure | None, info: ValidationInfo) -> Measure | None:
         task, epochs = info.data.get("task"), info.data.get("epochs")
-        if (measure is None) == (task == GRADIENT_QUALITY):
-            rule, stated = ("given", None) if measure is None else ("left out", measure.params())
+        if task is not None and (measure is None) == (task == GRADIENT_QUALITY):
+            rule, stated = ("given", None) if measure is None else ("left out", {"epochs": measure.epochs})
             raise SpecValueError(f"measure must be {rule} where task is {task}", stated)
         if measure is not None and epochs is not None and measure.epochs[-1] != epochs:
             rule = f"epochs to measure after must end with the last, {epochs}"

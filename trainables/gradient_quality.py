@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -25,9 +27,8 @@ from trainables.training import (
     seeded_generator,
 )
 
-_SHARE_OF_DRAWS_TIMED = 16
+_FRACTION_OF_DRAWS_TIMED = 16
 _TRAINING_PARAMS = (
-    "task_version",
     "dataset",
     "categorical_dim",
     "latent_dim",
@@ -45,10 +46,12 @@ def trained_member(member: Member) -> Member:
     trained_with = estimators.get(params["trained_with"])
     settings = {own.name: DEFAULTS[own.name] for own in trained_with.hyperparameters}
     if "temperature" in settings:
-        settings["temperature"] = params["trained_temperature"]
+        settings["temperature"] = params.get("trained_temperature", DEFAULTS["temperature"])
     shared = {name: params[name] for name in _TRAINING_PARAMS if name in params}
     return Member(
-        Cell.from_params({"task": MNIST_VAE, "estimator": trained_with.name, **settings, **shared}),
+        Cell.from_params(
+            {"task": MNIST_VAE, "task_version": 1, "estimator": trained_with.name, **settings, **shared}
+        ),
         member.seed,
     )
 
@@ -119,9 +122,13 @@ class GradientQualityTrainer:
     def time_epoch(self) -> EpochSeconds:
         """Train and evaluate once, judge with few draws, and return the seconds; keeps no record."""
         trained = self._trainer.time_epoch()
-        start = time.perf_counter()
-        self._measure(0, self._num_draws // _SHARE_OF_DRAWS_TIMED)
-        seconds = (time.perf_counter() - start) * _SHARE_OF_DRAWS_TIMED
+        few = math.ceil(self._num_draws / _FRACTION_OF_DRAWS_TIMED)
+        moments = [time.perf_counter()]
+        for num_draws in (few, 2 * few):
+            self._measure(0, num_draws)
+            moments.append(time.perf_counter())
+        of_few, of_twice = (end - start for start, end in pairwise(moments))
+        seconds = of_few + max(0.0, of_twice - of_few) * (self._num_draws / few - 1)
         return replace(trained, other=seconds * len(self._measured_epochs) / self.pack.epochs)
 
     def state_dict(self) -> dict[str, Any]:

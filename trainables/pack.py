@@ -27,6 +27,7 @@ COST_PARAMS = (
     "num_samples",
     "batch_size",
     "precision",
+    "trained_with",
     "measured_epochs",
     "num_draws",
 )

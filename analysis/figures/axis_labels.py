@@ -7,24 +7,13 @@ import textwrap
 from analysis.names import metric_name
 from trainables import schema
 
-_GRADIENT_NAMES = {
-    "gradient_cosine": "cosine similarity to the exact gradient, per image",
-    "gradient_cosine_batch": "cosine similarity to the exact gradient",
-    "gradient_variance": "gradient's variance",
-    "gradient_relative_std": "gradient's relative standard deviation",
-    "gradient_std": "gradient's standard deviation",
-}
 _LETTERS_AN_INCH = 17
-_LOGARITHMIC = frozenset({"gradient_variance", "gradient_relative_std", "gradient_std"})
-_KNOWN = frozenset(schema.METRICS)
 
 
 def metric_label(metric: str) -> str:
-    """Return a metric's name with its unit, where it has one."""
-    if metric in _GRADIENT_NAMES:
-        return _GRADIENT_NAMES[metric]
+    """Return a metric's name with its unit, where it is known and has one."""
     name = metric_name(metric)
-    return f"{name.text} ({name.unit})" if metric in _KNOWN else name.text
+    return f"{name.text} ({name.unit})" if name.unit and metric in schema.METRICS else name.text
 
 
 def broken(label: str, inches: float) -> str:
@@ -39,4 +28,4 @@ def broken(label: str, inches: float) -> str:
 
 def has_log_axis(metric: str) -> bool:
     """Tell whether a metric is drawn on a logarithmic axis: the spreads of gradients."""
-    return metric in _LOGARITHMIC
+    return metric in schema.GRADIENT_SPREADS

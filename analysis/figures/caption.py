@@ -3,99 +3,136 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
-from analysis import published
-from analysis.comparison import CURVES, PUBLISHED, has_other_settings
 from analysis.figures.choice import CURVE_AXES, SECONDS
-from analysis.figures.drawing import HeatPanel, Panel
-from analysis.figures.results import Results
+from analysis.figures.part import Part
+from analysis.figures.published_caption import published_sentences
 from analysis.statistics import SPREADS
 
 _MOST_NAMED = 8
 
 
-def caption(
-    panels: Sequence[Panel] | Sequence[HeatPanel],
-    results: Results,
-    *,
-    num_dropped: int = 0,
-    without_points: Sequence[str] = (),
-    compare: str | None = None,
-) -> tuple[str, ...]:
+def caption(parts: Sequence[Part], compare: str | None = None) -> tuple[str, ...]:
     """Return the sentences below a figure.
 
     Args:
-        panels: Its panels.
-        results: What they were made from.
-        num_dropped: Points that are left out since some seed has no finite value there.
-        without_points: Cells of which no point is left.
+        parts: What it shows of each of its metrics.
         compare: What it is compared with.
     """
     return (
-        *_meaning(panels, results),
-        *_missing(results.frame),
-        *_store(results.frame),
-        *_cuts(panels, num_dropped, without_points),
-        *_published(panels, results, compare),
+        *_meaning(parts),
+        *_of_each(parts, _missing),
+        *_of_each(parts, _store),
+        *_cuts(parts),
+        *_of_each(parts, _without_points),
+        *published_sentences(parts, compare),
     )
 
 
-def legend_suffixes(line_of: Mapping[int, str], frame: pd.DataFrame) -> dict[str, str]:
+def legend_suffixes(parts: Sequence[Part]) -> dict[str, str]:
     """Return what the legend adds to the label of each line of which seeds are missing: "n = 8 of 10".
 
     Args:
-        line_of: The label of the line that each row of the table belongs to.
-        frame: The table.
+        parts: What the figure shows of each of its metrics; the suffix names them where they differ.
     """
-    drawn = frame[frame["n"] > 0]
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for part in parts:
+        for label in dict.fromkeys(part.line_of.values()):
+            suffix = _suffix(part, label)
+            if suffix is not None:
+                found[label][part.metric_text] = suffix
     suffixes = {}
-    for label in dict.fromkeys(line_of.values()):
-        rows = drawn.loc[[row for row in drawn.index if line_of.get(row) == label]]
-        is_complete = (rows["n"] == rows["num_requested"]).all()
-        if rows.empty or (is_complete and frame["num_requested"].nunique() <= 1):
-            continue
-        counts, asked = sorted(set(rows["n"])), sorted(set(rows["num_requested"]))
-        suffixes[label] = f"n = {_range(counts)} of {_range(asked)}"
-    return suffixes
+    for label, by_metric in found.items():
+        if len(set(by_metric.values())) == 1:
+            suffixes[label] = next(iter(by_metric.values()))
+        else:
+            suffixes[label] = "; ".join(
+                f"{metric}: {suffix}" for metric, suffix in by_metric.items() if suffix
+            )
+    return {label: suffix for label, suffix in suffixes.items() if suffix}
+
+
+def _suffix(part: Part, label: str) -> str | None:
+    """Return what one metric adds to a label: nothing where no seed is missing; None if it is not drawn."""
+    frame = part.results.frame
+    rows = frame.loc[[row for row in frame.index if part.line_of.get(row) == label and frame["n"][row]]]
+    if rows.empty:
+        return None
+    if (rows["n"] == rows["num_requested"]).all() and frame["num_requested"].nunique() <= 1:
+        return ""
+    counts, asked = sorted(set(rows["n"])), sorted(set(rows["num_requested"]))
+    return f"n = {_range(counts)} of {_range(asked)}"
 
 
 def _range(counts: Sequence[int]) -> str:
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
-def _meaning(panels: Sequence[Panel] | Sequence[HeatPanel], results: Results) -> Iterator[str]:
-    counts = sorted(set(results.frame.loc[results.frame["n"] > 0, "n"]))
-    n = f"n = {_range(counts)} {'seed' if counts[-1] == 1 else 'seeds'}"
-    if any(isinstance(panel, HeatPanel) for panel in panels):
-        yield f"Numbers: mean over {n}{_after(results.frame)}."
+def _of_each(parts: Sequence[Part], say: Callable[[Part], Iterator[str]]) -> Iterator[str]:
+    """Yield what is said of each metric: once where it is true of all, else after the metric's name."""
+    said = [tuple(say(part)) for part in parts]
+    of_all = set(said[0]).intersection(*said[1:])
+    yield from (sentence for sentence in said[0] if sentence in of_all)
+    for part, sentences in zip(parts, said, strict=True):
+        name = part.metric_text
+        for sentence in sentences:
+            if sentence not in of_all:
+                yield f"{name[0].upper()}{name[1:]}: {sentence[0].lower()}{sentence[1:]}"
+
+
+def _counts(part: Part) -> list[int]:
+    frame = part.results.frame
+    return sorted(set(frame.loc[frame["n"] > 0, "n"]))
+
+
+def _seeds(parts: Sequence[Part]) -> str:
+    """Return over how many seeds a mean is; of each metric where they differ."""
+    said = {part.metric_text: _counts(part) for part in parts}
+    words = {
+        metric: f"n = {_range(counts)} {'seed' if counts[-1] == 1 else 'seeds'}"
+        for metric, counts in said.items()
+    }
+    if len(set(words.values())) == 1:
+        return next(iter(words.values()))
+    return ", ".join(f"{text} ({metric})" for metric, text in words.items())
+
+
+def _meaning(parts: Sequence[Part]) -> Iterator[str]:
+    if any(part.maps for part in parts):
+        yield f"Numbers: mean over {_seeds(parts)}{_after(parts)}."
         return
-    lines = [line for panel in panels if isinstance(panel, Panel) for line in panel.lines]
+    panels = [panel for part in parts for panel in part.panels]
+    lines = [line for panel in panels for line in panel.lines if not line.is_published]
     has_seeds = any(line.seeds is not None for line in lines)
     joined = all(line.is_joined for line in lines)
+    has_single = any(1 in _counts(part) for part in parts)
     yield (
-        f"{'Lines' if joined else 'Points'}: mean over {n}{_after(results.frame) if has_seeds else ''}. "
-        f"{'Bands' if joined else 'Bars'}: ± {SPREADS[results.spread]}"
-        f"{'; one seed has none' if counts[0] == 1 else ''}."
+        f"{'Lines' if joined else 'Points'}: mean over {_seeds(parts)}{_after(parts) if has_seeds else ''}. "
+        f"{'Bands' if joined else 'Bars'}: ± {SPREADS[parts[0].results.spread]}"
+        f"{'; one seed has none' if has_single else ''}."
     )
-    if any(isinstance(panel, Panel) and panel.x_label == CURVE_AXES[SECONDS] for panel in panels):
+    if any(panel.x_label == CURVE_AXES[SECONDS] for panel in panels):
         yield "Seconds: their mean over the seeds at the end of each epoch."
     if has_seeds:
         yield "Small circles: single seeds."
     if not joined:
-        yield "Every point is a cell; other hyperparameters differ between them."
+        every = "Every point and every level line" if any(line.is_joined for line in lines) else "Every point"
+        yield f"{every} is a cell; other hyperparameters differ between them."
 
 
-def _after(frame: pd.DataFrame) -> str:
-    epochs = sorted(set(frame.loc[frame["n"] > 0, "epochs"].dropna()))
+def _after(parts: Sequence[Part]) -> str:
+    frames = [part.results.frame for part in parts]
+    epochs = sorted({count for frame in frames for count in frame.loc[frame["n"] > 0, "epochs"].dropna()})
     if not epochs:
         return ""
     return f", after {_range(epochs)} {'epoch' if epochs[-1] == 1 else 'epochs'}"
 
 
-def _missing(frame: pd.DataFrame) -> Iterator[str]:
+def _missing(part: Part) -> Iterator[str]:
+    frame = part.results.frame
     partial = frame[(frame["n"] > 0) & (frame["n"] < frame["num_requested"])]
     if len(partial):
         if len(partial) <= _MOST_NAMED:
@@ -117,48 +154,20 @@ def _named(frame: pd.DataFrame, *, with_status: bool) -> str:
     return "; ".join(f"{label} {', '.join(where)}" for label, where in places.items())
 
 
-def _store(frame: pd.DataFrame) -> Iterator[str]:
-    if duplicated := frame.attrs.get("num_duplicated", 0):
+def _store(part: Part) -> Iterator[str]:
+    if duplicated := part.results.frame.attrs.get("num_duplicated", 0):
         members = "1 member has" if duplicated == 1 else f"{duplicated} members have"
         yield f"{members} several finished runs; the latest counts."
 
 
-def _cuts(
-    panels: Sequence[Panel] | Sequence[HeatPanel], num_dropped: int, without_points: Sequence[str]
-) -> Iterator[str]:
-    if any(isinstance(panel, Panel) and panel.top is not None for panel in panels):
+def _cuts(parts: Sequence[Part]) -> Iterator[str]:
+    if any(panel.top is not None for part in parts for panel in part.panels):
         yield "The first, steep part of the training lies above the axis."
-    if num_dropped:
+    if num_dropped := sum(part.num_dropped for part in parts):
         points = "1 point is" if num_dropped == 1 else f"{num_dropped} points are"
         yield f"{points} left out, since a seed has no finite value there."
-    if without_points:
-        yield f"Not drawn, no epoch has a finite value of every seed: {', '.join(without_points)}."
 
 
-def _published(
-    panels: Sequence[Panel] | Sequence[HeatPanel], results: Results, compare: str | None
-) -> Iterator[str]:
-    if any(isinstance(panel, HeatPanel) and panel.published for panel in panels):
-        yield (
-            f"Framed: the setting of the published value after {published.EPOCHS} epochs, which the title "
-            f"gives ± {SPREADS[results.spread]}."
-        )
-    lines = [line for panel in panels if isinstance(panel, Panel) for line in panel.lines]
-    theirs = {line.estimator for line in lines if line.is_published}
-    if not theirs:
-        return
-    if compare == CURVES:
-        yield "Hollow, dashed: the authors' own runs at 8x4, 10 seeds, with bars of the same kind."
-    elif compare == PUBLISHED:
-        yield (
-            f"Hollow: Beyond ReinMax as printed, after {published.EPOCHS} epochs, with bars of the same "
-            "kind, over 10 seeds, 5 for Gumbel-Rao at 8x16 and 16x12."
-        )
-    other = [
-        row
-        for row, cell in enumerate(results.cells)
-        if cell.estimator in theirs and not cell.note and has_other_settings(cell)
-    ]
-    if other and not any(line.seeds is not None for line in lines):
-        names = dict.fromkeys(results.labels[row] for row in other)
-        yield f"The published values were made with other hyperparameters than ours of {', '.join(names)}."
+def _without_points(part: Part) -> Iterator[str]:
+    if part.without_points:
+        yield f"Not drawn, no epoch has a finite value of every seed: {', '.join(part.without_points)}."

@@ -30,10 +30,10 @@ HYPERPARAMETERS: Mapping[str, str] = {
 }
 """What an axis of each says; the first of them win where several have equally many values."""
 
-GRADIENT_TASK = "gradient_quality"
-GRADIENT_METRICS = ("gradient_cosine_batch", "gradient_relative_std")
-CURVE_METRICS = ("train_neg_elbo", "test_neg_elbo")
-FINAL_METRICS = ("train_neg_elbo",)
+_OF_GRADIENTS = ("gradient_cosine_batch", "gradient_relative_std")
+"""The two panels of Figure 1 of Beyond ReinMax."""
+_OF_CURVES = ("train_neg_elbo", "test_neg_elbo")
+_OF_FINAL_VALUES = ("train_neg_elbo",)
 _ENOUGH_FOR_AN_AXIS = 3
 
 
@@ -83,15 +83,14 @@ def choose(
     _check_axes(cells, axes)
     if metrics:
         return tuple(Choice((metric,), axes) for metric in dict.fromkeys(metrics))
-    if any(cell.params.get("task") == GRADIENT_TASK for cell in cells):
+    if _judges_gradients(cells):
         return (
-            (Choice(GRADIENT_METRICS, axes),)
+            (Choice(_OF_GRADIENTS, axes),)
             if len(axes) == 1
-            else tuple(Choice((metric,), axes) for metric in GRADIENT_METRICS)
+            else tuple(Choice((metric,), axes) for metric in _OF_GRADIENTS)
         )
-    return tuple(
-        Choice((metric,), axes) for metric in (CURVE_METRICS if axes[0] in CURVE_AXES else FINAL_METRICS)
-    )
+    suggested = _OF_CURVES if axes[0] in CURVE_AXES else _OF_FINAL_VALUES
+    return tuple(Choice((metric,), axes) for metric in suggested)
 
 
 def setting(cell: Cell, name: str) -> str | None:
@@ -101,20 +100,25 @@ def setting(cell: Cell, name: str) -> str | None:
 
 def varied(cells: Sequence[Cell]) -> dict[str, int]:
     """Return the hyperparameters of which an estimator has several values at one latent, and how many."""
+    most = {name: _num_values(cells, name) for name in HYPERPARAMETERS}
+    return {name: count for name, count in most.items() if count > 1}
+
+
+def _num_values(cells: Sequence[Cell], name: str) -> int:
     values: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for cell in cells:
-        for name in HYPERPARAMETERS:
-            value = setting(cell, name)
-            if value is not None:
-                values[name, cell.estimator, cell.latent, cell.note].add(value)
-    most = {name: max((len(found) for key, found in values.items() if key[0] == name), default=0)
-            for name in HYPERPARAMETERS}  # fmt: skip
-    return {name: count for name, count in most.items() if count > 1}
+        if (value := setting(cell, name)) is not None:
+            values[cell.estimator, cell.latent, cell.note].add(value)
+    return max(map(len, values.values()), default=0)
+
+
+def _judges_gradients(cells: Sequence[Cell]) -> bool:
+    return any(cell.params.get("task") == schema.GRADIENT_QUALITY for cell in cells)
 
 
 def _axes(cells: Sequence[Cell]) -> tuple[str, ...]:
     several = varied(cells)
-    if any(cell.params.get("task") == GRADIENT_TASK for cell in cells):
+    if _judges_gradients(cells):
         return (EPOCH,)
     if "beta" in several:
         return ("beta",)

@@ -13,12 +13,12 @@ from analysis.figure_error import FigureError
 from analysis.figures.caption import caption, legend_suffixes
 from analysis.figures.choice import EPOCH, Choice, choose
 from analysis.figures.curves import curve_panels, mean_curves
-from analysis.figures.drawing import Panel
 from analysis.figures.heat_maps import heat_panels
 from analysis.figures.heat_plot import draw_heat_maps
 from analysis.figures.limits import check_number_of_panels
 from analysis.figures.line_plot import draw_lines
 from analysis.figures.look import own_look
+from analysis.figures.part import Part
 from analysis.figures.published_lines import with_published
 from analysis.figures.results import Results
 from analysis.figures.settings import lines_by_row, setting_panels
@@ -61,14 +61,8 @@ def figures(
     if compare is not None:
         check_choice("comparison", compare, COMPARISONS)
     choices = choose([request.cell for request in requests], metrics, against)
-    names = dict.fromkeys(metric for choice in choices for metric in choice.metrics)
-    runs = load_runs(tracking_uri, metrics=tuple(names))
-    if is_search:
-        begun = set(runs["cell"])
-        requests = [request for request in requests if request.cell.hash in begun]
-    wanted = {member.hash for request in requests for member in request.members}
-    runs = runs[runs["member"].isin(wanted)]
-    found = {name: Results.from_runs(runs, requests, name, spread) for name in names}
+    names = tuple(dict.fromkeys(metric for choice in choices for metric in choice.metrics))
+    found = _results(tracking_uri, requests, names, spread, is_search=is_search)
     with own_look():
         return {
             choice.name: _figure(choice, [found[name] for name in choice.metrics], tracking_uri, compare)
@@ -76,38 +70,55 @@ def figures(
         }
 
 
+def _results(
+    tracking_uri: str,
+    requests: Sequence[CellRequest],
+    names: tuple[str, ...],
+    spread: str,
+    *,
+    is_search: bool,
+) -> dict[str, Results]:
+    """Return what the store has of each metric."""
+    runs = load_runs(tracking_uri, metrics=names)
+    if is_search:
+        begun = set(runs["cell"])
+        requests = [request for request in requests if request.cell.hash in begun]
+    wanted = {member.hash for request in requests for member in request.members}
+    runs = runs[runs["member"].isin(wanted)]
+    return {name: Results.from_runs(runs, requests, name, spread) for name in names}
+
+
 def _figure(choice: Choice, results: Sequence[Results], tracking_uri: str, compare: str | None) -> Figure:
     if choice.is_heat_map:
-        return _heat_maps(choice, results[0], compare)
-    panels: list[Panel] = []
-    num_dropped, without_points = 0, dict[str, None]()
-    for one in results:
-        if choice.is_curves:
-            curves = _curves(one, choice.against[0], tracking_uri)
-            own = curve_panels(one, curves, choice.against[0])
-            num_dropped += curves.attrs["num_dropped"]
-            without_points |= dict.fromkeys(curves.attrs["without_points"])
-        else:
-            own = setting_panels(one, choice.against[0])
-        panels += own if compare is None else with_published(own, one, choice.against[0], compare)
-    check_number_of_panels(len(panels))
-    first = results[0]
-    line_of = dict(enumerate(first.labels)) if choice.is_curves else lines_by_row(first, choice.against[0])
-    said = caption(
-        panels, first, num_dropped=num_dropped, without_points=list(without_points), compare=compare
-    )
-    return draw_lines(tuple(panels), legend_suffixes(line_of, first.frame), said)
+        parts = [Part(one, maps=tuple(heat_panels(one, choice.against, compare))) for one in results]
+    else:
+        parts = [_lines(one, choice, tracking_uri, compare) for one in results]
+    maps = tuple(panel for part in parts for panel in part.maps)
+    panels = tuple(panel for part in parts for panel in part.panels)
+    check_number_of_panels(len(maps) + len(panels))
+    if not choice.is_heat_map:
+        return draw_lines(panels, legend_suffixes(parts), caption(parts, compare))
+    if not maps:
+        raise FigureError(f"nothing to draw: no estimator with a mean has both of {','.join(choice.against)}")
+    return draw_heat_maps(maps, caption(parts, compare))
+
+
+def _lines(results: Results, choice: Choice, tracking_uri: str, compare: str | None) -> Part:
+    axis = choice.against[0]
+    if choice.is_curves:
+        curves = _curves(results, axis, tracking_uri)
+        own = curve_panels(results, curves, axis)
+        dropped, without_points = curves.attrs["num_dropped"], tuple(curves.attrs["without_points"])
+        line_of = dict(enumerate(results.labels))
+    else:
+        own = setting_panels(results, axis)
+        dropped, without_points = 0, ()
+        line_of = lines_by_row(results, axis)
+    panels = own if compare is None else with_published(own, results, axis, compare)
+    return Part(results, tuple(panels), line_of=line_of, num_dropped=dropped, without_points=without_points)
 
 
 def _curves(results: Results, against: str, tracking_uri: str) -> pd.DataFrame:
     needed = [results.metric] if against == EPOCH else [results.metric, EPOCH_SECONDS]
     history = load_history(tracking_uri, list(dict.fromkeys(needed)), list(results.counted["run_id"]))
     return mean_curves(history, results, against)
-
-
-def _heat_maps(choice: Choice, results: Results, compare: str | None) -> Figure:
-    panels = heat_panels(results, choice.against, compare)
-    if not panels:
-        raise FigureError(f"nothing to draw: no estimator with a mean has both of {','.join(choice.against)}")
-    check_number_of_panels(len(panels))
-    return draw_heat_maps(tuple(panels), caption(panels, results, compare=compare))

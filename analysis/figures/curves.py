@@ -107,7 +107,17 @@ def _top(curves: Sequence[pd.DataFrame], metric: str) -> float | None:
     if metric not in _FALLING or last < _LONG:
         return None
     upper = pd.concat([curve.assign(upper=curve["mean"] + curve["error"].fillna(0)) for curve in curves])
-    late = upper.loc[upper["step"] > math.ceil(last * _FIRST_PART), "upper"]
+    late = upper.loc[upper["step"] > end_of_first_part(last), "upper"]
     if late.empty or upper["upper"].max() <= late.max():
         return None
-    return float(late.max() + 0.05 * (late.max() - upper["mean"].min()))
+    return with_margin(float(late.max()), float(upper["mean"].min()))
+
+
+def end_of_first_part(last: float) -> int:
+    """Return the epoch until which a training of so many epochs falls steeply."""
+    return math.ceil(last * _FIRST_PART)
+
+
+def with_margin(highest: float, lowest: float) -> float:
+    """Return the upper end of an axis for values between two."""
+    return highest + 0.05 * (highest - lowest)

@@ -1,4 +1,4 @@
-"""What a figure shows, as plain data: panels of lines and what is said below them."""
+"""What a figure shows, as plain data: panels of lines, and heat maps."""
 
 from __future__ import annotations
 
@@ -74,6 +74,7 @@ class HeatPanel:
         mean: Means over the seeds, shape (y, x); NaN where there is none.
         num_counted: How many seeds each mean is over, shape (y, x).
         num_requested: How many were asked for, shape (y, x); 0 where no cell was.
+        digits: Digits after the point of the numbers in the fields.
         published: Row and column of the setting behind a printed number, and the number with its ±.
     """
 
@@ -86,12 +87,5 @@ class HeatPanel:
     mean: Numbers
     num_counted: npt.NDArray[np.int64]
     num_requested: npt.NDArray[np.int64]
+    digits: int
     published: tuple[int, int, str] | None = None
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A whole figure: its panels, all of one kind, and the sentences below them."""
-
-    panels: tuple[Panel, ...] | tuple[HeatPanel, ...]
-    caption: tuple[str, ...]

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis import published
-from analysis.comparison import PUBLISHED
+from analysis.comparison import PUBLISHED, has_other_settings, published_settings
 from analysis.figures.axis_labels import metric_label
 from analysis.figures.choice import HYPERPARAMETERS, setting
 from analysis.figures.drawing import HeatPanel
@@ -17,7 +16,7 @@ from analysis.figures.published_lines import printed_value
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.figures.settings import positions_of, without
 from analysis.labels import row_labels
-from trainables.schema import format_param
+from analysis.names import digits_of
 
 
 def heat_panels(results: Results, against: Sequence[str], compare: str | None) -> list[HeatPanel]:
@@ -70,6 +69,7 @@ def _panel(
         mean,
         counted,
         requested,
+        digits_of(results.metric),
         _printed(results, rows, against, places) if compare == PUBLISHED else None,
     )
 
@@ -81,12 +81,16 @@ def _printed(
     places: Mapping[tuple[str, str], tuple[int, int]],
 ) -> tuple[int, int, str] | None:
     """Return where the setting of a printed number lies in a map that agrees with it in all else."""
+    digits = digits_of(results.metric)
     for row in rows:
         cell = results.cells[row]
-        as_run = published.settings_as_run(cell.estimator, cell.latent)
         found = printed_value(cell, results.metric, results.spread)
-        if found is None or not as_run or not published.has_settings(cell, as_run):
+        if found is None or not published_settings(cell) or has_other_settings(cell):
             continue
-        across, up = (format_param(name, as_run[name]) for name in against)
-        return (*places[up, across], f"{found[0]:.2f} ± {found[1]:.2f}")
+        result, mean, error = found
+        across, up = (setting(cell, name) or "" for name in against)
+        if "epochs" in against and cell.params["epochs"] != str(result.epochs):
+            continue
+        text = f"{mean:.{digits}f}" + (f" ± {error:.{digits}f}" if result.has_error else "")
+        return (*places[up, across], text)
     return None

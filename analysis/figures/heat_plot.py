@@ -16,6 +16,8 @@ _FIELD = 0.38
 _FIELD_HEIGHT = 0.3
 _BAR_WIDTH = 0.09
 _NUMBER_SIZE = 5.5
+_LETTER = 0.055
+"""Width that a digit of a field's number takes, with what is left free beside it."""
 _FAR_ABOVE = 4.0
 """The scale ends so many times as far above the lowest value as the median is."""
 
@@ -27,12 +29,13 @@ def draw_heat_maps(panels: tuple[HeatPanel, ...], caption: tuple[str, ...]) -> F
         panels: The maps.
         caption: The sentences below.
     """
-    width = max(2.0, _FIELD * max(len(panel.x_ticks) for panel in panels))
+    field = max(_FIELD, _LETTER * max(_longest(panel) for panel in panels))
+    width = max(2.0, field * max(len(panel.x_ticks) for panel in panels))
     height = max(1.2, _FIELD_HEIGHT * max(len(panel.y_ticks) for panel in panels))
     columns = 1 if len(panels) == 1 else 2 if width > 2.5 or len(panels) in (2, 4) else 3
-    grid = Grid(columns, width, height, right=0.8)
+    grid = Grid(columns, width, height, right=0.95)
     if columns == 1 and width < 4:
-        grid = Grid(columns, 4.0, height, right=0.8)
+        grid = Grid(columns, 4.0, height, right=0.95)
     figure, axes = empty_figure(len(panels))
     for one, panel in zip(axes, panels, strict=True):
         _draw(figure, one, panel, height)
@@ -55,7 +58,7 @@ def _draw(figure: Figure, axes: Axes, panel: HeatPanel, height: float) -> None:
     title = panel.title if panel.published is None else f"{panel.title} (published: {panel.published[2]})"
     axes.set_title(title)
     for row, column in np.ndindex(panel.mean.shape):
-        _number(axes, panel, row, column, dark=bool(panel.mean[row, column] < (low + high) / 2))
+        _fill(axes, panel, row, column, dark=bool(panel.mean[row, column] < (low + high) / 2))
     if panel.published is not None:
         row, column, _ = panel.published
         axes.add_patch(
@@ -67,11 +70,20 @@ def _draw(figure: Figure, axes: Axes, panel: HeatPanel, height: float) -> None:
     bar.ax.tick_params(labelsize=6)
 
 
-def _number(axes: Axes, panel: HeatPanel, row: int, column: int, *, dark: bool) -> None:
+def _number(panel: HeatPanel, row: int, column: int) -> str:
+    return f"{panel.mean[row, column]:.{panel.digits}f}" if panel.num_counted[row, column] else ""
+
+
+def _longest(panel: HeatPanel) -> int:
+    """Return the number of letters of a panel's longest number."""
+    return max(len(_number(panel, *place)) for place in np.ndindex(panel.mean.shape))
+
+
+def _fill(axes: Axes, panel: HeatPanel, row: int, column: int, *, dark: bool) -> None:
     counted, requested = panel.num_counted[row, column], panel.num_requested[row, column]
     if not requested:
         return
-    text = f"{panel.mean[row, column]:.1f}" if counted else ""
+    text = _number(panel, row, column)
     if counted < requested:
         text = f"{text}\nn={counted}".strip()
     color = "white" if dark and counted else "black"

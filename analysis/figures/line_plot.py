@@ -168,8 +168,5 @@ def _band_alpha(count: int) -> float:
 def _limit(axes: Axes, panel: Panel) -> None:
     if panel.top is None:
         return
-    lower = [
-        line.mean if line.is_published else line.mean - np.nan_to_num(line.error) for line in panel.lines
-    ]
-    lowest = min(float(values.min()) for values in lower)
+    lowest = min(float((line.mean - np.nan_to_num(line.error)).min()) for line in panel.lines)
     axes.set_ylim(lowest - 0.04 * (panel.top - lowest), panel.top)

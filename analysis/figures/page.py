@@ -16,7 +16,7 @@ _POINTS = 72
 _EDGE = 0.1
 _CAPTION_SIZE = 6.5
 _CAPTION_LINE = 1.35 * _CAPTION_SIZE / _POINTS
-_MEAN_LETTER = 0.5 * _CAPTION_SIZE / _POINTS
+_MEAN_LETTER = 0.54 * _CAPTION_SIZE / _POINTS
 _LEGEND_SIZE = 7.5
 
 
@@ -41,6 +41,16 @@ class Grid:
     right: float = 0.12
     top: float = 0.3
     bottom: float = 0.5
+
+    @property
+    def across(self) -> float:
+        """Width of a panel with the room beside it."""
+        return self.left + self.width + self.right
+
+    @property
+    def up(self) -> float:
+        """Height of a panel with the room above and below it."""
+        return self.top + self.height + self.bottom
 
 
 def empty_figure(num_panels: int) -> tuple[Figure, list[Axes]]:
@@ -68,20 +78,15 @@ def finish(
     """
     columns = min(grid.columns, len(axes))
     rows = -(-len(axes) // columns)
-    across, up = grid.left + grid.width + grid.right, grid.top + grid.height + grid.bottom
-    width = columns * across + 2 * _EDGE
+    width = columns * grid.across + 2 * _EDGE
     figure.set_size_inches(width, 4)
     placed = _legend(figure, legend, width - 2 * _EDGE)
     legend_height = _extent(figure, placed)[1] + _EDGE if placed else 0.0
     text = textwrap.wrap(" ".join(caption), int((width - 4 * _EDGE) / _MEAN_LETTER))
     caption_height = len(text) * _CAPTION_LINE + _EDGE
-    height = rows * up + legend_height + caption_height + _EDGE
+    height = rows * grid.up + legend_height + caption_height + _EDGE
     figure.set_size_inches(width, height)
-    for place, one in enumerate(axes):
-        row, column = divmod(place, columns)
-        left = _EDGE + column * across + grid.left
-        bottom = height - _EDGE - row * up - grid.top - grid.height
-        one.set_position((left / width, bottom / height, grid.width / width, grid.height / height))
+    _place(axes, grid, width, height)
     if placed:
         placed.set_bbox_to_anchor((0.5, (caption_height + legend_height) / height), figure.transFigure)
     figure.text(
@@ -93,6 +98,16 @@ def finish(
         fontsize=_CAPTION_SIZE,
         color="#333333",
     )
+
+
+def _place(axes: Sequence[Axes], grid: Grid, width: float, height: float) -> None:
+    """Put the panels row by row on a figure of this size, in inches."""
+    columns = min(grid.columns, len(axes))
+    for place, one in enumerate(axes):
+        row, column = divmod(place, columns)
+        left = _EDGE + column * grid.across + grid.left
+        bottom = height - _EDGE - row * grid.up - grid.top - grid.height
+        one.set_position((left / width, bottom / height, grid.width / width, grid.height / height))
 
 
 def _legend(figure: Figure, entries: Sequence[tuple[Artist, str]], width: float) -> Legend | None:

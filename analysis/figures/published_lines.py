@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from analysis import published
-from analysis.comparison import CURVES, PUBLISHED, is_published_task
+from analysis.comparison import CURVES, PUBLISHED, curve_points, printed_result, published_settings
 from analysis.figures.choice import EPOCH
+from analysis.figures.curves import end_of_first_part, with_margin
 from analysis.figures.drawing import Line, Panel
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.figures.settings import positions_of
@@ -31,34 +32,44 @@ def with_published(panels: Sequence[Panel], results: Results, against: str, comp
         compare: A key of `COMPARISONS`.
     """
     by_title = {title: key for key, title in panel_keys(results.cells).items()}
-    return [
-        replace(
-            panel, lines=(*panel.lines, *_beside(panel, by_title[panel.title], results, against, compare))
-        )
-        for panel in panels
-    ]
+    found = []
+    for panel in panels:
+        theirs = _beside(panel, by_title[panel.title], results, against, compare)
+        found.append(replace(panel, lines=(*panel.lines, *theirs), top=_top(panel, theirs)))
+    return found
 
 
-def printed_value(cell: Cell, metric: str, spread: str) -> tuple[float, float] | None:
-    """Return the printed mean of a cell's estimator and latent, with the spread asked for."""
-    if is_published_task(cell):
-        for result in published.results():
-            if (result.estimator, result.latent, result.metric) == (cell.estimator, cell.latent, metric):
-                std = result.sample_sem * math.sqrt(result.num_seeds)
-                error = spread_from_std(np.array(std), np.array(result.num_seeds), spread)
-                return result.value, float(error)
-    return None
+def printed_value(
+    cell: Cell, metric: str, spread: str
+) -> tuple[published.PublishedResult, float, float] | None:
+    """Return the printed number of a cell's estimator and latent: it, its mean, and the spread asked for."""
+    result = printed_result(cell, metric)
+    if result is None:
+        return None
+    std = result.sample_sem * math.sqrt(result.num_seeds)
+    return result, result.value, float(spread_from_std(np.array(std), np.array(result.num_seeds), spread))
+
+
+def _top(panel: Panel, theirs: Sequence[Line]) -> float | None:
+    """Return the upper end of y, if the panel has one, above all of theirs after the steep first part."""
+    if panel.top is None or not theirs:
+        return panel.top
+    start = end_of_first_part(max(float(line.x.max()) for line in panel.lines))
+    upper = [(line.mean + np.nan_to_num(line.error))[line.x > start] for line in theirs]
+    highest = max((float(values.max()) for values in upper if len(values)), default=-math.inf)
+    lowest = min(float(line.mean.min()) for line in (*panel.lines, *theirs))
+    return max(panel.top, with_margin(highest, lowest))
 
 
 def _beside(panel: Panel, key: tuple[str, ...], results: Results, against: str, compare: str) -> list[Line]:
     shown = {line.estimator for line in panel.lines}
     cells = {cell.estimator: cell for cell in results.cells if panel_key(cell) == key}
+    ends = [end(float(end(line.x)) for line in panel.lines) for end in (min, max)]
     found = []
     for estimator, cell in cells.items():
-        if estimator in shown and is_published_task(cell):
-            last = max(float(line.x.max()) for line in panel.lines)
+        if estimator in shown:
             line = (
-                _over_epochs(cell, results, compare, last)
+                _over_epochs(cell, results, compare, *ends)
                 if against == EPOCH
                 else _at_setting(cell, results, against, compare)
             )
@@ -66,14 +77,16 @@ def _beside(panel: Panel, key: tuple[str, ...], results: Results, against: str, 
     return found
 
 
-def _over_epochs(cell: Cell, results: Results, compare: str, last: float) -> Line | None:
+def _over_epochs(cell: Cell, results: Results, compare: str, first: float, last: float) -> Line | None:
     """Return the authors' curve as far as ours goes, or the printed value at its epoch."""
     if compare == PUBLISHED:
         printed = printed_value(cell, results.metric, results.spread)
-        if printed is None or last < published.EPOCHS:
+        if printed is None:
             return None
-        return _published(cell, compare, [(published.EPOCHS, *printed)])
-    points = [point for point in _curve(cell, results.metric) if point.epoch <= last]
+        result, *value = printed
+        places = [first, last] if result.epochs is None else [float(result.epochs)]
+        return _published(cell, compare, [(place, *value) for place in places if place <= last])
+    points = [point for point in curve_points(cell, results.metric) if point.epoch <= last]
     return _published(
         cell,
         compare,
@@ -83,26 +96,20 @@ def _over_epochs(cell: Cell, results: Results, compare: str, last: float) -> Lin
 
 def _at_setting(cell: Cell, results: Results, against: str, compare: str) -> Line | None:
     """Return the published value at the value of the hyperparameter that it was made with."""
-    value = published.settings_as_run(cell.estimator, cell.latent).get(against)
+    value = published_settings(cell).get(against)
     places = positions_of(results.cells, against)
     place = places.get(format_param(against, value)) if value is not None else None
     if place is None:
         return None
     if compare == PUBLISHED:
         printed = printed_value(cell, results.metric, results.spread)
-        return None if printed is None else _published(cell, compare, [(place, *printed)])
+        return None if printed is None else _published(cell, compare, [(place, *printed[1:])])
     points = [
         (place, point.mean[results.metric], _error(point, results))
-        for point in _curve(cell, results.metric)
+        for point in curve_points(cell, results.metric)
         if str(point.epoch) == cell.params.get("epochs")
     ]
     return _published(cell, compare, points)
-
-
-def _curve(cell: Cell, metric: str) -> list[published.CurvePoint]:
-    if cell.latent != published.CURVE_LATENT or metric not in published.CURVE_METRICS:
-        return []
-    return [point for point in published.training_curves() if point.estimator == cell.estimator]
 
 
 def _error(point: published.CurvePoint, results: Results) -> float:
@@ -110,7 +117,7 @@ def _error(point: published.CurvePoint, results: Results) -> float:
     return float(spread_from_std(std, number, results.spread))
 
 
-def _published(cell: Cell, compare: str, points: Sequence[tuple[float, float, float]]) -> Line | None:
+def _published(cell: Cell, compare: str, points: Sequence[tuple[float, ...]]) -> Line | None:
     if not points:
         return None
     x, mean, error = np.array(points, dtype="float64").T

@@ -41,7 +41,7 @@ def setting_panels(results: Results, against: str) -> list[Panel]:
     """Return a panel for each latent, with a line for all cells that differ in the hyperparameter alone.
 
     Where that would be more lines than can be told apart, each cell is a point of its own, not joined to
-    others. An estimator without the hyperparameter is a level line.
+    others. A cell whose estimator lacks the hyperparameter is a level line.
 
     Args:
         results: The members that count.
@@ -53,11 +53,15 @@ def setting_panels(results: Results, against: str) -> list[Panel]:
     ends = np.array([min(places.values()), max(places.values())])
     panels = []
     for key, title in panel_keys(results.cells).items():
-        drawn = [
-            _line(results, rows, label, against, places, ends, is_joined=is_joined)
-            for (panel, label, is_joined), rows in lines.items()
-            if panel == key
-        ]
+        drawn: list[Line] = []
+        for (panel, label, is_joined), rows in lines.items():
+            if panel != key:
+                continue
+            levels = [row for row in rows if setting(results.cells[row], against) is None]
+            placed = [row for row in rows if row not in levels]
+            drawn.extend(_level_line(results, row, label, ends) for row in levels)
+            if placed:
+                drawn.append(_line(results, placed, label, against, places, is_joined=is_joined))
         if drawn:
             panels.append(
                 Panel(
@@ -102,21 +106,22 @@ def _line(
     label: str,
     against: str,
     places: Mapping[str, float],
-    ends: Numbers,
     *,
     is_joined: bool,
 ) -> Line:
     cells = [results.cells[row] for row in rows]
     columns = results.frame.iloc[list(rows)]
     mean, error = (columns[name].to_numpy(dtype="float64") for name in ("mean", "error"))
-    if setting(cells[0], against) is None:
-        level, spread = np.full(2, mean[0]), np.full(2, error[0])
-        return Line(label, cells[0].estimator, ends, level, spread)
     x = np.array([places[setting(cell, against) or ""] for cell in cells])
     seeds = [(at, value) for at, row in zip(x, rows, strict=True) for value in results.values(row)]
     order = np.argsort(x, kind="stable")
     single = np.array(seeds, dtype="float64").reshape(-1, 2)
     return Line(label, cells[0].estimator, x[order], mean[order], error[order], single, is_joined)
+
+
+def _level_line(results: Results, row: int, label: str, ends: Numbers) -> Line:
+    mean, error = (float(results.frame[name].iloc[row]) for name in ("mean", "error"))
+    return Line(label, results.cells[row].estimator, ends, np.full(2, mean), np.full(2, error))
 
 
 def _is_wide(against: str, ends: Numbers) -> bool:

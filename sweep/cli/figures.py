@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
-from trainables.schema import METRICS
+from trainables.schema import METRICS_OF_TASK
+
+if TYPE_CHECKING:
+    from sweep.home import Home
 
 
 def command(
@@ -45,23 +48,39 @@ def command(
 
     Example: `catsweep figures quickstart --out figures --compare curves`
     """
+    from sweep.home import Home
+
+    place = Home.resolve(home, tracking_uri)
+    for path in figure_files(spec, place, out, metric, against, output_format, spread, compare):
+        typer.echo(path)
+
+
+def figure_files(
+    spec: str,
+    home: Home,
+    out: Path,
+    metric: str | None,
+    against: str | None,
+    output_format: str,
+    spread: str,
+    compare: str | None,
+) -> list[Path]:
+    """Write a spec's figures and return the files; arguments as the command's options."""
     from analysis.choices import check_choice
     from analysis.figures import FORMATS, figures, write_files
-    from sweep.home import Home
     from sweep.spec_file import load_spec
     from sweep.store import Store
 
     metrics, formats = _names(metric), _names(output_format) or [output_format]
-    for name in metrics:
-        check_choice("metric", name, METRICS)
     for name in formats:
         check_choice("format", name, FORMATS)
-    loaded, place = load_spec(spec), Home.resolve(home, tracking_uri)
-    store = Store(place)
+    loaded, store = load_spec(spec), Store(home)
+    for name in metrics:
+        check_choice("metric", name, METRICS_OF_TASK[loaded.task])
     if not store.is_empty_file:
         store.check()
     drawn = figures(
-        place.tracking_uri,
+        home.tracking_uri,
         loaded.requests(),
         metrics=metrics,
         against=_names(against),
@@ -69,9 +88,7 @@ def command(
         compare=compare,
         is_search=not loaded.search.is_grid,
     )
-    named = {f"{loaded.name}-{name}": figure for name, figure in drawn.items()}
-    for path in write_files(named, out, formats):
-        typer.echo(path)
+    return write_files({f"{loaded.name}-{name}": figure for name, figure in drawn.items()}, out, formats)
 
 
 def _names(text: str | None) -> list[str]:

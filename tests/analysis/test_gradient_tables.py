@@ -54,10 +54,21 @@ def test_the_smallest_spread_is_the_best(judged):
     assert ranks(judged("gradient_relative_std", {"st": 2.0, "reinmax": 3.0})) == {"st": 1, "reinmax": 2}
 
 
-def test_estimators_judged_in_different_trainings_are_not_ranked_together(judged, record):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trained_with": "st"},
+        {"trained_temperature": "0.5"},
+        {"lr": "0.1"},
+        {"optimizer": "radam"},
+        {"num_draws": "9"},
+        {"batch_size": "50"},
+    ],
+)
+def test_estimators_judged_in_different_trainings_are_not_ranked_together(change, record):
     records = [
-        record(name, "8x4", 0, value, metric="gradient_std", **{**JUDGING, "trained_with": trained_with})
-        for name, value, trained_with in (("st", 2.0, "reinmax"), ("gst", 3.0, "st"))
+        record(name, "8x4", 0, value, metric="gradient_std", **{**JUDGING, **changes})
+        for name, value, changes in (("st", 2.0, {}), ("gst", 3.0, change))
     ]
     frame = table(runs_frame(records, ["gradient_std"]), metric="gradient_std")
     assert list(frame["rank"]) == [1, 1]
@@ -82,3 +93,22 @@ def test_other_epochs_or_temperatures_than_those_of_table_1_are_said(judged):
 def test_losses_of_the_judged_model_are_compared_with_nothing(judged):
     frame = judged("test_neg_elbo", {"reinmax": 130.0}, "published")
     assert frame["published"].isna().all()
+
+
+def test_a_ratio_is_in_no_unit(judged):
+    text = render(judged("gradient_cosine_batch", {"st": 0.9}))
+    assert "of the batch (gradient_cosine_batch) on mnist, after 50 epochs." in text
+
+
+def test_numbers_of_table_1_are_said_to_be_of_one_model_and_without_an_error(judged):
+    text = render(judged("gradient_std", {"reinmax": 7.0}, "published", epochs=3))
+    assert "Published: Beyond ReinMax, Table 1, as printed, of one model; the paper prints no ±" in text
+    assert "seeds, 5 for" not in text
+    assert "standard error" not in text
+    assert "Without ± there is no z." in text
+
+
+def test_table_of_which_nothing_is_published_says_so(judged):
+    text = render(judged("test_neg_elbo", {"reinmax": 130.0}, "published"))
+    assert "Published: the printed tables of Beyond ReinMax have no number for these cells." in text
+    assert "seeds, 5 for" not in text

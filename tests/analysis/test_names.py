@@ -1,6 +1,6 @@
 import pytest
 
-from analysis.names import ESTIMATOR_NAMES, applicable_defaults, estimator_name, metric_name
+from analysis.names import ESTIMATOR_NAMES, applicable_defaults, digits_of, estimator_name, metric_name
 from estimators.registry import REGISTRY
 from trainables import schema
 
@@ -38,5 +38,13 @@ def test_metrics_have_names_and_units(metric, text, unit):
     assert (name.text, name.unit) == (text, unit)
 
 
-def test_every_metric_of_the_schema_has_a_unit():
+def test_the_unit_of_every_metric_of_the_schema_is_known_and_ratios_have_none():
     assert all("logged" not in metric_name(metric).unit for metric in schema.METRICS)
+    without = {metric for metric in schema.METRICS if not metric_name(metric).unit}
+    assert without == {"gradient_cosine", "gradient_cosine_batch", "gradient_relative_std"}
+
+
+def test_measures_of_a_gradient_have_four_digits_and_all_else_two():
+    four = {metric for metric in schema.METRICS if digits_of(metric) == 4}
+    assert four == {*schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS}
+    assert {digits_of(metric) for metric in (*schema.TRAINING_METRICS, "measurement_seconds")} == {2}

@@ -39,6 +39,21 @@ def test_printed_error_becomes_a_sample_standard_error_with_the_seeds_there_were
 
 def test_number_without_an_error_has_none():
     assert math.isnan(result("st", "8x4", "epoch_seconds").error)
+    assert {line.table for line in published.results() if not line.has_error} == {"Table 1", "Table 4"}
+    assert all(math.isfinite(line.error) == line.has_error for line in published.results())
+
+
+def test_every_table_says_after_which_epochs_its_numbers_are_and_what_of():
+    assert {line.table: line.epochs for line in published.results()} == {
+        "Table 1": 50,
+        "Table 2": 160,
+        "Table 3": 160,
+        "Table 4": None,
+    }
+    bases = {line.table: line.basis for line in published.results()}
+    assert bases["Table 1"].startswith("of one model")
+    assert bases["Table 4"].startswith("in seconds on the authors' GPU")
+    assert bases["Table 2"] == bases["Table 3"] == "over 10 seeds, 5 for Gumbel-Rao at 8x16 and 16x12"
 
 
 def test_curves_end_at_the_printed_results():

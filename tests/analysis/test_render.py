@@ -181,6 +181,14 @@ def test_settings_of_the_paper_for_160_epochs_need_no_warning(record):
     assert "other hyperparameters" not in text
 
 
+def test_seconds_of_table_4_are_said_to_be_of_the_authors_gpu_and_without_an_error(record):
+    runs = runs_frame([record(metric="epoch_seconds", value=3.5)], ["epoch_seconds"])
+    text = render(table(runs, metric="epoch_seconds", compare="published"))
+    assert "Table 4, as printed, in seconds on the authors' GPU; the paper prints no ±. Without ±" in text
+    assert "seeds, 5 for" not in text
+    assert "after 160" not in text
+
+
 def test_curves_say_what_their_spread_is(record):
     runs = runs_frame([record("st", seed=seed) for seed in (0, 1)], [METRIC])
     text = render(table(runs, compare="curves"))

@@ -234,3 +234,37 @@ def test_bad_argument_is_refused(changes, message):
 def test_too_many_states_are_refused():
     with pytest.raises(ValueError, match="exact must have at most 1048576 states"):
         exact_gradient(normal(64, 8, seed=1), mlp)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_gradient_that_is_no_number_is_not_taken_for_one_without_spread(wrong):
+    draws = normal(10, 2, 1, 3, seed=1)
+    draws[3, 1, 0, 2] = wrong
+    moments = GradientMoments.of(draws)
+    for measure in (gradient_variance, gradient_relative_std, gradient_std):
+        assert math.isnan(measure(moments))
+    assert math.isnan(gradient_cosine(moments.mean, draws[0]))
+
+
+def test_measures_of_narrow_tensors_are_taken_in_double_precision():
+    tiny = torch.full((2, 1, 3), 1e-30)
+    assert gradient_cosine(tiny, tiny).item() == pytest.approx(1)
+    assert gradient_cosine_batch(tiny, tiny).item() == pytest.approx(1)
+
+
+def test_an_estimate_that_never_varies_is_made_once():
+    seen = []
+
+    def f(samples):
+        seen.append(len(samples))
+        return mlp(samples)
+
+    moments = gradient_moments("exact", LOGITS, f, num_draws=1000, chunk_size=4)
+    assert sum(seen) == 9
+    assert (moments.count, moments.variance.abs().max().item()) == (1000, 0.0)
+    torch.testing.assert_close(moments.mean, oracles.exact_gradient(mlp, LOGITS), rtol=0, atol=1e-10)
+
+
+def test_several_generators_for_one_member_are_refused():
+    with pytest.raises(ValueError, match="generator must be one generator for logits of shape"):
+        gradient_moments("st", LOGITS, mlp, num_draws=2, generator=[seeded(0), seeded(1)])

@@ -127,3 +127,10 @@ def test_a_cell_has_a_run_from_its_first_member_on(drive: Callable[..., Driver])
     assert driver.runs(query) == []
     driver.tracker.start(driver.plan.packs[0])
     assert [run.data.params for run in driver.runs(query)] == [driver.plan.requests[0].cell.params]
+
+
+def test_what_is_no_number_counts_in_no_mean() -> None:
+    values = cell_values(
+        [{"gradient_variance": math.inf}, {"gradient_variance": 2.0}, {"gradient_variance": math.nan}]
+    )
+    assert values == {"num_seeds": 3, "gradient_variance_mean": 2.0}

@@ -24,7 +24,7 @@ MEMBERS = {
     "search-reinmax-8x4": (576, 1152),
     "table1": (3, 9),
     "table4": (7, 21),
-    "figure1": (7, 70),
+    "figure1": (8, 80),
     "figure2": (87, 435),
     "gradient-quality-8x4": (17, 51),
 }

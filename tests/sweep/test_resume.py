@@ -17,7 +17,7 @@ import pytest
 from analysis import load_runs, render, table
 from sweep.spec_file import load_spec
 
-TRAINING_METRICS = ("train_neg_elbo", "test_neg_elbo")
+SHOWN_METRICS = ("train_neg_elbo", "test_neg_elbo")
 MEMBERS = "select run_uuid from tags where key = 'catsweep.kind' and value = 'member'"
 DEADLINE_SECONDS = 400.0
 
@@ -59,9 +59,9 @@ class Sweep:
         )
 
     def tables(self) -> list[str]:
-        runs = load_runs(f"sqlite:///{self.home / 'mlflow.db'}", metrics=TRAINING_METRICS)
+        runs = load_runs(f"sqlite:///{self.home / 'mlflow.db'}", metrics=SHOWN_METRICS)
         requests = load_spec(self.spec).requests()
-        return [render(table(runs, requests, metric=metric), "csv") for metric in TRAINING_METRICS]
+        return [render(table(runs, requests, metric=metric), "csv") for metric in SHOWN_METRICS]
 
     def unfinished(self) -> list[Path]:
         return [path.parent for path in self.home.glob("checkpoints/*/pack.json")]

@@ -99,6 +99,8 @@ JUDGED = SPEC_TEXT + "task: gradient_quality\n"
         ("measure: {epochs: [0]}\n", 9, "epochs to measure after must be integers >= 1, got [0]"),
         ("measure: {epochs: 2, draws: 0}\n", 9, "draws must be an integer >= 1, got 0"),
         ("measure: {epochs: 2, trained_with: rainmax}\n", 9, "nearest: reinmax"),
+        ("measure: {epochs: 2, trained_with: rloo, trained_temperature: 0.5}\n", 9,
+         "trained_temperature must be left out: rloo takes none, got 0.5"),
         ("measure: {epochs: 2}\nsearch: {kind: optuna, trials: 2}\n", 10,
          "kind must be grid where task is gradient_quality, got 'optuna'"),
     ],
@@ -112,6 +114,12 @@ def test_what_is_wrong_with_a_measurement_is_said(added: str, line: int, expecte
 def test_a_measurement_belongs_to_its_task() -> None:
     said = message(SPEC_TEXT + "measure: {epochs: 2}\n")
     assert said.startswith("grid.yaml, line 8: measure must be left out where task is mnist_vae, got {")
+
+
+def test_a_mistyped_task_is_the_only_thing_said_of_a_measurement() -> None:
+    said = message(JUDGED.replace("gradient_quality", "gradient_qualty") + "measure: {epochs: 2}\n")
+    assert said.count("\n") == 0
+    assert "task must be one of" in said
 
 
 def test_a_latent_without_an_exact_gradient_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from tests.trainables.members import images
+from trainables.checkpoint import CheckpointFolder
 from trainables.gradient_quality import GradientQualityTrainer, trained_member
 from trainables.pack import Pack
 from trainables.process import prepare_process
@@ -127,6 +129,29 @@ def test_a_resumed_training_judges_as_one_that_went_through() -> None:
             assert values(record, index) == values(expected, index)
 
 
+def test_a_resumed_training_survives_a_checkpoint(tmp_path: Path) -> None:
+    interrupted, folder = trainer(), CheckpointFolder(tmp_path)
+    for _ in range(2):
+        interrupted.run_epoch()
+        folder.save(interrupted.state_dict(), interrupted.epoch)
+
+    def start(state: Mapping[str, Any] | None) -> GradientQualityTrainer:
+        resumed = trainer()
+        assert state is not None
+        resumed.load_state_dict(state)
+        return resumed
+
+    resumed = folder.resume(start)
+    assert values(run(resumed)[-1], 2) == values(run(trainer())[-1], 2)
+
+
+@pytest.mark.parametrize("num_draws", [1, 8])
+def test_judging_is_part_of_the_seconds_of_an_epoch_and_leaves_no_record(num_draws: int) -> None:
+    judge = trainer(Pack((judged("st", num_draws=num_draws),)))
+    assert judge.time_epoch().other > 0
+    assert judge.history == []
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -160,7 +185,7 @@ def test_members_of_different_trainings_share_no_pack() -> None:
 # The measures once more: an autograd network of the trained parameters, and enumeration by loops.
 
 
-def independent_measures(judge: GradientQualityTrainer, is_right: bool = True) -> dict[str, float]:
+def independent_measures(judge: GradientQualityTrainer, wrong: str) -> dict[str, float]:
     """What `st` at τ = 0.7 has in the limit of infinitely many draws."""
     model = judge._trainer.model
     y = judge._images[0].double() / 255
@@ -182,29 +207,33 @@ def independent_measures(judge: GradientQualityTrainer, is_right: bool = True) -
         (slope,) = torch.autograd.grad(losses.sum(), x)
         weight = (probs * x.detach()).sum(-1).prod(-1)[:, None, None]
         tempered = torch.softmax(theta / 0.7, -1)
-        estimate = tempered * (slope - (tempered * slope).sum(-1, keepdim=True)) / (0.7 if is_right else 1)
+        centre = 0 if wrong == "gradient_cosine" else (tempered * slope).sum(-1, keepdim=True)
+        estimate = tempered * (slope - centre) / (1 if wrong == "gradient_variance" else 0.7)
         means, squares = means + weight * estimate, squares + weight * estimate**2
         exact = exact + weight * losses.detach()[:, None, None] * (x.detach() - probs)
     spread = (squares - means**2).clamp(min=0).sqrt().flatten(1).norm(dim=1)
     norms = means.flatten(1).norm(dim=1)
     return {
         "gradient_cosine": functional.cosine_similarity(means.flatten(1), exact.flatten(1)).mean().item(),
+        "gradient_cosine_batch": functional.cosine_similarity(means.flatten(), exact.flatten(), 0).item(),
+        "gradient_variance": ((squares - means**2).clamp(min=0).flatten(1).norm(dim=1) / norms).mean().item(),
         "gradient_std": spread.mean().item(),
         "gradient_relative_std": (spread / norms).mean().item(),
     }
 
 
-def check_measures(is_right: bool) -> None:
+def check_measures(wrong: str = "") -> None:
     judge = trainer(Pack((judged("st", temperature=0.7, num_draws=4000, measured_epochs="3"),)))
     shown = values(run(judge)[-1], 0)
-    for name, expected in independent_measures(judge, is_right).items():
+    for name, expected in independent_measures(judge, wrong).items():
         assert shown[name] == pytest.approx(expected, rel=0.03), name
 
 
 def test_measures_are_those_of_an_independent_calculation() -> None:
-    check_measures(is_right=True)
+    check_measures()
 
 
-def test_the_check_rejects_another_factor() -> None:
-    with pytest.raises(AssertionError, match="gradient_std"):
-        check_measures(is_right=False)
+@pytest.mark.parametrize("wrong", ["gradient_cosine", "gradient_variance"])
+def test_the_check_rejects_another_direction_and_another_factor(wrong: str) -> None:
+    with pytest.raises(AssertionError, match=wrong):
+        check_measures(wrong)

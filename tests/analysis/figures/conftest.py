@@ -2,6 +2,8 @@
 
 import pytest
 
+from analysis.figures.results import Results
+from analysis.store import runs_frame
 from trainables import schema
 from trainables.schema import CellRequest, Member
 
@@ -42,5 +44,24 @@ def request_for():
         own = {"estimator": estimator, "categorical_dim": categorical_dim, "latent_dim": latent_dim}
         cell = schema.Cell.from_params({**shared, **own, "epochs": epochs, **params}, note)
         return CellRequest(cell, tuple(seeds))
+
+    return make
+
+
+@pytest.fixture
+def results_of(record):
+    """Return a function that makes the results of a metric from the values of each cell's seeds."""
+
+    def make(metric, *cells, task="mnist_vae", epochs=4, seeds=None):
+        records, requests, shared = [], [], {"task": task, "epochs": epochs}
+        for estimator, latent, values, params in cells:
+            made = [
+                record(estimator, latent, seed, value, metric=metric, **{**shared, **params})
+                for seed, value in enumerate(values)
+            ]
+            records += made
+            cell = schema.Cell.from_params(made[0].params)
+            requests.append(CellRequest(cell, tuple(range(seeds or len(values)))))
+        return Results.from_runs(runs_frame(records, [metric]), requests, metric, "std")
 
     return make

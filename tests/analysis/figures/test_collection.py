@@ -199,7 +199,7 @@ def test_temperature_and_eta_make_a_heat_map_with_n_where_seeds_are_missing(log_
     assert [text.get_text() for text in axes.get_yticklabels()] == ["0.3", "1.5"]
     (image,) = axes.get_images()
     np.testing.assert_allclose(image.get_array().filled(np.nan), [[50.3, 100.8], [np.nan, 102.0]])
-    assert [text.get_text() for text in axes.texts] == ["50.3\nn=1", "100.8", "n=0", "102.0"]
+    assert [text.get_text() for text in axes.texts] == ["50.30\nn=1", "100.80", "n=0", "102.00"]
 
 
 def test_too_many_lines_of_one_estimator_are_refused_for_curves_and_points_for_final_values(

@@ -44,6 +44,7 @@ def test_the_same_store_gives_the_same_bytes(words: tuple[object, ...], catsweep
     ("option", "value", "expected"),
     [
         ("--metric", "test_elbo", "unknown metric 'test_elbo'; allowed: train_neg_elbo, "),
+        ("--metric", "gradient_std", "unknown metric 'gradient_std'; allowed: train_neg_elbo, "),
         ("--format", "jpg", "unknown format 'jpg'; allowed: pdf, svg, png"),
         ("--against", "epochz", "unknown axis 'epochz'; allowed: epoch, seconds, "),
         ("--against", "eta", "against must be a hyperparameter with several values in this spec, got 'eta'"),
