@@ -125,7 +125,9 @@ def test_size_is_measured_again_on_another_gpu_or_with_another_version(
 
 def test_measurement_runs_on_a_worker_of_the_cluster(place: Home, dataset: ImageDataset) -> None:
     """On a node that only claims a GPU; the worker finds none, hence one member per pack is best."""
-    ray.init(num_cpus=1, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        "local", num_cpus=1, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+    )
     try:
         _measure(spec_of(seeds=2, resources=GPU), place, dataset, None)
     finally:

@@ -11,7 +11,7 @@ import pytest
 from sweep.cli import console_script
 from tests.sweep.conftest import Answer
 
-COMMANDS = ("run", "plan", "status", "sync", "tables", "ui", "doctor", "data fetch", "data verify")
+COMMANDS = ("run", "plan", "status", "sync", "tables", "figures", "ui", "doctor", "data fetch", "data verify")
 Command = Callable[..., Answer]
 
 
