@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from analysis.logged_values import LoggedValues
+from analysis.logged_values import LoggedRow
 from trainables.run_tables import METRIC_HISTORY, connected
 
 _RUNS_PER_QUERY = 500
-_COLUMNS = ("run_uuid", "step", "timestamp", "value", "is_nan")
+_COLUMNS = ("step", "timestamp", "value", "is_nan")
 _INDEX = "index_metrics_run_uuid_key_step"
 
 
-def read_values(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str]) -> Iterator[LoggedValues]:
-    """Yield what a database store holds of these metrics and runs, in parts.
+def read_rows(
+    tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str]
+) -> Iterator[Iterable[LoggedRow]]:
+    """Yield what a database store holds of these metrics and runs, in parts to be read one after the other.
 
     Args:
         tracking_uri: SQLAlchemy URL of the tracking database.
@@ -26,18 +28,17 @@ def read_values(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str
         sqlalchemy.exc.SQLAlchemyError: If the database cannot be reached or is no MLflow store.
     """
     with connected(tracking_uri) as connection:
-        if connection is None:
+        if connection is None or not metrics:
             return
         source = _source(connection)
-        for metric in metrics:
-            for start in range(0, len(run_ids), _RUNS_PER_QUERY):
-                statement = _wanted(source, metric, run_ids[start : start + _RUNS_PER_QUERY])
-                rows = _rows(connection.execute(statement))
-                if rows:
-                    yield LoggedValues.from_store(metric, *zip(*rows, strict=True))
+        for start in range(0, len(run_ids), _RUNS_PER_QUERY):
+            part = range(start, min(start + _RUNS_PER_QUERY, len(run_ids)))
+            yield _rows(
+                connection.execute(_wanted(source, metrics, {run_ids[place]: place for place in part}))
+            )
 
 
-def _source(connection: sa.Connection) -> sa.FromClause | sa.TextClause:
+def _source(connection: sa.Connection) -> sa.TextClause:
     """Return the table of all logged values.
 
     SQLite has to be told the index: without statistics it would read all runs' rows of a metric.
@@ -46,16 +47,22 @@ def _source(connection: sa.Connection) -> sa.FromClause | sa.TextClause:
         known = {index["name"] for index in sa.inspect(connection).get_indexes(METRIC_HISTORY.name)}
         if _INDEX in known:
             return sa.text(f"{METRIC_HISTORY.name} INDEXED BY {_INDEX}")
-    return METRIC_HISTORY
+    return sa.text(METRIC_HISTORY.name)
 
 
-def _wanted(source: sa.FromClause | sa.TextClause, metric: str, run_ids: Sequence[str]) -> sa.Select[Any]:
-    run: sa.ColumnClause[str] = sa.column("run_uuid")
-    key: sa.ColumnClause[str] = sa.column("key")
+def _wanted(source: sa.TextClause, metrics: Sequence[str], places: Mapping[str, int]) -> sa.Select[Any]:
+    """Select the rows of some runs. Runs and metrics come back as numbers, which are read in half the time."""
+    run = sa.values(sa.column("place", sa.Integer), sa.column("id", sa.String)).data(
+        [(place, run_id) for run_id, place in places.items()]
+    ).cte("run")  # fmt: skip
+    key = sa.column("key", sa.String)
+    metric = sa.case({name: place for place, name in enumerate(metrics)}, value=key)
     columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in _COLUMNS]
-    return sa.select(*columns).select_from(source).where(run.in_(run_ids), key == metric)
+    statement = sa.select(run.c.place, metric, *columns).select_from(run, source)
+    return statement.where(sa.column("run_uuid") == run.c.id, key.in_(metrics))
 
 
-def _rows(result: sa.CursorResult[Any]) -> Sequence[Sequence[Any]]:
+def _rows(result: sa.CursorResult[Any]) -> Iterable[LoggedRow]:
     """Return the rows as the driver gives them: SQLAlchemy's own would take as long again."""
-    return result.all() if result.cursor is None else result.cursor.fetchall()
+    rows: Iterable[Any] = result.all() if result.cursor is None else result.cursor
+    return rows
