@@ -32,26 +32,20 @@ def load_history(
     reader = history_http if is_server(tracking_uri) else history_sql
     names = sorted({metrics} if isinstance(metrics, str) else set(metrics))
     runs = sorted(set(run_ids))
-    return _frame(LoggedValues.from_rows(reader.read_rows(tracking_uri, names, runs)), names, runs)
+    return _frame(LoggedValues.from_rows(reader.read_rows(tracking_uri, runs, names)), names, runs)
 
 
 def _frame(logged: LoggedValues, names: Sequence[str], runs: Sequence[str]) -> pd.DataFrame:
-    """Return the frame.
-
-    Args:
-        logged: What the store has.
-        names: The metrics asked for, ascending.
-        runs: The runs asked for, ascending.
-    """
-    places = (logged.steps, logged.metrics, logged.runs)
-    order = np.lexsort((logged.values, logged.timestamps, *places))
-    steps, metrics, run_places = (numbers[order] for numbers in places)
+    """Return the frame of the series of these metrics and runs, both ascending."""
+    order = np.lexsort((logged.values, logged.timestamps, logged.steps, logged.series))
+    series, steps = logged.series[order], logged.steps[order]
     is_latest = np.ones(len(order), dtype="bool")
-    is_latest[:-1] = (np.diff(steps) != 0) | (np.diff(metrics) != 0) | (np.diff(run_places) != 0)
+    is_latest[:-1] = (np.diff(series) != 0) | (np.diff(steps) != 0)
+    run_places, metric_places = np.divmod(series[is_latest], max(len(names), 1))
     return pd.DataFrame(
         {
-            "run_id": _categories(run_places[is_latest], runs),
-            "metric": _categories(metrics[is_latest], names),
+            "run_id": _categories(run_places, runs),
+            "metric": _categories(metric_places, names),
             "step": steps[is_latest],
             "value": logged.values[order][is_latest],
         }

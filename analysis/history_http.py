@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
-from analysis.logged_values import LoggedRow
+from analysis.logged_values import LoggedRow, row_code
 
 _AT_A_TIME = 8
 
 
 def read_rows(
-    tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str]
+    tracking_uri: str, run_ids: Sequence[str], metrics: Sequence[str]
 ) -> Iterator[Iterable[LoggedRow]]:
-    """Yield what a tracking server holds of these metrics and runs, in parts.
+    """Yield what a tracking server holds of some runs and metrics, in parts.
 
     Args:
         tracking_uri: http or https address of the server.
-        metrics: The metrics wanted.
         run_ids: The runs wanted.
+        metrics: The metrics wanted.
     Raises:
         mlflow.exceptions.MlflowException: If the server cannot be reached or refuses.
     """
@@ -29,8 +29,9 @@ def read_rows(
 
     def read(places: tuple[int, int]) -> list[LoggedRow]:
         run, metric = places
+        code = row_code(run, metric, len(metrics), 0)
         history = client.get_metric_history(run_ids[run], metrics[metric])
-        return [(run, metric, one.step, one.timestamp, one.value, False) for one in history]
+        return [(code, one.step, one.timestamp, one.value) for one in history]
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         yield from pool.map(read, product(range(len(run_ids)), range(len(metrics))))
