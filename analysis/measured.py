@@ -1,0 +1,75 @@
+"""What was measured of gradients as the file that `make docs MEASURED=FILE` puts into the estimators' pages."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from analysis.completeness import COMPLETE
+from analysis.figure_error import FigureError
+from analysis.figures.choice import EPOCH
+from analysis.figures.curves import mean_curves
+from analysis.figures.results import Results
+from analysis.history import load_history
+from analysis.names import estimator_name
+from analysis.store import load_runs
+from trainables import schema
+from trainables.schema import CellRequest
+
+COLUMNS = ("estimator", "epoch", "metric", "n", "mean", "std")
+_METRICS = (*schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS)
+_LATENT = "8x4"
+"""The pages say that their numbers are of this latent."""
+
+
+def measured_csv(tracking_uri: str, requests: Sequence[CellRequest]) -> tuple[str, tuple[str, ...]]:
+    """Return a line for every estimator, measured epoch and measure, and what is missing, in words.
+
+    A mean is over the seeds that count in a table, n of them; std is their sample standard deviation (ddof=1),
+    empty for one seed. A cell without such a seed has no lines.
+
+    Args:
+        tracking_uri: The store.
+        requests: Cells of the task `gradient_quality` at 8x4, one for each estimator, and their seeds. Those
+            with a note are left out.
+    Raises:
+        FigureError: If the cells are others, or nothing has finished.
+    """
+    wanted = [request for request in requests if not request.cell.note]
+    _check(wanted)
+    runs = load_runs(tracking_uri, metrics=_METRICS)
+    results = [Results.from_runs(runs, wanted, metric, "std") for metric in _METRICS]
+    history = load_history(tracking_uri, _METRICS, results[0].counted["run_id"])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for one in results:
+        for point in mean_curves(history, one, EPOCH).itertuples(index=False):
+            std = "" if np.isnan(point.error) else point.error
+            name = wanted[point.row].cell.estimator
+            writer.writerow((name, point.step, one.metric, point.n, point.mean, std))
+    return text.getvalue(), tuple(_missing(results[0]))
+
+
+def _check(requests: Sequence[CellRequest]) -> None:
+    cells = [request.cell for request in requests]
+    if {cell.params.get("task") for cell in cells} != {schema.GRADIENT_QUALITY}:
+        raise FigureError(
+            f"the spec must be of the task {schema.GRADIENT_QUALITY}, whose measures the pages show"
+        )
+    if others := sorted({cell.latent for cell in cells} - {_LATENT}):
+        raise FigureError(f"latent must be {_LATENT}, which the pages are of, got {', '.join(others)}")
+    counts = Counter(cell.estimator for cell in cells)
+    if several := [name for name, count in counts.items() if count > 1]:
+        raise FigureError(
+            f"each estimator must have one cell, since it has one page, got more of {', '.join(several)}"
+        )
+
+
+def _missing(results: Results) -> Iterable[str]:
+    for row in results.frame[results.frame["status"] != COMPLETE].itertuples(index=False):
+        yield f"{estimator_name(row.estimator)}: {row.status}"
