@@ -1,13 +1,11 @@
-"""What was measured of gradients as the file that `make docs MEASURED=FILE` puts into the estimators' pages."""
+"""Measures of gradients as the file that `make docs MEASURED=FILE` puts into the estimators' pages."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import numpy as np
+import pandas as pd
 
 from analysis.completeness import COMPLETE
 from analysis.figure_error import FigureError
@@ -29,8 +27,8 @@ _LATENT = "8x4"
 def measured_csv(tracking_uri: str, requests: Sequence[CellRequest]) -> tuple[str, tuple[str, ...]]:
     """Return a line for every estimator, measured epoch and measure, and what is missing, in words.
 
-    A mean is over the seeds that count in a table, n of them; std is their sample standard deviation (ddof=1),
-    empty for one seed. A cell without such a seed has no lines.
+    A mean is over the n seeds that count in a table; std is their sample standard deviation (ddof=1), empty
+    for one seed. A cell without such a seed has no lines.
 
     Args:
         tracking_uri: The store.
@@ -44,15 +42,16 @@ def measured_csv(tracking_uri: str, requests: Sequence[CellRequest]) -> tuple[st
     runs = load_runs(tracking_uri, metrics=_METRICS)
     results = [Results.from_runs(runs, wanted, metric, "std") for metric in _METRICS]
     history = load_history(tracking_uri, _METRICS, results[0].counted["run_id"])
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    parts = []
     for one in results:
-        for point in mean_curves(history, one, EPOCH).itertuples(index=False):
-            std = "" if np.isnan(point.error) else point.error
-            name = wanted[point.row].cell.estimator
-            writer.writerow((name, point.step, one.metric, point.n, point.mean, std))
-    return text.getvalue(), tuple(_missing(results[0]))
+        curve = mean_curves(history, one, EPOCH)
+        names = [wanted[row].cell.estimator for row in curve["row"]]
+        shown = pd.DataFrame(
+            {"estimator": names, "epoch": curve["step"], "metric": one.metric, "n": curve["n"]}
+        )
+        parts.append(shown.assign(mean=curve["mean"], std=curve["above"]))
+    frame = pd.concat(parts)[list(COLUMNS)]
+    return frame.to_csv(index=False, lineterminator="\n"), tuple(_missing(results[0]))
 
 
 def _check(requests: Sequence[CellRequest]) -> None:
@@ -71,5 +70,6 @@ def _check(requests: Sequence[CellRequest]) -> None:
 
 
 def _missing(results: Results) -> Iterable[str]:
-    for row in results.frame[results.frame["status"] != COMPLETE].itertuples(index=False):
-        yield f"{estimator_name(row.estimator)}: {row.status}"
+    incomplete = results.frame[results.frame["status"] != COMPLETE]
+    for name, status in zip(incomplete["estimator"], incomplete["status"], strict=True):
+        yield f"{estimator_name(name)}: {status}"

@@ -2,11 +2,11 @@
 
     python benchmarks/frames.py [--members 10000] [--epochs 160] [--folder DIR] [--json FILE]
 
-The store (`benchmarks/large_store.py`) is made in a folder that is removed afterwards, or kept in the one that
-is named and taken from there the next time; 10,000 members of 160 epochs are 2.5 GB. Every line is a process
-of its own: `catsweep tables` from start to exit, and reading, of which the seconds are given without imports,
-with the most memory that the process had. The yardstick is that of `benchmarks/scale.py`: how busy the machine
-was.
+The store (`benchmarks/large_store.py`) is made in a folder that is removed afterwards, or kept in the one
+that is named and taken from there the next time; 10,000 members of 160 epochs are 2.5 GB. Every line is a
+process of its own: `catsweep tables` from start to exit, and reading, of which the seconds are given without
+imports, with the most memory that the process had. The yardstick is that of `benchmarks/scale.py`: how busy
+the machine was.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A store with as many members as the papers' full grids, filled by SQL, with made-up numbers.
 
-Tables and indexes are MLflow's own; rows are what `catsweep run` writes of members, of which several train at a
-time, so that the epochs of one do not lie together. No loss is below a million nats per image: nothing of it can
-pass for a result. Cells and sweeps, which frames do not read, have no runs here.
+Tables and indexes are MLflow's own; rows are what `catsweep run` writes of members, of which several train
+at a time, so that the epochs of one do not lie together. No loss is below a million nats per image: nothing
+of it can pass for a result. Cells and sweeps, which frames do not read, have no runs here.
 """
 
 from __future__ import annotations

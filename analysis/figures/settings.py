@@ -110,18 +110,17 @@ def _line(
     is_joined: bool,
 ) -> Line:
     cells = [results.cells[row] for row in rows]
-    columns = results.frame.iloc[list(rows)]
-    mean, error = (columns[name].to_numpy(dtype="float64") for name in ("mean", "error"))
+    mean, error = results.frame["mean"].to_numpy(dtype="float64")[list(rows)], results.errors(rows)
     x = np.array([places[setting(cell, against) or ""] for cell in cells])
     seeds = [(at, value) for at, row in zip(x, rows, strict=True) for value in results.values(row)]
     order = np.argsort(x, kind="stable")
     single = np.array(seeds, dtype="float64").reshape(-1, 2)
-    return Line(label, cells[0].estimator, x[order], mean[order], error[order], single, is_joined)
+    return Line(label, cells[0].estimator, x[order], mean[order], error[:, order], single, is_joined)
 
 
 def _level_line(results: Results, row: int, label: str, ends: Numbers) -> Line:
-    mean, error = (float(results.frame[name].iloc[row]) for name in ("mean", "error"))
-    return Line(label, results.cells[row].estimator, ends, np.full(2, mean), np.full(2, error))
+    mean, error = float(results.frame["mean"].iloc[row]), results.errors([row])
+    return Line(label, results.cells[row].estimator, ends, np.full(2, mean), np.tile(error, 2))
 
 
 def _is_wide(against: str, ends: Numbers) -> bool:

@@ -30,7 +30,7 @@ def command(
         str,
         typer.Option(
             "--format",
-            help="text, markdown, latex, html, csv or json. measured: of a spec that judges gradients at 8x4, "
+            help="text, markdown, latex, html, csv or json. measured: of a spec that judges gradients, "
             "every measure at every measured epoch, as `make docs MEASURED=FILE` takes it.",
         ),
     ] = "text",

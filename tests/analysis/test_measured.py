@@ -14,8 +14,8 @@ TASK = {"task": schema.GRADIENT_QUALITY}
 
 def log(store, estimator, seed, values, **more):
     """Log a member whose every measure has these values by epoch; the spreads are ten times as large."""
-    run_id = store.add(estimator, "8x4", seed, [], epochs=3, status="RUNNING", **{**TASK, **more.pop("params", {})},
-                       tags=more.pop("tags", {}))  # fmt: skip
+    tags = more.get("tags", {})
+    run_id = store.add(estimator, "8x4", seed, [], epochs=3, status="RUNNING", tags=tags, **TASK)
     for metric in (*schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS, schema.MEASUREMENT_SECONDS):
         factor = 1 if metric in schema.GRADIENT_COSINES else 10
         for epoch, value in values.items():
@@ -86,10 +86,10 @@ def test_cells_that_have_no_page_of_their_own_are_refused(store, request_of):
         measured_csv(store.uri, [request_of("st")])
     with pytest.raises(FigureError, match="latent must be 8x4, which the pages are of, got 4x4"):
         measured_csv(store.uri, [request_of("st", "4x4", **TASK)])
-    with pytest.raises(FigureError, match="each estimator must have one cell, .* got more of st"):
+    with pytest.raises(FigureError, match=r"each estimator must have one cell, .* got more of st"):
         measured_csv(store.uri, [request_of("st", **TASK), request_of("st", lr="0.1", **TASK)])
 
 
 def test_nothing_finished_is_one_error(store, request_of):
-    with pytest.raises(FigureError, match="the only member has not finished .*1 missing"):
+    with pytest.raises(FigureError, match=r"the only member has not finished .*1 missing"):
         measured_csv(store.uri, [request_of("st", seeds=[9], epochs=3, **TASK)])
