@@ -17,7 +17,7 @@ from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from sweep.cli.plan import print_summary
 from sweep.cli.tables import table_text
 from sweep.redaction import redact
-from trainables.schema import HEADLINE_METRICS
+from trainables.tasks import task_of
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -76,7 +76,7 @@ def _comparison(spec: str, compare: str) -> str | None:
     from analysis.comparison import published_metrics
     from sweep.spec_file import load_spec
 
-    return compare if HEADLINE_METRICS[load_spec(spec).task] in published_metrics(compare) else None
+    return compare if task_of(load_spec(spec).task).headline in published_metrics(compare) else None
 
 
 def _say_where_and_what_next(
