@@ -15,11 +15,12 @@ from analysis.figures.results import Results
 from analysis.history import load_history
 from analysis.names import estimator_name
 from analysis.store import load_runs
-from trainables import schema
+from trainables.metrics import GRADIENT_QUALITY_METRICS, names_of
 from trainables.schema import CellRequest
+from trainables.tasks import GRADIENT_QUALITY
 
 COLUMNS = ("estimator", "epoch", "metric", "n", "mean", "std")
-_METRICS = (*schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS)
+_METRICS = names_of(*GRADIENT_QUALITY_METRICS)
 _LATENT = "8x4"
 """The pages say that their numbers are of this latent."""
 
@@ -56,10 +57,8 @@ def measured_csv(tracking_uri: str, requests: Sequence[CellRequest]) -> tuple[st
 
 def _check(requests: Sequence[CellRequest]) -> None:
     cells = [request.cell for request in requests]
-    if {cell.params.get("task") for cell in cells} != {schema.GRADIENT_QUALITY}:
-        raise FigureError(
-            f"the spec must be of the task {schema.GRADIENT_QUALITY}, whose measures the pages show"
-        )
+    if {cell.params.get("task") for cell in cells} != {GRADIENT_QUALITY}:
+        raise FigureError(f"the spec must be of the task {GRADIENT_QUALITY}, whose measures the pages show")
     if others := sorted({cell.latent for cell in cells} - {_LATENT}):
         raise FigureError(f"latent must be {_LATENT}, which the pages are of, got {', '.join(others)}")
     counts = Counter(cell.estimator for cell in cells)

@@ -7,17 +7,19 @@ from analysis.figure_error import FigureError
 from analysis.measured import measured_csv
 from estimators.pages import read_measured, write_pages
 from trainables import schema
+from trainables.metrics import GRADIENT_METRICS, HIGHER_IS_BETTER
+from trainables.tasks import GRADIENT_QUALITY
 
 COSINES = {0: {1: 0.5, 3: 0.7}, 1: {1: 0.7, 3: 0.9}, 2: {1: 0.0, 3: 0.0}}
-TASK = {"task": schema.GRADIENT_QUALITY}
+TASK = {"task": GRADIENT_QUALITY}
 
 
 def log(store, estimator, seed, values, **more):
     """Log a member whose every measure has these values by epoch; the spreads are ten times as large."""
     tags = more.get("tags", {})
     run_id = store.add(estimator, "8x4", seed, [], epochs=3, status="RUNNING", tags=tags, **TASK)
-    for metric in (*schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS, schema.MEASUREMENT_SECONDS):
-        factor = 1 if metric in schema.GRADIENT_COSINES else 10
+    for metric in GRADIENT_METRICS:
+        factor = 1 if metric in HIGHER_IS_BETTER else 10
         for epoch, value in values.items():
             store.client.log_metric(run_id, metric, factor * value, timestamp=1000, step=epoch)
     if more.get("is_ended", True):
@@ -58,7 +60,7 @@ def test_mean_std_and_n_of_every_measured_epoch_are_over_the_seeds_that_count(st
     assert (n, float(mean), float(std)) == ("2", pytest.approx(8.0), pytest.approx(2 / 2**0.5))
     assert found["reinmax", 3, "gradient_cosine"] == ("1", "0.7", "")
     assert {estimator for estimator, _, _ in found} == {"st", "reinmax"}
-    assert {metric for _, _, metric in found} == {*schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS}
+    assert {metric for _, _, metric in found} == set(GRADIENT_METRICS) - {schema.MEASUREMENT_SECONDS}
     assert len(found) == 2 * 2 * 5
 
 

@@ -2,19 +2,17 @@
 
 import math
 import shutil
-import tempfile
 from contextlib import closing
-from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
 import sqlalchemy as sa
 
 from analysis import load_history, load_runs
 from analysis.store import resolve_duplicates
 from tests.analysis.conftest import Store
-from tests.chaos.servers import MlflowServer, PostgresServer, postgres_programs
+from tests.chaos.servers import MlflowServer
+from tests.conftest import running_postgres
 from trainables import schema
 
 METRIC = "test_neg_elbo"
@@ -31,14 +29,8 @@ class PostgresStore(Store):
 
 @pytest.fixture(scope="module")
 def postgres():
-    if postgres_programs() is None or psutil.Process().username() != "root":
-        pytest.skip("needs PostgreSQL, and root to run it as another user")
-    folder = Path(tempfile.mkdtemp(prefix="frames-postgres-"))  # pytest's folders are closed to other users
-    server = PostgresServer(folder)
-    server.start()
-    yield server.database
-    server.kill()
-    shutil.rmtree(folder)
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +38,7 @@ def store(postgres):
     """A store with a member of every kind, two runs of one of them, and one that another program logged."""
     from mlflow import MlflowClient
 
-    store = PostgresStore(postgres, MlflowClient(postgres))
+    store = PostgresStore(postgres.database, MlflowClient(postgres.database))
     store.ids = {
         "first": store.add("st", "8x4", 0, [9.0, 8.0], experiment="earlier"),
         "plain": store.add("st", "8x4", 0, [101.0, 100.123456789012345, 1 / 3], epochs=3),
