@@ -21,6 +21,8 @@ PACK = "pack"
 `num_threads`, `device` and `gpus`."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
+PICTURES = "pictures"
+"""Key of a pack's last result: for each member a PNG of what it has learned, as bytes, or none."""
 WARNINGS = "warnings"
 """Key of a result: lines for the user since the last result."""
 
@@ -65,6 +67,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         return {
             RECORDS: [record.to_state() for record in records],
             WARNINGS: warnings,
+            **({PICTURES: self._trainer.pictures()} if self._trainer.is_finished else {}),
             "done": self._trainer.is_finished,
         }
 

@@ -34,6 +34,12 @@ KIND_MEMBER = "member"
 KIND_CELL = "cell"
 KIND_SWEEP = "sweep"
 
+SPEC_ARTIFACT = "spec.yaml"
+ENVIRONMENT_ARTIFACT = "environment.json"
+PICTURES_ARTIFACT = "pictures.png"
+"""Of a sweep's run: its spec, and what it was made with. Of a member's: test images, their reconstructions,
+and samples."""
+
 QUANTITIES = ("neg_elbo", "recon", "kl")
 """Nats per image: negative evidence lower bound, and the two terms that it is the sum of."""
 TRAIN_METRICS = tuple(f"train_{quantity}" for quantity in QUANTITIES)

@@ -32,6 +32,9 @@ class Trainer(Protocol):
     def time_epoch(self) -> EpochSeconds:
         """Do what an epoch does, and return the seconds; keeps no record."""
 
+    def pictures(self) -> list[bytes | None]:
+        """Return a PNG of what each member has learned, where there is one to show."""
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything that training goes on from."""
 
