@@ -16,6 +16,7 @@ from trainables.schema import CellRequest
 _NAMES = {COUNTED: "done", **{state: state for state in STATES}}
 _SILENT = (COUNTED, "missing")
 _MOST_ERRORS = 10
+_MANY_CELLS = 40
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class CellStatus:
     latent: str
     counts: tuple[int, ...]
     remarks: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every member is done."""
+        return self.counts[0] == sum(self.counts)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class Status:
     cells: tuple[CellStatus, ...]
     divergences: tuple[Divergence, ...]
     errors: tuple[tuple[str, int], ...]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there are so many cells that the complete ones had better be folded away."""
+        return len(self.cells) > _MANY_CELLS
 
     @property
     def num_members(self) -> int:

@@ -19,6 +19,7 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
     GRADIENT_QUALITY: (*reversed(GRADIENT_COSINES), *GRADIENT_SPREADS),
 }
 """What each task's tables are of, its headline metric first."""
+_FEW_COLUMNS = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class MetricTables:
     title: str
     shown: Sheet
     folded: tuple[tuple[str, Sheet], ...]
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether two such tables have room beside each other on a wide screen."""
+        return len(self.shown.header) <= _FEW_COLUMNS and not self.shown.below
 
 
 def metric_tables(
