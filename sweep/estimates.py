@@ -15,7 +15,7 @@ from sweep.planning import Plan
 from sweep.schedule import makespan
 from sweep.store import StoredMember
 from trainables.pack import Pack
-from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS
+from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS, MNIST_VAE
 
 RECORDED = "recorded in the store, by whatever machines they ran on"
 CALIBRATED = "calibrated on"
@@ -106,7 +106,11 @@ def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
         num_unknown=len(plan.packs) - len(durations),
         bases=dict(bases),
         checkpoint_bytes=peak_checkpoint_bytes(plan.packs, num_at_once),
-        store_bytes=store_bytes(len(new_runs) + len(new_cells), sum(epochs for _, epochs in members_left)),
+        store_bytes=store_bytes(
+            len(new_runs) + len(new_cells),
+            sum(epochs for _, epochs in members_left),
+            sum(member.params["task"] == MNIST_VAE for member, _ in members_left),
+        ),
     )
 
 

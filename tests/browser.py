@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,11 @@ _WATCHED = ("Page", "Runtime", "Network", "Log")
 def find_browser() -> str | None:
     """Return the path of a Chromium on this machine, or none."""
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+def _move(ends: list[tuple[int, int]]) -> None:
+    for end, place in ends:
+        os.dup2(end, place)
 
 
 class Browser:
@@ -40,8 +47,10 @@ class Browser:
     """
 
     def __init__(self, program: str, folder: Path) -> None:
-        to_browser, self._write = os.pipe()
-        self._read, from_browser = os.pipe()
+        read, self._write = os.pipe()
+        self._read, write = os.pipe()
+        # The protocol is spoken through the files 3 and 4, which must not be what is moved there.
+        ends = [(fcntl.fcntl(end, fcntl.F_DUPFD, 10), place) for end, place in ((read, 3), (write, 4))]
         options = [
             "--headless",
             "--no-sandbox",
@@ -50,17 +59,16 @@ class Browser:
             "--hide-scrollbars",
         ]
         options += ["--no-first-run", "--disable-background-networking", f"--user-data-dir={folder}"]
-        # The protocol is spoken through the files 3 and 4.
-        command = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
         self._process = subprocess.Popen(
-            ["sh", "-c", command, program, *options, "--remote-debugging-pipe", "about:blank"],
-            pass_fds=(to_browser, from_browser),
+            [program, *options, "--remote-debugging-pipe", "about:blank"],
+            preexec_fn=partial(_move, ends),
+            pass_fds=(3, 4),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        os.close(to_browser)
-        os.close(from_browser)
+        for end in (read, write, *(moved for moved, _ in ends)):
+            os.close(end)
         self.events: list[dict[str, Any]] = []
         self._rest = b""
         self._count = 0
