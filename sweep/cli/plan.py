@@ -147,7 +147,8 @@ def _disk(plan: Plan, estimate: Estimate) -> str:
     return (
         f"disk: up to {_mebibytes(estimate.checkpoint_bytes)} of checkpoints ({at_once} packs at once, "
         f"{FILES_AT_ONCE} files each), {_mebibytes(estimate.store_bytes)} more in the store "
-        f"({BYTES_PER_METRIC} bytes a value and {BYTES_PER_PICTURE // 1000} kB a picture, as measured on SQLite)"
+        f"({BYTES_PER_METRIC} bytes a value and {BYTES_PER_PICTURE // 1000} kB a picture, as measured on "
+        "SQLite)"
     )
 
 
