@@ -117,8 +117,9 @@ def _line(
     order = np.argsort(x, kind="stable")
     single = np.array(seeds, dtype="float64").reshape(-1, 2)
     num_seeds = columns["n"].to_numpy(dtype="int64")[order]
+    names = () if is_joined else tuple(results.labels[rows[place]] for place in order)
     ordered = x[order], mean[order], error[order]
-    return Line(label, cells[0].estimator, *ordered, single, is_joined, num_seeds=num_seeds)
+    return Line(label, cells[0].estimator, *ordered, single, is_joined, num_seeds=num_seeds, cells=names)
 
 
 def _level_line(results: Results, row: int, label: str, ends: Numbers) -> Line:

@@ -9,7 +9,9 @@ import numpy as np
 
 from analysis.figures.drawing import Line, Numbers, Panel
 from analysis.figures.line_plot import band_alpha, looks_of, marked
+from analysis.figures.published_lines import HOLLOW
 from analysis.figures.styles import Variant
+from analysis.names import estimator_name
 from analysis.report.axis import Axis, Tick, are_few
 from analysis.report.looks import Looks
 
@@ -17,6 +19,8 @@ WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 40
 _DASHES = {"-": "", "-.": "7 3 1.5 3"}
 _PUBLISHED_DASHES = "4 2"
+_SEPARATORS = str.maketrans("|;", "/,")
+"""What separates the parts of `points` must not stand in a note."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class Series:
         opacity: Of the band; bars are opaque.
         dots: Single seeds, as a path of points.
         markers: Where markers stand.
-        points: What is said of each point, for the page's script: pixels, position, value, number of seeds.
+        name: What is said of whose points they are.
+        points: What is said of each point, for the page's script: pixels, position, value, number of seeds,
+            and the cell where the points are of different ones.
         summary: The same of the last point, in a sentence.
     """
 
@@ -48,6 +54,7 @@ class Series:
     opacity: float | None
     dots: str
     markers: tuple[tuple[float, float], ...]
+    name: str
     points: str
     summary: str
 
@@ -155,11 +162,18 @@ def _series(
         opacity=band_alpha(place[1]) if is_line and not line.is_published else None,
         dots=_dots(line, axes),
         markers=tuple((_round(x[index]), _round(y[index])) for index in chosen if shown[index]),
+        name=_name(line),
         points=";".join(
             f"{_round(x[index])}|{_round(y[index])}|{said[index]}" for index in range(len(x)) if shown[index]
         ),
         summary=said[-1].replace("|", ", ") if said else "",
     )
+
+
+def _name(line: Line) -> str:
+    if line.is_published:
+        return f"{estimator_name(line.estimator)}, {line.label.removeprefix(HOLLOW)}"
+    return line.label
 
 
 def _symbol(line: Line, look: Variant, looks: Looks) -> str:
@@ -180,7 +194,8 @@ def _said(line: Line, panel: Panel, digits: int) -> list[str]:
         name = panel.ticks[int(x)] if panel.ticks else f"{x:g}"
         spread = f" ± {error:.{digits}f}" if np.isfinite(error) else ""
         seeds = "" if line.num_seeds is None else f"n = {line.num_seeds[index]}"
-        said.append(f"{panel.x_label} {name}|{mean:.{digits}f}{spread}|{seeds}")
+        cell = f"|{line.cells[index].translate(_SEPARATORS)}" if line.cells else ""
+        said.append(f"{panel.x_label} {name}|{mean:.{digits}f}{spread}|{seeds}{cell}")
     return said
 
 

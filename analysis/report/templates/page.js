@@ -53,8 +53,8 @@
       const series = [...svg.querySelectorAll(".series")].map((group) => ({
         label: group.dataset.label,
         points: group.dataset.points.split(";").filter(Boolean).map((text) => {
-          const [x, y, place, value, seeds] = text.split("|");
-          return { x: Number(x), y: Number(y), place, value, seeds };
+          const [x, y, place, value, seeds, cell] = text.split("|");
+          return { x: Number(x), y: Number(y), place, value, seeds, cell };
         }),
       }));
       known.set(svg, { series: series.filter((one) => one.points.length), line: 0, at: -1 });
@@ -80,7 +80,7 @@
     ring.setAttribute("cy", point.y);
     ring.style.visibility = "visible";
     const name = document.createElement("b");
-    name.textContent = one.label;
+    name.textContent = point.cell || one.label;
     const rest = [point.place, point.value, point.seeds].filter(Boolean).join(", ");
     tip.replaceChildren(name, rest);
     tip.hidden = false;

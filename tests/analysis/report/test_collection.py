@@ -200,6 +200,21 @@ def test_a_sweep_that_judges_gradients_shows_their_measures(new_sweep):
     assert labels == ["ST", "ReinMax"] * 2  # the two panels of Figure 1
 
 
+def test_points_that_are_not_joined_say_of_which_cell_they_are_and_a_note_stays_a_text(new_sweep):
+    sweep, note = new_sweep(), '"><script>hacked = 1</script>'
+    for lr in range(1, 13):  # too many lines of one estimator to be told apart
+        for beta in (0.1, 0.2, 0.3):
+            sweep.ask("reinmax_rk2", seeds=(0,), lr=lr / 1000, beta=beta, note=note)
+    sweep.add(sweep.requests[0].cell, 0, 99.0)
+    text = sweep.report()
+    page = Page(text)
+    assert page.values("g", "data-label")[0] == f"ReinMax-RK2 ({note})"
+    (point,) = page.values("g", "data-points")[0].split(";")
+    assert point.split("|")[2:] == ["β 0.1", "99.00", "n = 1", f"ReinMax-RK2 lr 0.001 β 0.1 ({note})"]
+    assert page.tags.count("script") == 1
+    assert "<script>hacked" not in text
+
+
 def test_every_text_is_escaped_and_the_one_script_is_ours(sweep_of_every_state):
     evil = "<script>hacked = 1</script>\"'><img src=http://127.0.0.1/x>"
     text = sweep_of_every_state.report(spec_text=evil, spec=evil, store=evil, code=evil)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,13 @@ def test_points_that_are_not_joined_have_no_path_and_their_seeds_as_dots():
     assert len(series.markers) == 2
 
 
+def test_points_of_different_cells_say_of_which_they_are():
+    names = ("ST lr 0.001", "ST (a; b|c)")
+    (series,) = plot_of(line([1, 2], [100.0, 98.0], [1.0, 1.0], is_joined=False, cells=names)).series
+    assert [point.split("|")[5] for point in series.points.split(";")] == ["ST lr 0.001", "ST (a, b/c)"]
+    assert series.name == "ST"
+
+
 def test_names_stand_at_their_places_on_an_axis_of_texts():
     plot = plot_of(line([0, 1], [100.0, 98.0], [1.0, 1.0]), ticks=("adam", "radam"))
     assert [tick.text for tick in plot.x_ticks] == ["adam", "radam"]
@@ -106,7 +114,8 @@ def test_an_axis_of_one_value_or_none_has_a_width(values):
 
 def test_published_points_are_hollow_and_dashed_and_have_bars():
     looks = Looks()
-    theirs = line([1, 2], [99.0, 98.0], [1.0, 1.0], is_published=True, num_seeds=None)
+    published = line([1, 2], [99.0, 98.0], [1.0, 1.0], is_published=True, num_seeds=None)
+    theirs = replace(published, label="hollow: the authors' runs")
     panel = Panel("8x4", "epoch", "loss", (line([1, 2], [100.0, 98.0], [1.0, 1.0]), theirs))
     ((ours, hollow),) = [plot.series for plot in plots([(panel, 2)], looks)]
     assert hollow.dashes
@@ -115,6 +124,7 @@ def test_published_points_are_hollow_and_dashed_and_have_bars():
     symbols = {symbol.name: symbol for symbol in looks.symbols}
     assert symbols[hollow.symbol].filled == ""
     assert symbols[ours.symbol].filled != ""
+    assert (ours.name, hollow.name) == ("ST", "ST, the authors' runs")
     assert hollow.points.endswith("|")  # over how many seeds is said in the caption
 
 
