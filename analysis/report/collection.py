@@ -11,7 +11,7 @@ from analysis.members import merged, wanted_members
 from analysis.ranking import column_keys
 from analysis.report.artifacts import Artifacts
 from analysis.report.charts import Chart, charted_metrics, charts
-from analysis.report.contents import Contents
+from analysis.report.contents import Contents, Subject
 from analysis.report.gallery import gallery
 from analysis.report.leaders import Leader, leaders
 from analysis.report.looks import Looks
@@ -55,35 +55,36 @@ def report(
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
-    tasks = tuple(dict.fromkeys(request.cell.params["task"] for request in requests)) or (MNIST_VAE,)
-    needed = dict.fromkeys((SELECT_BY, *SHOWN_METRICS[tasks[0]], *charted_metrics(requests)))
+    made_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    subject = Subject(name, spec or name, spec_text, store, code, made_at)
+    task = requests[0].cell.params["task"] if requests else MNIST_VAE
+    needed = dict.fromkeys((SELECT_BY, *SHOWN_METRICS[task], *charted_metrics(requests)))
     runs = load_runs(tracking_uri, metrics=list(needed))
     begun = set(runs["cell"])
     wanted = merged(one for one in requests if not is_search or one.cell.hash in begun)
+    return render_page(_contents(subject, task, runs, wanted, tracking_uri), redact)
+
+
+def _contents(
+    subject: Subject, task: str, runs: pd.DataFrame, wanted: Sequence[CellRequest], tracking_uri: str
+) -> Contents:
     resolved, artifacts, looks = resolve_duplicates(runs), Artifacts(tracking_uri), Looks()
-    members = wanted_members(resolved, wanted, HEADLINE_METRICS[tasks[0]])
-    found = leaders(resolved, wanted) if wanted and tasks[0] == MNIST_VAE else []
-    counted = wanted_members(resolved, wanted, SELECT_BY)
-    return render_page(
-        Contents(
-            name=name,
-            tasks=tasks,
-            datasets=tuple(dict.fromkeys(one.cell.params.get("dataset", "") for one in wanted)),
-            num_cells=len(wanted),
-            store=store,
-            code=code,
-            made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-            provenance=(origin := provenance(members, artifacts, name, spec_text)),
-            tables=tuple(_tables(runs, wanted, tasks[0])),
-            charts=tuple(_charts(runs, wanted, found, tracking_uri, looks)),
-            status=status_of(members, wanted),
-            pictures=tuple(gallery(found, counted, wanted, artifacts)),
-            spec_text=spec_text,
-            commands=commands(spec or name, origin.code),
-            looks=looks,
-            skipped=tuple(sorted(runs.attrs["skipped"].items())),
-        ),
-        redact,
+    members = wanted_members(resolved, wanted, HEADLINE_METRICS[task])
+    origin = provenance(members, artifacts, subject.name, subject.spec_text)
+    found = leaders(resolved, wanted) if wanted and task == MNIST_VAE else []
+    return Contents(
+        subject=subject,
+        task=task,
+        datasets=tuple(dict.fromkeys(one.cell.params.get("dataset", "") for one in wanted)),
+        num_cells=len(wanted),
+        provenance=origin,
+        tables=tuple(_tables(runs, wanted, task)),
+        charts=tuple(_charts(runs, wanted, found, tracking_uri, looks)),
+        status=status_of(members, wanted),
+        pictures=tuple(gallery(found, wanted_members(resolved, wanted, SELECT_BY), wanted, artifacts)),
+        commands=commands(subject.spec, origin.code),
+        looks=looks,
+        skipped=tuple(sorted(runs.attrs["skipped"].items())),
     )
 
 

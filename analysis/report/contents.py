@@ -14,41 +14,54 @@ from analysis.report.tables import MetricTables
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What the caller says of a sweep.
+
+    Args:
+        name: Its name.
+        spec: The spec's file or the preset's name, for the commands.
+        spec_text: The spec as YAML; empty where it is not known.
+        store: The store's address as it may be shown; empty where it is not to be shown.
+        code: What made the page, a commit or a version; empty where that is not known.
+        made_at: When the page was made, as text.
+    """
+
+    name: str
+    spec: str
+    spec_text: str
+    store: str
+    code: str
+    made_at: str
+
+
+@dataclass(frozen=True)
 class Contents:
     """What the page says.
 
     Args:
-        name: Name of the sweep.
-        tasks: What is done with its cells.
+        subject: What the caller says of the sweep.
+        task: What is done with its cells.
         datasets: On which images.
         num_cells: How many cells are asked for.
-        store: The store's address as it may be shown; empty where it is not to be shown.
-        code: What made the page, a commit or a version; empty where that is not known.
-        made_at: When the page was made, as text.
         provenance: Where the numbers come from.
         tables: The tables, by metric.
         charts: The figures.
         status: How every cell stands.
         pictures: What the best members have learned.
-        spec_text: The spec as YAML; empty where it is not known.
         commands: What to type to do it again, each with what it does.
         looks: Colours and markers of the figures.
         skipped: Why runs of the store are left out, and how many.
     """
 
-    name: str
-    tasks: tuple[str, ...]
+    subject: Subject
+    task: str
     datasets: tuple[str, ...]
     num_cells: int
-    store: str
-    code: str
-    made_at: str
     provenance: Provenance
     tables: tuple[MetricTables, ...]
     charts: tuple[Chart, ...]
     status: Status
     pictures: tuple[Picture, ...]
-    spec_text: str
     commands: Sequence[tuple[str, str]]
     looks: Looks
     skipped: tuple[tuple[str, int], ...]

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.figures.drawing import Line, Numbers, Panel
+from analysis.figures.drawing import Line, Panel
 from analysis.figures.line_plot import band_alpha, looks_of, marked
 from analysis.figures.published_lines import HOLLOW
 from analysis.figures.styles import Variant
 from analysis.names import estimator_name
 from analysis.report.axis import Axis, Tick, are_few
 from analysis.report.looks import Looks
+from analysis.report.paths import band, bars, dots, joined, rounded
 
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 40
@@ -29,6 +30,7 @@ class Series:
 
     Args:
         label: What the legend calls it.
+        name: What is said of whose points they are.
         color: CSS class of its colour.
         symbol: Id of its marker.
         is_published: Whether the numbers are the paper's or its authors'; the marker is then hollow.
@@ -38,13 +40,13 @@ class Series:
         opacity: Of the band; bars are opaque.
         dots: Single seeds, as a path of points.
         markers: Where markers stand.
-        name: What is said of whose points they are.
         points: What is said of each point, for the page's script: pixels, position, value, number of seeds,
             and the cell where the points are of different ones.
         summary: The same of the last point, in a sentence.
     """
 
     label: str
+    name: str
     color: str
     symbol: str
     is_published: bool
@@ -54,7 +56,6 @@ class Series:
     opacity: float | None
     dots: str
     markers: tuple[tuple[float, float], ...]
-    name: str
     points: str
     summary: str
 
@@ -91,22 +92,36 @@ def plots(panels: Sequence[tuple[Panel, int]], looks: Looks) -> list[Plot]:
     return [_plot(panel, digits, variants, looks) for panel, digits in panels]
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """A panel with its axes.
+
+    Args:
+        panel: The panel.
+        digits: Digits after the point of its numbers.
+        x: Its horizontal axis.
+        y: Its vertical axis.
+    """
+
+    panel: Panel
+    digits: int
+    x: Axis
+    y: Axis
+
+    @property
+    def num_ours(self) -> int:
+        """How many of its lines are ours."""
+        return sum(not line.is_published for line in self.panel.lines)
+
+
 def _plot(panel: Panel, digits: int, variants: Mapping[tuple[str, str], Variant], looks: Looks) -> Plot:
-    x_axis, y_axis = _axes(panel)
-    count = sum(not line.is_published for line in panel.lines)
+    frame = _Frame(panel, digits, *_axes(panel))
     series = tuple(
-        _series(
-            line,
-            variants[line.estimator, line.label],
-            panel,
-            (x_axis, y_axis),
-            digits,
-            (number, count),
-            looks,
-        )
+        _series(frame, line, number, variants[line.estimator, line.label], looks)
         for number, line in enumerate(panel.lines)
     )
-    return Plot(panel.title, panel.x_label, panel.y_label, _x_ticks(panel, x_axis), y_axis.ticks(), series)
+    ticks = _x_ticks(panel, frame.x), frame.y.ticks()
+    return Plot(panel.title, panel.x_label, panel.y_label, *ticks, series)
 
 
 def _axes(panel: Panel) -> tuple[Axis, Axis]:
@@ -133,39 +148,28 @@ def _x_ticks(panel: Panel, axis: Axis) -> tuple[Tick, ...]:
     return axis.ticks(is_whole=panel.x_label == "epoch")
 
 
-def _series(
-    line: Line,
-    look: Variant,
-    panel: Panel,
-    axes: tuple[Axis, Axis],
-    digits: int,
-    place: tuple[int, int],
-    looks: Looks,
-) -> Series:
-    x, y = axes[0].at(line.x), axes[1].at(line.mean)
+def _series(frame: _Frame, line: Line, number: int, look: Variant, looks: Looks) -> Series:
+    """Return what is drawn of the panel's line of this number."""
+    x, y = frame.x.at(line.x), frame.y.at(line.mean)
     is_line = line.is_joined and len(x) > 1
-    shown = np.isfinite(y) & (y >= TOP - 0.5)
-    chosen = (
-        range(len(x))
-        if not line.is_joined
-        else range(*slice(*_from_step(marked(len(x), *place))).indices(len(x)))
-    )
-    said = _said(line, panel, digits)
+    has_band = is_line and not line.is_published
+    shown = [index for index in range(len(x)) if np.isfinite(y[index]) and y[index] >= TOP - 0.5]
+    start, step = marked(len(x), number, frame.num_ours) if line.is_joined else (0, 1)
+    said = _said(frame, line)
+    places = [(rounded(x[index]), rounded(y[index])) for index in range(len(x))]
     return Series(
         label=line.label,
+        name=_name(line),
         color=looks.color(look.color),
         symbol=_symbol(line, look, looks),
         is_published=line.is_published,
         dashes=_PUBLISHED_DASHES if line.is_published else _DASHES[look.dashes],
-        path=_joined(x, y) if is_line else "",
-        band=_band(line, x, axes[1]) if is_line and not line.is_published else _bars(line, x, axes[1]),
-        opacity=band_alpha(place[1]) if is_line and not line.is_published else None,
-        dots=_dots(line, axes),
-        markers=tuple((_round(x[index]), _round(y[index])) for index in chosen if shown[index]),
-        name=_name(line),
-        points=";".join(
-            f"{_round(x[index])}|{_round(y[index])}|{said[index]}" for index in range(len(x)) if shown[index]
-        ),
+        path=joined(x, y) if is_line else "",
+        band=band(line, x, frame.y) if has_band else bars(line, x, frame.y),
+        opacity=band_alpha(frame.num_ours) if has_band else None,
+        dots=dots(line, frame.x, frame.y),
+        markers=tuple(places[index] for index in shown if index >= start and (index - start) % step == 0),
+        points=";".join(f"{places[index][0]}|{places[index][1]}|{said[index]}" for index in shown),
         summary=said[-1].replace("|", ", ") if said else "",
     )
 
@@ -182,59 +186,14 @@ def _symbol(line: Line, look: Variant, looks: Looks) -> str:
     return looks.symbol(look.marker, look.fill)
 
 
-def _from_step(every: tuple[int, int]) -> tuple[int, None, int]:
-    start, step = every
-    return start, None, step
-
-
-def _said(line: Line, panel: Panel, digits: int) -> list[str]:
+def _said(frame: _Frame, line: Line) -> list[str]:
     """Return position, mean with its spread, and number of seeds of each point, with bars between them."""
     said = []
+    panel, form = frame.panel, f".{frame.digits}f"
     for index, (x, mean, error) in enumerate(zip(line.x, line.mean, line.error, strict=True)):
         name = panel.ticks[int(x)] if panel.ticks else f"{x:g}"
-        spread = f" ± {error:.{digits}f}" if np.isfinite(error) else ""
+        spread = f" ± {error:{form}}" if np.isfinite(error) else ""
         seeds = "" if line.num_seeds is None else f"n = {line.num_seeds[index]}"
         cell = f"|{line.cells[index].translate(_SEPARATORS)}" if line.cells else ""
-        said.append(f"{panel.x_label} {name}|{mean:.{digits}f}{spread}|{seeds}{cell}")
+        said.append(f"{panel.x_label} {name}|{mean:{form}}{spread}|{seeds}{cell}")
     return said
-
-
-def _round(value: float) -> float:
-    return round(float(value), 1)
-
-
-def _joined(x: Numbers, y: Numbers) -> str:
-    usable = np.isfinite(x) & np.isfinite(y)
-    return "M" + "L".join(f"{_round(a)} {_round(b)}" for a, b in zip(x[usable], y[usable], strict=True))
-
-
-def _ends(line: Line, axis: Axis) -> tuple[Numbers, Numbers]:
-    """Return the pixels of mean ∓ spread; what a logarithmic axis cannot show is its end."""
-    low, high = axis.at(line.mean - line.error), axis.at(line.mean + line.error)
-    below = np.isfinite(line.error) & ~np.isfinite(low)
-    return np.where(below, axis.start, low), high
-
-
-def _band(line: Line, x: Numbers, axis: Axis) -> str:
-    low, high = _ends(line, axis)
-    usable = np.isfinite(low) & np.isfinite(high)
-    if usable.sum() < 2:
-        return ""
-    there, back = (x[usable], high[usable]), (x[usable][::-1], low[usable][::-1])
-    return _joined(np.concatenate((there[0], back[0])), np.concatenate((there[1], back[1]))) + "Z"
-
-
-def _bars(line: Line, x: Numbers, axis: Axis) -> str:
-    low, high = _ends(line, axis)
-    return "".join(
-        f"M{_round(at)} {_round(start)}V{_round(end)}"
-        for at, start, end in zip(x, low, high, strict=True)
-        if np.isfinite(start) and np.isfinite(end)
-    )
-
-
-def _dots(line: Line, axes: tuple[Axis, Axis]) -> str:
-    if line.seeds is None or not len(line.seeds):
-        return ""
-    x, y = axes[0].at(line.seeds[:, 0]), axes[1].at(line.seeds[:, 1])
-    return "".join(f"M{_round(a)} {_round(b)}h0" for a, b in zip(x, y, strict=True) if np.isfinite(b))
