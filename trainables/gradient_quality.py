@@ -17,7 +17,8 @@ from estimators.diagnostics import GradientMoments
 from trainables.pack import Pack
 from trainables.process import set_precision
 from trainables.reconstruction import Reconstruction
-from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, MNIST_VAE, Cell, Member
+from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, Cell, Member
+from trainables.tasks import MNIST_VAE
 from trainables.training import (
     STATE_FORMAT,
     EpochRecord,
@@ -130,10 +131,6 @@ class GradientQualityTrainer:
         of_few, of_twice = (end - start for start, end in pairwise(moments))
         seconds = of_few + max(0.0, of_twice - of_few) * (self._num_draws / few - 1)
         return replace(trained, other=seconds * len(self._measured_epochs) / self.pack.epochs)
-
-    def pictures(self) -> list[bytes | None]:
-        """Return none for every member: it judges its estimator by a model that another one trained."""
-        return [None] * len(self.pack)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that training goes on from, tensors and plain containers only."""

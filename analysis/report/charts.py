@@ -18,8 +18,7 @@ from analysis.names import digits_of, metric_name
 from analysis.report.heat_fields import HeatMap, heat_map
 from analysis.report.looks import Looks
 from analysis.report.plots import Plot, Series, plots
-from analysis.report.tables import SHOWN_METRICS
-from trainables.schema import EPOCH_SECONDS, MNIST_VAE, CellRequest
+from trainables.schema import EPOCH_SECONDS, CellRequest
 
 _SPREAD = "std"
 
@@ -49,6 +48,7 @@ def charts(
     runs: pd.DataFrame,
     requests: Sequence[CellRequest],
     best: Sequence[CellRequest],
+    metrics: Sequence[str],
     tracking_uri: str,
     looks: Looks,
 ) -> list[Chart]:
@@ -58,6 +58,7 @@ def charts(
         runs: A frame of `load_runs` with the metrics of `charted_metrics`.
         requests: The cells and seeds wanted, of one task.
         best: The best cell of each estimator and latent; empty where there was nothing to choose from.
+        metrics: What the curves of the best cells are of.
         tracking_uri: The store, for the histories.
         looks: Collects colours and markers.
     """
@@ -72,7 +73,7 @@ def charts(
     if best and not has_curves:
         found += [
             _chart(Choice((metric,), (EPOCH,)), runs, best, tracking_uri, looks, "the best cells")
-            for metric in reversed(SHOWN_METRICS[MNIST_VAE])
+            for metric in metrics
         ]
     return found
 

@@ -10,18 +10,18 @@ import pandas as pd
 from analysis.members import merged, wanted_members
 from analysis.ranking import column_keys
 from analysis.report.artifacts import Artifacts
-from analysis.report.charts import Chart, charted_metrics, charts
+from analysis.report.charts import charted_metrics, charts
 from analysis.report.contents import Contents, Subject
 from analysis.report.gallery import gallery
-from analysis.report.leaders import Leader, leaders
+from analysis.report.leaders import leaders
 from analysis.report.looks import Looks
 from analysis.report.page import render_page
 from analysis.report.provenance import commands, provenance
 from analysis.report.status import status_of
-from analysis.report.tables import SHOWN_METRICS, MetricTables, metric_tables
-from analysis.selection import SELECT_BY
+from analysis.report.tables import metric_tables, shown_metrics
 from analysis.store import load_runs, resolve_duplicates
-from trainables.schema import HEADLINE_METRICS, MNIST_VAE, CellRequest
+from trainables.schema import CellRequest
+from trainables.tasks import MNIST_VAE, Task, task_of
 
 
 def report(
@@ -57,8 +57,8 @@ def report(
     """
     made_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     subject = Subject(name, spec or name, spec_text, store, code, made_at)
-    task = requests[0].cell.params["task"] if requests else MNIST_VAE
-    needed = dict.fromkeys((SELECT_BY, *SHOWN_METRICS[task], *charted_metrics(requests)))
+    task = task_of(requests[0].cell.params["task"] if requests else MNIST_VAE)
+    needed = dict.fromkeys((task.selection_metrics[0], *shown_metrics(task), *charted_metrics(requests)))
     runs = load_runs(tracking_uri, metrics=list(needed))
     begun = set(runs["cell"])
     wanted = merged(one for one in requests if not is_search or one.cell.hash in begun)
@@ -66,22 +66,30 @@ def report(
 
 
 def _contents(
-    subject: Subject, task: str, runs: pd.DataFrame, wanted: Sequence[CellRequest], tracking_uri: str
+    subject: Subject, task: Task, runs: pd.DataFrame, wanted: Sequence[CellRequest], tracking_uri: str
 ) -> Contents:
     resolved, artifacts, looks = resolve_duplicates(runs), Artifacts(tracking_uri), Looks()
-    members = wanted_members(resolved, wanted, HEADLINE_METRICS[task])
+    members = wanted_members(resolved, wanted, task.headline)
     origin = provenance(members, artifacts, subject.name, subject.spec_text)
-    found = leaders(resolved, wanted) if wanted and task == MNIST_VAE else []
+    select_by = task.selection_metrics[0]
+    found = leaders(resolved, wanted, select_by) if wanted and not task.trains_one_model else []
+    best = [wanted[leader.row] for leader in found] if _has_choice(wanted) else []
+    counted = wanted_members(resolved, wanted, select_by)
+    curves = tuple(dict.fromkeys((select_by, task.headline)))
     return Contents(
         subject=subject,
         task=task,
+        selected_by=select_by,
         datasets=tuple(dict.fromkeys(one.cell.params.get("dataset", "") for one in wanted)),
         num_cells=len(wanted),
         provenance=origin,
-        tables=tuple(_tables(runs, wanted, task)),
-        charts=tuple(_charts(runs, wanted, found, tracking_uri, looks)),
+        tables=tuple(
+            metric_tables(runs, wanted, metric, select_by if best else None, is_first=place == 0)
+            for place, metric in enumerate(shown_metrics(task))
+        ),
+        charts=tuple(charts(runs, wanted, best, curves, tracking_uri, looks) if wanted else ()),
         status=status_of(members, wanted),
-        pictures=tuple(gallery(found, wanted_members(resolved, wanted, SELECT_BY), wanted, artifacts)),
+        pictures=tuple(gallery(found, counted, wanted, artifacts) if task.draws_pictures else ()),
         commands=commands(subject.spec, origin.code),
         looks=looks,
         skipped=tuple(sorted(runs.attrs["skipped"].items())),
@@ -93,22 +101,3 @@ def _has_choice(wanted: Sequence[CellRequest]) -> bool:
     cells = [request.cell for request in wanted if not request.cell.note]
     keys = list(zip((cell.estimator for cell in cells), column_keys(cells), strict=True))
     return len(set(keys)) < len(keys)
-
-
-def _tables(runs: pd.DataFrame, wanted: Sequence[CellRequest], task: str) -> list[MetricTables]:
-    has_choice = task == MNIST_VAE and _has_choice(wanted)
-    return [
-        metric_tables(runs, wanted, metric, has_choice=has_choice, is_first=place == 0)
-        for place, metric in enumerate(SHOWN_METRICS[task])
-    ]
-
-
-def _charts(
-    runs: pd.DataFrame,
-    wanted: Sequence[CellRequest],
-    found: Sequence[Leader],
-    tracking_uri: str,
-    looks: Looks,
-) -> list[Chart]:
-    best = [wanted[leader.row] for leader in found] if _has_choice(wanted) else []
-    return charts(runs, wanted, best, tracking_uri, looks) if wanted else []

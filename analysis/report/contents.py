@@ -11,6 +11,7 @@ from analysis.report.looks import Looks
 from analysis.report.provenance import Provenance
 from analysis.report.status import Status
 from analysis.report.tables import MetricTables
+from trainables.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Contents:
     Args:
         subject: What the caller says of the sweep.
         task: What is done with its cells.
+        selected_by: The metric that chooses the best cells.
         datasets: On which images.
         num_cells: How many cells are asked for.
         provenance: Where the numbers come from.
@@ -54,7 +56,8 @@ class Contents:
     """
 
     subject: Subject
-    task: str
+    task: Task
+    selected_by: str
     datasets: tuple[str, ...]
     num_cells: int
     provenance: Provenance

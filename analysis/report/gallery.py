@@ -25,7 +25,7 @@ class Picture:
         leader: Its cell.
         latent: Its latent.
         seed: Its seed.
-        value: Its own `train_neg_elbo` at the last epoch, nats per image.
+        value: Its own value of the metric that selects, at the last epoch.
         png: The picture in base64; none where the store has none.
     """
 
@@ -43,7 +43,7 @@ def gallery(
 
     Args:
         found: The best cells.
-        members: A frame of `wanted_members` of `train_neg_elbo`.
+        members: A frame of `wanted_members` of the metric that selects.
         wanted: The cells and seeds wanted.
         artifacts: Where the pictures are.
     """

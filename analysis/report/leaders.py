@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.ranking import column_keys
-from analysis.selection import SELECT_BY, select_best
+from analysis.selection import select_best
 from analysis.tables import table
+from trainables.metrics import HIGHER_IS_BETTER
 from trainables.schema import CellRequest
 
 
@@ -21,7 +22,7 @@ class Leader:
     Args:
         row: Which of the wanted cells it is.
         label: What the tables call it.
-        mean: Its mean `train_neg_elbo` at the last epoch, nats per image.
+        mean: Its mean of the metric that selects at the last epoch, in that metric's unit.
         num_counted: Over how many seeds.
         num_requested: How many were asked for.
         is_chosen: Whether `--select best` chooses it; if not, no cell is complete, and it is the best so far.
@@ -37,20 +38,22 @@ class Leader:
     num_candidates: int
 
 
-def leaders(resolved: pd.DataFrame, wanted: Sequence[CellRequest]) -> list[Leader]:
+def leaders(resolved: pd.DataFrame, wanted: Sequence[CellRequest], select_by: str) -> list[Leader]:
     """Return the best cell of each estimator and latent of which a member has finished.
 
-    It is the one that `select_best` chooses by `SELECT_BY`; where it chooses none, the one with the lowest
-    mean over what has finished so far. Cells with a note are no candidates.
+    It is the one that `select_best` chooses; where it chooses none, the one with the best mean over what has
+    finished so far. Cells with a note are no candidates.
 
     Args:
-        resolved: A frame of `resolve_duplicates` with `SELECT_BY`.
+        resolved: A frame of `resolve_duplicates` with the metric.
         wanted: The cells and seeds wanted, each cell once.
+        select_by: The metric that selects.
     """
     cells = [request.cell for request in wanted]
-    selection = select_best(resolved, wanted, SELECT_BY)
+    selection = select_best(resolved, wanted, select_by)
     chosen = {choice.request.cell.hash for choice in selection.choices if choice and choice.is_chosen}
-    frame = table(resolved, wanted, metric=SELECT_BY)
+    frame = table(resolved, wanted, metric=select_by)
+    sign = -1 if select_by in HIGHER_IS_BETTER else 1
     groups: dict[object, list[int]] = defaultdict(list)
     for row, key in enumerate(column_keys(cells)):
         if not cells[row].note:
@@ -60,7 +63,7 @@ def leaders(resolved: pd.DataFrame, wanted: Sequence[CellRequest]) -> list[Leade
         counted = [row for row in rows if frame["n"].iloc[row]]
         best = [row for row in counted if cells[row].hash in chosen]
         if counted:
-            row = min(best or counted, key=lambda row: frame["mean"].iloc[row])
+            row = min(best or counted, key=lambda row: sign * frame["mean"].iloc[row])
             found.append(_leader(frame.iloc[row], row, bool(best), len(rows)))
     return found
 

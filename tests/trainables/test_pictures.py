@@ -17,6 +17,7 @@ from trainables.pack import Pack
 from trainables.pictures import NUM_IMAGES, NUM_SAMPLES
 from trainables.process import prepare_process
 from trainables.schema import EPOCH_SECONDS, Member
+from trainables.trainers import pictures_of
 from trainables.training import EpochRecord, PackTrainer
 
 TRAIN, TEST = images(200), images(50, seed=1)
@@ -155,5 +156,5 @@ def test_a_picture_is_small() -> None:
 
 def test_members_that_are_judged_by_the_model_of_another_have_none() -> None:
     judged = member(0, task="gradient_quality", epochs=1, measured_epochs="1", num_draws=2, trained_with="st")
-    trainer = GradientQualityTrainer(Pack((judged,)), TRAIN, TEST)
-    assert trainer.pictures() == [None]
+    pack = Pack((judged,))
+    assert pictures_of(GradientQualityTrainer(pack, TRAIN, TEST), pack) == [None]
