@@ -79,6 +79,7 @@ class Task:
         search_metrics: Metrics that a search may seek the lowest mean of; none where there is no searching.
         trains_one_model: Whether the members of a pack share one model, in whose training they are judged.
         max_states: Most states C^L, where they are enumerated for exact gradients; none means any.
+        draws_pictures: Whether a member ends with a picture of what it has learned.
         averages_draws: Whether a pathwise estimator averages over `num_samples` draws here.
         comparable_params: Params that cells must share to be ranked, besides those that all must.
         label_params: Params that are part of every row's name, since they are an estimator's budget.
@@ -101,6 +102,7 @@ class Task:
     search_metrics: tuple[str, ...] = ()
     trains_one_model: bool = False
     max_states: int | None = None
+    draws_pictures: bool = False
     averages_draws: bool = False
     comparable_params: tuple[str, ...] = ()
     label_params: tuple[str, ...] = ()
@@ -147,6 +149,7 @@ _TASKS = (
         block_keys=_TRAINING_KEYS,
         datasets=DATASET_NAMES,
         search_metrics=names_of(*VAE_METRICS),
+        draws_pictures=True,
     ),
     Task(
         GRADIENT_QUALITY,

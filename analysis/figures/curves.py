@@ -99,7 +99,8 @@ def _line(results: Results, row: int, curve: pd.DataFrame) -> Line:
     x, mean, below, above = (
         curve[name].to_numpy(dtype="float64") for name in ("x", "mean", "below", "above")
     )
-    return Line(results.labels[row], results.cells[row].estimator, x, mean, np.stack([below, above]))
+    error, num_seeds = np.stack([below, above]), curve["n"].to_numpy(dtype="int64")
+    return Line(results.labels[row], results.cells[row].estimator, x, mean, error, num_seeds=num_seeds)
 
 
 def _seconds(history: pd.DataFrame) -> pd.DataFrame:
