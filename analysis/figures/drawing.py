@@ -19,7 +19,7 @@ class Line:
         estimator: The estimator's id.
         x: Positions, ascending, shape (n,).
         mean: Means over the seeds, in the metric's unit, shape (n,).
-        error: Their spread, shape (n,); NaN where none is defined.
+        error: How far their spread reaches below and above them, shape (2, n); NaN where none is defined.
         seeds: Position and value of single members, shape (m, 2).
         is_joined: Whether the points are joined; if not, error bars take the place of the band.
         is_published: Whether the numbers are the paper's or its authors'.
@@ -37,6 +37,23 @@ class Line:
     is_published: bool = False
     num_seeds: npt.NDArray[np.int64] | None = None
     cells: tuple[str, ...] = ()
+
+    @property
+    def has_band(self) -> bool:
+        """Whether a band can show the spread, which takes two points; else bars do."""
+        return self.is_joined and len(self.x) > 1
+
+    @property
+    def low(self) -> Numbers:
+        """Lower ends of the spread, shape (n,)."""
+        low: Numbers = self.mean - self.error[0]
+        return low
+
+    @property
+    def high(self) -> Numbers:
+        """Upper ends of the spread, shape (n,)."""
+        high: Numbers = self.mean + self.error[1]
+        return high
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,11 @@ from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from trainables.tasks import TASKS, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sweep.home import Home
+
+MEASURED = "measured"
 
 
 def command(
@@ -23,7 +27,12 @@ def command(
         ),
     ] = None,
     output_format: Annotated[
-        str, typer.Option("--format", help="text, markdown, latex, html, csv or json.")
+        str,
+        typer.Option(
+            "--format",
+            help="text, markdown, latex, html, csv or json. measured: of a spec that judges gradients, "
+            "every measure at every measured epoch, as `make docs MEASURED=FILE` takes it.",
+        ),
     ] = "text",
     spread: Annotated[
         str, typer.Option(help="What ± is: std, sem or sem-population; ci: a 95 % interval.")
@@ -59,6 +68,16 @@ def command(
     from sweep.home import Home
 
     place = Home.resolve(home, tracking_uri)
+    if output_format == MEASURED:
+        given = {"--metric": metric, "--compare": compare, "--select": select, "--test": test or None}
+        _refuse(
+            [name for name, value in given.items() if value is not None] + ["--spread"] * (spread != "std")
+        )
+        text, missing = measured_text(spec, place)
+        for line in missing:
+            typer.echo(line, err=True)
+        typer.echo(text, nl=False)
+        return
     shown = table_text(spec, place, metric, output_format, spread, compare, select, select_by, test=test)
     typer.echo(shown)
 
@@ -105,6 +124,27 @@ def table_text(
         test=test,
     )
     return render(frame, output_format)
+
+
+def measured_text(spec: str, home: Home) -> tuple[str, tuple[str, ...]]:
+    """Return what a spec has measured of gradients as CSV, and what is missing, in words."""
+    from analysis.measured import measured_csv
+    from sweep.spec_file import load_spec
+    from sweep.store import Store
+
+    loaded, store = load_spec(spec), Store(home)
+    if not store.is_empty_file:
+        store.check()
+    return measured_csv(home.tracking_uri, loaded.requests())
+
+
+def _refuse(options: Sequence[str]) -> None:
+    from analysis.figure_error import FigureError
+
+    if options:
+        raise FigureError(
+            f"--format {MEASURED} has all measures with mean and std, and no {', '.join(options)}"
+        )
 
 
 def _check_metrics(task: Task, metric: str, select_by: str) -> None:
