@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
-import sqlalchemy as sa
 
 from analysis import store_http
 from analysis.names import applicable_defaults
 from trainables import run_tables, schema
+from trainables.database import SQLITE_FILE
 from trainables.run_record import MemberReader, RunRecord
 
 _TEXT = ("run_id", "experiment", "member", "cell", "status", "error", "note", "latent", *schema.TEXT_PARAMS)
@@ -99,6 +99,10 @@ def is_server(tracking_uri: str) -> bool:
     """
     if urlsplit(str(tracking_uri)).scheme in ("http", "https"):
         return True
+    if str(tracking_uri).startswith(SQLITE_FILE):
+        return False
+    import sqlalchemy as sa  # takes longer than to read a file of ten thousand runs without it
+
     try:
         sa.make_url(tracking_uri).get_dialect()
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from sweep.home import Home
 from sweep.redaction import redact
+from trainables.database import DatabaseError, opened
 from trainables.run_record import LastValue, MemberReader, RunRecord
 from trainables.run_tables import read_records
 from trainables.schema import (
@@ -124,6 +123,7 @@ class Store:
         """
         import requests
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         uri, shown = self.home.tracking_uri, self.home.shown_uri
         try:
@@ -137,6 +137,21 @@ class Store:
                 f"with --tracking-uri or MLFLOW_TRACKING_URI"
             ) from None
         except (MlflowException, SQLAlchemyError, ImportError, ValueError) as error:
+            raise self._unusable(error) from None
+
+    def check_readable(self) -> None:
+        """See that the store can be read: a database as `members` reads it, without MLflow.
+
+        Raises:
+            StoreError: If it cannot.
+        """
+        if self.is_server:
+            self.check()
+            return
+        try:
+            with opened(self.home.tracking_uri):
+                pass
+        except (DatabaseError, ImportError, ValueError) as error:
             raise self._unusable(error) from None
 
     def members(self) -> dict[str, StoredMember]:
@@ -170,7 +185,7 @@ class Store:
             return map(_record, self._member_runs())
         try:
             return read_records(self.home.tracking_uri, METRICS)
-        except (SQLAlchemyError, ImportError, ValueError) as error:
+        except (DatabaseError, ImportError, ValueError) as error:
             raise self._unusable(error) from None
 
     def _unusable(self, error: Exception) -> StoreError:

@@ -20,6 +20,7 @@ ALLOWED = {
     "analysis": {
         "analysis",
         "estimators.registry",  # names and rules alone, without torch
+        "trainables.database",
         "trainables.schema",
         "trainables.run_record",
         "trainables.run_tables",

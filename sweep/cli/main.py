@@ -70,5 +70,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from sweep.spec_file import SpecError
     from sweep.store import StoreError
     from trainables.data import DataError
+    from trainables.database import DatabaseError
 
-    return UnknownNameError, FigureError, HomeError, ClusterError, SpecError, StoreError, DataError
+    expected = (UnknownNameError, FigureError, HomeError, ClusterError, SpecError, StoreError, DataError)
+    return *expected, DatabaseError
