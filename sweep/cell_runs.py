@@ -37,3 +37,20 @@ def cell_values(results: Sequence[Mapping[str, float]]) -> dict[str, float]:
         if len(column) > 1:
             values[f"{name}_std"] = statistics.stdev(column)
     return values
+
+
+def changed_values(values: Mapping[str, float], written: Mapping[str, float]) -> dict[str, float]:
+    """Return what to write of a cell's metrics; none can be deleted, so that one that is gone is NaN.
+
+    Args:
+        values: The metrics as they are now.
+        written: The metrics as the store has them.
+    """
+    now = {**dict.fromkeys(written, math.nan), **values}
+    return {key: value for key, value in now.items() if not _is_same(value, written.get(key))}
+
+
+def _is_same(value: float, written: float | None) -> bool:
+    if written is None:
+        return False
+    return value == written or (math.isnan(value) and math.isnan(written))

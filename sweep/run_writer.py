@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatchmethod
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
-from sweep.cell_runs import cell_name, kind_tags
+from sweep.cell_runs import cell_name, changed_values, kind_tags
 from sweep.outbox import WriteRefusedError
 from sweep.store import StoredMember
 from sweep.writes import (
@@ -26,6 +25,7 @@ from sweep.writes import (
     FinishMember,
     ForgetPack,
     LogMetrics,
+    MetricRow,
     PruneMember,
     StartMember,
     Write,
@@ -50,7 +50,8 @@ from trainables.schema import (
     Member,
 )
 
-_MAX_METRICS_PER_BATCH = 1000
+_MAX_METRICS_PER_BATCH = 900
+"""MLflow takes 1,000 of everything in a batch, of which at most 100 are params."""
 _FOR_GOOD = frozenset(map(ErrorCode.Name, (BAD_REQUEST, INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST)))
 """MLflow's words for a request that will never succeed, such as one for a run that someone has deleted."""
 
@@ -122,23 +123,32 @@ class RunWriter:
     def _(self, write: StartMember) -> None:
         run_id = self._member_run_id(write)
         stored = self._stored.get(write.member)
-        if stored is None or stored.member is None:  # a param that is there cannot change its form
-            self._client.log_batch(run_id, params=[Param(*item) for item in write.params.items()])
-        if stored is not None:
-            self._client.update_run(run_id, status="RUNNING")
-            for tag, is_set in ((TAG_ERROR, stored.error), (TAG_PRUNED, stored.pruned is not None)):
-                if is_set:
-                    self._delete_tag(run_id, tag)
+        params = [Param(*item) for item in write.params.items()]
+        if stored is None:
+            self._log(write.member, write.rows, params)
+            return
+        if stored.member is None:  # a param that is there cannot change its form
+            self._client.log_batch(run_id, params=params)
+        self._client.update_run(run_id, status="RUNNING")
+        for tag, is_set in ((TAG_ERROR, stored.error), (TAG_PRUNED, stored.pruned is not None)):
+            if is_set:
+                self._delete_tag(run_id, tag)
+        self._log(write.member, write.rows)
 
     @_apply.register
     def _(self, write: LogMetrics) -> None:
-        run_id = self._known_run_id(write.member)
-        logged = self._logged_epochs(write.member)
-        metrics = [Metric(*row) for row in write.rows]
+        self._log(write.member, write.rows)
+
+    def _log(self, member: str, rows: Sequence[MetricRow], params: Sequence[Param] = ()) -> None:
+        """Log metrics that the store does not have, and params, in as few batches as MLflow takes."""
+        run_id = self._known_run_id(member)
+        logged = self._logged_epochs(member) if rows else set()
+        metrics = [Metric(*row) for row in rows]
         # A member that had to start anew gives the same numbers again, at other times.
         new = [metric for metric in metrics if (metric.key, metric.step) not in logged]
-        for start in range(0, len(new), _MAX_METRICS_PER_BATCH):
-            self._client.log_batch(run_id, metrics=new[start : start + _MAX_METRICS_PER_BATCH])
+        for start in range(0, max(len(new), len(params[:1])), _MAX_METRICS_PER_BATCH):
+            batch = new[start : start + _MAX_METRICS_PER_BATCH]
+            self._client.log_batch(run_id, metrics=batch, params=params if start == 0 else ())
         logged.update((metric.key, metric.step) for metric in new)
 
     @_apply.register
@@ -161,11 +171,9 @@ class RunWriter:
             return
         run_id = self._cell_run_id(cell)
         written = self._written_cells().setdefault(cell.hash, {})
-        # A metric cannot be deleted: one that is no longer defined is NaN.
-        values = {**dict.fromkeys(written, math.nan), **write.values}
-        epoch = int(cell.params["epochs"])
-        changed = {key: value for key, value in values.items() if not _is_same(value, written.get(key))}
+        changed = changed_values(write.values, written)
         if changed:
+            epoch = int(cell.params["epochs"])
             rows = [Metric(key, value, write.time_ms, epoch) for key, value in changed.items()]
             self._client.log_batch(run_id, rows)
             written.update(changed)
@@ -290,9 +298,3 @@ def _note_tag(note: str) -> dict[str, str]:
 
 def _cell_key(cell_hash: str) -> str:
     return f"cell {cell_hash}"
-
-
-def _is_same(value: float, written: float | None) -> bool:
-    if written is None:
-        return False
-    return value == written or (math.isnan(value) and math.isnan(written))
