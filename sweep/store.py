@@ -216,7 +216,11 @@ class Store:
 
 def _record(run: Run) -> RunRecord:
     # The public view of a run's metrics has no steps.
-    values = {metric.key: LastValue.from_store(metric.value, metric.step) for metric in run.data._metric_objs}
+    values = {
+        metric.key: LastValue.from_store(metric.value, metric.step)
+        for metric in run.data._metric_objs
+        if metric.key in METRICS
+    }
     info, data = run.info, run.data
     times = info.start_time, info.end_time
     return RunRecord(info.run_id, info.experiment_id, info.status, *times, data.params, data.tags, values)
@@ -235,7 +239,7 @@ def _stored_member(record: RunRecord, read_member: MemberReader) -> StoredMember
         member = read_member(record.params)
     except ValueError:
         member = None
-    values = {name: record.metrics[name] for name in METRICS if name in record.metrics}
+    values = record.metrics
     diverged = record.tags.get(TAG_DIVERGED)
     pack_size = record.tags.get(TAG_PACK_SIZE, "1")
     pruned = record.tags.get(TAG_PRUNED, "")
