@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from benchmarks.scale import SEEDS, Case, Usage
-from benchmarks.simulated import LEAST_LOSS, MARK, simulated_home, simulated_metrics
+from benchmarks.simulated import MARK, simulated_home, simulated_metrics
 from sweep import api
 from sweep.cli.tables import table_text
 from sweep.home import Home
 from sweep.spec_file import load_spec
-from trainables.schema import TRAINING_METRICS, Cell
+from trainables.schema import TRAINING_METRICS, CellRequest
 
 SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "scale.py"
 EPOCHS = 2
@@ -37,14 +37,24 @@ class Finished:
     driver: Usage
 
     @property
-    def cells(self) -> list[Cell]:
-        return [request.cell for request in load_spec(self.spec).requests()]
+    def requests(self) -> tuple[CellRequest, ...]:
+        return load_spec(self.spec).requests()
 
     @property
     def expected(self) -> dict[tuple[str, int], dict[str, float]]:
         """The metrics of every member after every epoch."""
-        members = [one.hash for request in load_spec(self.spec).requests() for one in request.members]
+        members = [one.hash for request in self.requests for one in request.members]
         return {(key, epoch): simulated_metrics(key, epoch) for key in members for epoch in (1, EPOCHS)}
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean test loss of every cell after the last epoch."""
+        return {
+            request.cell.hash: statistics.fmean(
+                simulated_metrics(member.hash, EPOCHS)["test_neg_elbo"] for member in request.members
+            )
+            for request in self.requests
+        }
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with sqlite3.connect(self.home.path / "mlflow.db") as store:
@@ -88,13 +98,7 @@ def test_cells_have_the_means_of_their_members(finished: Finished) -> None:
         "select t.value, m.value from latest_metrics m join tags t using (run_uuid) "
         "where t.key = 'catsweep.cell' and m.key = 'test_neg_elbo_mean'"
     )
-    means = {
-        request.cell.hash: statistics.fmean(
-            finished.expected[member.hash, EPOCHS]["test_neg_elbo"] for member in request.members
-        )
-        for request in load_spec(finished.spec).requests()
-    }
-    assert dict(found) == means
+    assert dict(found) == finished.means
 
 
 def test_plan_status_and_table_see_all_of_it(finished: Finished) -> None:
@@ -105,10 +109,12 @@ def test_plan_status_and_table_see_all_of_it(finished: Finished) -> None:
         True,
     )
     status = api.status(finished.spec, home=finished.home.path)
-    assert status["num_done"].tolist() == [SEEDS] * len(finished.cells)
-    answer = json.loads(table_text(finished.spec, finished.home, output_format="json"))
-    shown = {row["cell"]: (row["n"], row["status"], row["mean"] > LEAST_LOSS) for row in answer["rows"]}
-    assert shown == {cell.hash: (SEEDS, "complete", True) for cell in finished.cells}
+    assert status["num_done"].tolist() == [SEEDS] * len(finished.requests)
+    rows = json.loads(table_text(finished.spec, finished.home, output_format="json"))
+    assert {row["cell"]: (row["n"], row["status"]) for row in rows} == dict.fromkeys(
+        finished.means, (SEEDS, "complete")
+    )
+    assert {row["cell"]: row["mean"] for row in rows} == pytest.approx(finished.means, rel=1e-14)
 
 
 def test_nothing_waits_and_no_checkpoint_is_left(finished: Finished) -> None:
