@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from analysis.history import load_history
+from tests.chaos.servers import PostgresServer, postgres_programs
 from trainables import run_tables, schema
 from trainables.database import Database, DatabaseError, opened
 from trainables.run_record import RunRecord
@@ -20,10 +25,15 @@ METRICS = ("test_neg_elbo", "train_kl", "epoch_seconds")
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, empty_store_file: Path) -> Path:
-    """A store with members of two cells, one without params, one without anything, and a cell's run."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     shutil.copy(empty_store_file, path)
-    client = MlflowClient(f"sqlite:///{path}")
+    fill(f"sqlite:///{path}")
+    return path
+
+
+def fill(uri: str) -> None:
+    """Log members of two cells, one without params, one with nothing but a seed, and a cell's run."""
+    client = MlflowClient(uri)
     experiment = client.create_experiment("theirs")
     kind = {schema.TAG_KIND: schema.KIND_MEMBER, schema.TAG_SCHEMA_VERSION: "1"}
 
@@ -48,7 +58,6 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_store_file: Path) -> P
     log({**kind, schema.TAG_ERROR: "no memory", schema.TAG_NOTE: "odd"}, {"lr": "1"}, {"train_kl": math.nan})
     log(kind, {"seed": "7"}, {})
     log({**kind, schema.TAG_KIND: schema.KIND_CELL}, {"lr": "1"}, {"test_neg_elbo": 5.0})
-    return path
 
 
 def comparable(records: list[RunRecord]) -> list[tuple[object, ...]]:
@@ -124,3 +133,38 @@ def test_a_database_of_another_program_is_an_error_only_where_it_has_runs(
         connection.execute("create table runs (id integer)")
     with pytest.raises(DatabaseError, match="no such table: tags"):
         run_tables.read_records(f"sqlite:///{path}{ending}", METRICS)
+
+
+@pytest.fixture
+def postgres() -> Iterator[PostgresServer]:
+    if postgres_programs() is None or psutil.Process().username() != "root":
+        pytest.skip("needs PostgreSQL, and root to start it as its own user")
+    folder = Path(tempfile.mkdtemp(prefix="records-postgres-"))  # pytest's folders are closed to other users
+    server = PostgresServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder)
+
+
+def test_postgresql_gives_what_a_file_gives(postgres: PostgresServer, store: Path) -> None:
+    assert run_tables.read_records(postgres.database, METRICS) == []
+    fill(postgres.database)
+    answers = []
+    for uri in (postgres.database, f"sqlite:///{store}"):
+        records = run_tables.read_records(uri, METRICS)
+        history = load_history(uri, ["test_neg_elbo"], [one.run_id for one in records])
+        runs = sorted(
+            str((one.status, sorted(one.params.items()), sorted(one.tags.items()), one.metrics))
+            for one in records
+        )
+        answers.append((runs, sorted(history[["step", "value"]].itertuples(index=False, name=None))))
+    assert answers[0] == answers[1]
+    assert len(answers[0][0]) == 7
+
+
+def test_a_postgresql_that_is_away_is_the_same_kind_of_error() -> None:
+    with pytest.raises(DatabaseError, match="refused"), opened("postgresql://nobody@127.0.0.1:1/none"):
+        pass
