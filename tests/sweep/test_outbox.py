@@ -290,11 +290,11 @@ def test_what_is_spooled_is_the_parts_and_they_are_sent_one_by_one(spool: Spool)
 
     outbox = Outbox(apply, spool, said.append, pauses=(0.01,), patience=DEADLINE)
     runs.is_open.set()
-    outbox.add(*life("1"))
-    wait_until(lambda: spooled_members(spool) == ["start", "metrics", "finish"])
+    outbox.add(*life("1"), *life("2"))
+    wait_until(lambda: spooled_members(spool) == ["start", "metrics", "finish"] * 2)
     is_away[0] = False
     outbox.close()
-    assert runs.taken == list(life("1"))
+    assert runs.taken == [*life("1"), *life("2")]
     assert not spool.path.exists()
 
 
