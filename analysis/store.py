@@ -13,6 +13,7 @@ from analysis import store_http
 from analysis.names import applicable_defaults
 from trainables import run_tables, schema
 from trainables.database import SQLITE_FILE
+from trainables.metrics import METRICS
 from trainables.run_record import MemberReader, RunRecord
 from trainables.schema import Cell
 
@@ -51,7 +52,7 @@ def load_runs(tracking_uri: str, *, metrics: Sequence[str] | None = None) -> pd.
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
-    wanted = tuple(schema.METRICS if metrics is None else (metrics,) if isinstance(metrics, str) else metrics)
+    wanted = tuple(METRICS if metrics is None else (metrics,) if isinstance(metrics, str) else metrics)
     return runs_frame(_read_records(tracking_uri, wanted), wanted)
 
 
@@ -162,7 +163,7 @@ class _RowReader:
 
 
 def _cell_columns(cell: Cell) -> dict[str, Any]:
-    params = {**applicable_defaults(cell.estimator), **cell.params}
+    params = {**applicable_defaults(cell), **cell.params}
     typed = {name: _typed_param(name, params[name]) for name in schema.CELL_PARAMS if name in params}
     return {**typed, "cell": cell.hash, "latent": cell.latent}
 

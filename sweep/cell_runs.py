@@ -6,21 +6,43 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from trainables.schema import METRICS, NUM_SEEDS, SCHEMA_VERSION, TAG_KIND, TAG_SCHEMA_VERSION, Cell
+from trainables.metrics import METRICS
+from trainables.schema import NUM_SEEDS, SCHEMA_VERSION, TAG_KIND, TAG_NOTE, TAG_SCHEMA_VERSION, Cell
+from trainables.tasks import TASKS
 
 _SHORT = {"lr": "lr", "temperature": "τ", "eta": "η"}
+_BUDGETS = {"num_samples": "N"}
 
 
-def kind_tags(kind: str) -> dict[str, str]:
-    """Return the tags by which a run of this kind is recognised."""
-    return {TAG_KIND: kind, TAG_SCHEMA_VERSION: SCHEMA_VERSION}
+def kind_tags(kind: str, note: str = "") -> dict[str, str]:
+    """Return the tags by which a run of this kind is recognised, and its note where there is one."""
+    noted = {TAG_NOTE: note} if note else {}
+    return {TAG_KIND: kind, TAG_SCHEMA_VERSION: SCHEMA_VERSION, **noted}
 
 
 def cell_name(cell: Cell) -> str:
     """Return a name for people, for example "reinmax 8x4 adam lr=0.0005 τ=1.3"."""
     params = cell.params
-    settings = [f"{short}={params[name]}" for name, short in _SHORT.items() if name in params]
-    return " ".join((cell.estimator, cell.latent, params["optimizer"], *settings))
+    task = TASKS.get(params.get("task", ""))
+    names = {**_SHORT, **{name: _BUDGETS[name] for name in (task.label_params if task else ())}}
+    settings = [f"{short}={params[name]}" for name, short in names.items() if name in params]
+    optimizer = [params["optimizer"]] if "optimizer" in params else []
+    return " ".join((cell.estimator, cell.latent, *optimizer, *settings))
+
+
+def changed_values(values: Mapping[str, float], written: Mapping[str, float]) -> dict[str, float]:
+    """Return what has to be written of a cell's values, given those that were.
+
+    A metric cannot be deleted: one that is no longer defined becomes NaN.
+    """
+    wanted = {**dict.fromkeys(written, math.nan), **values}
+    return {key: value for key, value in wanted.items() if not _is_same(value, written.get(key))}
+
+
+def _is_same(value: float, written: float | None) -> bool:
+    if written is None:
+        return False
+    return value == written or (math.isnan(value) and math.isnan(written))
 
 
 def cell_values(results: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -37,20 +59,3 @@ def cell_values(results: Sequence[Mapping[str, float]]) -> dict[str, float]:
         if len(column) > 1:
             values[f"{name}_std"] = statistics.stdev(column)
     return values
-
-
-def changed_values(values: Mapping[str, float], written: Mapping[str, float]) -> dict[str, float]:
-    """Return what to write of a cell's metrics; none can be deleted, so that one that is gone is NaN.
-
-    Args:
-        values: The metrics as they are now.
-        written: The metrics as the store has them.
-    """
-    now = {**dict.fromkeys(written, math.nan), **values}
-    return {key: value for key, value in now.items() if not _is_same(value, written.get(key))}
-
-
-def _is_same(value: float, written: float | None) -> bool:
-    if written is None:
-        return False
-    return value == written or (math.isnan(value) and math.isnan(written))

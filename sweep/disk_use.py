@@ -6,9 +6,7 @@ import heapq
 from collections.abc import Iterable
 
 from trainables.checkpoint import NUM_KEPT
-from trainables.network_sizes import num_vae_parameters
 from trainables.pack import Pack
-from trainables.schema import TRAINING_METRICS
 
 FILES_AT_ONCE = NUM_KEPT + 1
 """Checkpoints of a pack while the next one is written."""
@@ -16,6 +14,9 @@ BYTES_PER_METRIC = 261
 """Of one value in MLflow's SQLite tables, indexes included; measured on 60 runs of 160 epochs."""
 BYTES_PER_RUN = 3700
 """Of a run with its params and tags, measured on the same runs."""
+
+BYTES_PER_PICTURE = 16_000
+"""Of what a member has learned, an artifact beside the database: 11 to 16 kB on MNIST."""
 
 _BYTES_PER_NUMBER = 4
 _NUMBERS_PER_PARAMETER = 3  # itself and two moments
@@ -27,7 +28,7 @@ _BYTES_PER_FILE = 2500
 def checkpoint_bytes(pack: Pack) -> int:
     """Return the size of a pack's last checkpoint; those before it have a shorter history."""
     shared = pack.shared
-    num_parameters = num_vae_parameters(int(shared["categorical_dim"]), int(shared["latent_dim"]))
+    num_parameters = pack.task.num_parameters(int(shared["categorical_dim"]), int(shared["latent_dim"]))
     of_model = num_parameters * _NUMBERS_PER_PARAMETER * _BYTES_PER_NUMBER + _BYTES_PER_MODEL
     return pack.num_models * of_model + len(pack) * pack.epochs * _BYTES_PER_RECORD + _BYTES_PER_FILE
 
@@ -37,6 +38,7 @@ def peak_checkpoint_bytes(packs: Iterable[Pack], num_at_once: int) -> int:
     return sum(heapq.nlargest(num_at_once, map(checkpoint_bytes, packs))) * FILES_AT_ONCE
 
 
-def store_bytes(num_runs: int, num_member_epochs: int) -> int:
-    """Return what new runs and epochs of members add to the store."""
-    return num_runs * BYTES_PER_RUN + num_member_epochs * len(TRAINING_METRICS) * BYTES_PER_METRIC
+def store_bytes(num_runs: int, num_member_epochs: int, metrics_per_epoch: int, num_pictures: int = 0) -> int:
+    """Return what new runs, epochs of members and pictures add to the store."""
+    of_epochs = num_member_epochs * metrics_per_epoch * BYTES_PER_METRIC
+    return num_runs * BYTES_PER_RUN + of_epochs + num_pictures * BYTES_PER_PICTURE

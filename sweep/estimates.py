@@ -16,6 +16,7 @@ from sweep.schedule import makespan
 from sweep.store import StoredMember
 from trainables.pack import Pack
 from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS
+from trainables.tasks import task_of
 
 RECORDED = "recorded in the store, by whatever machines they ran on"
 CALIBRATED = "calibrated on"
@@ -73,7 +74,8 @@ def _seconds_of_an_epoch(stored: StoredMember) -> float:
     if stored.member is None or MEASUREMENT_SECONDS not in stored.metrics:
         return seconds
     cell = stored.member.cell
-    return seconds + stored.metrics[MEASUREMENT_SECONDS] * len(cell.measured_epochs) / stored.epoch
+    num_measured = len(cell.measured_epochs) or stored.epoch  # where none are listed, after every epoch
+    return seconds + stored.metrics[MEASUREMENT_SECONDS] * num_measured / stored.epoch
 
 
 def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
@@ -93,6 +95,7 @@ def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
     num_that_fit = capacity.num_packs(resources)
     num_at_once = min(num_that_fit, plan.spec.search.concurrency or num_that_fit)
     in_order = [durations[pack].seconds for pack in _start_order(plan, durations) if pack in durations]
+    task = task_of(plan.spec.task)
     members_left = [(member, _epochs_left(plan, pack)) for pack in plan.packs for member in pack.members]
     new_runs = {member.hash for member, _ in members_left if member.hash not in plan.stored}
     new_cells = {member.cell.hash for member, _ in members_left if member.hash in new_runs}
@@ -106,7 +109,12 @@ def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
         num_unknown=len(plan.packs) - len(durations),
         bases=dict(bases),
         checkpoint_bytes=peak_checkpoint_bytes(plan.packs, num_at_once),
-        store_bytes=store_bytes(len(new_runs) + len(new_cells), sum(epochs for _, epochs in members_left)),
+        store_bytes=store_bytes(
+            len(new_runs) + len(new_cells),
+            sum(epochs for _, epochs in members_left),
+            len(task.epoch_metrics),
+            len(members_left) if task.draws_pictures else 0,
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
+from sweep.artifact_bytes import log_bytes
 from sweep.cell_runs import cell_name, changed_values, kind_tags
 from sweep.outbox import WriteRefusedError
 from sweep.store import StoredMember
@@ -25,6 +26,7 @@ from sweep.writes import (
     FinishMember,
     ForgetPack,
     LogMetrics,
+    LogPicture,
     MetricRow,
     PruneMember,
     StartMember,
@@ -33,16 +35,18 @@ from sweep.writes import (
 )
 from trainables.checkpoint import CheckpointFolder
 from trainables.schema import (
+    ENVIRONMENT_ARTIFACT,
     KIND_CELL,
     KIND_MEMBER,
     KIND_SWEEP,
     NUM_SEEDS,
+    PICTURES_ARTIFACT,
+    SPEC_ARTIFACT,
     TAG_CELL,
     TAG_DIVERGED,
     TAG_ERROR,
     TAG_KIND,
     TAG_MEMBER,
-    TAG_NOTE,
     TAG_PACK_SIZE,
     TAG_PARENT,
     TAG_PRUNED,
@@ -95,8 +99,8 @@ class RunWriter:
         """
         run_id = self._sweep_run_id()
         self._client.update_run(run_id, status="RUNNING")
-        self._client.log_text(run_id, spec_text, "spec.yaml")
-        self._client.log_dict(run_id, dict(environment), "environment.json")
+        self._client.log_text(run_id, spec_text, SPEC_ARTIFACT)
+        self._client.log_dict(run_id, dict(environment), ENVIRONMENT_ARTIFACT)
 
     def apply(self, write: Write) -> None:
         """Send a write.
@@ -117,7 +121,7 @@ class RunWriter:
 
     @singledispatchmethod
     def _apply(self, write: Write) -> None:
-        raise NotImplementedError(f"write {type(write).__name__} has no meaning")
+        raise TypeError(f"write must be one that sweep.writes declares, got {type(write).__name__}")
 
     @_apply.register
     def _(self, write: StartMember) -> None:
@@ -143,13 +147,15 @@ class RunWriter:
         """Log metrics that the store does not have, and params, in as few batches as MLflow takes."""
         run_id = self._known_run_id(member)
         logged = self._logged_epochs(member) if rows else set()
-        metrics = [Metric(*row) for row in rows]
         # A member that had to start anew gives the same numbers again, at other times.
-        new = [metric for metric in metrics if (metric.key, metric.step) not in logged]
+        new = [Metric(*row) for row in rows if (row[0], row[3]) not in logged]
         for start in range(0, max(len(new), len(params[:1])), _MAX_METRICS_PER_BATCH):
-            batch = new[start : start + _MAX_METRICS_PER_BATCH]
-            self._client.log_batch(run_id, metrics=batch, params=params if start == 0 else ())
+            self._client.log_batch(run_id, new[start:][:_MAX_METRICS_PER_BATCH], () if start else params)
         logged.update((metric.key, metric.step) for metric in new)
+
+    @_apply.register
+    def _(self, write: LogPicture) -> None:
+        log_bytes(self._client, self._known_run_id(write.member), write.png, PICTURES_ARTIFACT)
 
     @_apply.register
     def _(self, write: FinishMember) -> None:
@@ -171,8 +177,7 @@ class RunWriter:
             return
         run_id = self._cell_run_id(cell)
         written = self._written_cells().setdefault(cell.hash, {})
-        changed = changed_values(write.values, written)
-        if changed:
+        if changed := changed_values(write.values, written):
             epoch = int(cell.params["epochs"])
             rows = [Metric(key, value, write.time_ms, epoch) for key, value in changed.items()]
             self._client.log_batch(run_id, rows)
@@ -221,12 +226,11 @@ class RunWriter:
 
         def make() -> str:
             tags = {
-                **kind_tags(KIND_MEMBER),
+                **kind_tags(KIND_MEMBER, write.note),
                 TAG_MEMBER: member.hash,
                 TAG_CELL: member.cell.hash,
                 TAG_PARENT: self._cell_run_id(Cell.from_params(write.params, write.note)),
                 TAG_PACK_SIZE: str(write.pack_size),
-                **_note_tag(write.note),
             }
             name = f"seed {member.seed}, {cell_name(member.cell)}"  # the UI cuts names off at the end
             return self._create_run(tags, name)
@@ -237,8 +241,8 @@ class RunWriter:
         self._written_cells()
 
         def make() -> str:
-            tags = {**kind_tags(KIND_CELL), TAG_CELL: cell.hash, TAG_PARENT: self._sweep_run_id()}
-            return self._create_run({**tags, **_note_tag(cell.note)}, cell_name(cell))
+            tags = {**kind_tags(KIND_CELL, cell.note), TAG_CELL: cell.hash}
+            return self._create_run({**tags, TAG_PARENT: self._sweep_run_id()}, cell_name(cell))
 
         query = f"tags.`{TAG_KIND}` = '{KIND_CELL}' and tags.`{TAG_CELL}` = '{cell.hash}'"
         run_id = self._run_id(_cell_key(cell.hash), query, make)
@@ -290,10 +294,6 @@ class RunWriter:
         except MlflowException as error:
             if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 raise
-
-
-def _note_tag(note: str) -> dict[str, str]:
-    return {TAG_NOTE: note} if note else {}
 
 
 def _cell_key(cell_hash: str) -> str:

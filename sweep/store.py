@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from sweep.home import Home
 from sweep.redaction import redact
 from trainables.database import DatabaseError, opened
+from trainables.metrics import METRICS
 from trainables.run_record import LastValue, MemberReader, RunRecord
 from trainables.run_tables import read_records
 from trainables.schema import (
     KIND_MEMBER,
-    METRICS,
     SCHEMA_VERSION,
     TAG_DIVERGED,
     TAG_ERROR,

@@ -23,6 +23,8 @@ ALLOWED = {
         "estimators.registry",  # names and rules alone, without torch
         "trainables.database",
         "trainables.schema",
+        "trainables.metrics",
+        "trainables.tasks",
         "trainables.run_record",
         "trainables.run_tables",
     },

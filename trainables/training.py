@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 import estimators
@@ -19,6 +17,7 @@ from trainables.discrete_vae import DiscreteVAE, NegElbo
 from trainables.gradient_step import GradientStep
 from trainables.optimizers import OPTIMIZERS
 from trainables.pack import Pack, free_params
+from trainables.pictures import NUM_IMAGES, draw_pictures
 from trainables.process import set_precision
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
 from trainables.state_layout import check_layout
@@ -63,6 +62,11 @@ class EpochSeconds:
     train: float
     test: float
     other: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return self.train + self.test + self.other
 
 
 def seeded_generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
@@ -165,6 +169,15 @@ class PackTrainer:
         self._evaluate()
         return EpochSeconds(middle - start, time.perf_counter() - middle)
 
+    def pictures(self) -> list[bytes | None]:
+        """Return a PNG of what each member has learned (`draw_pictures`); none of one that has diverged."""
+        set_precision(self._precision)
+        generators = [seeded_generator(one.seed, "pictures", self._device) for one in self.pack.members]
+        sampler = partial(self._sampler, generator=generators)
+        drawn = draw_pictures(self.model, self._test_images[:NUM_IMAGES], sampler, generators)
+        diverged = self.history[-1].diverged if self.history else (None,) * len(drawn)
+        return [png if epoch is None else None for png, epoch in zip(drawn, diverged, strict=True)]
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything that training goes on from, tensors and plain containers only."""
         return {
@@ -253,14 +266,6 @@ def read_history(state: Mapping[str, Any], pack: Pack) -> list[EpochRecord]:
     if any({len(record.metrics), len(record.diverged)} != {len(pack)} for record in records):
         raise ValueError(f"every record of the state must be of {len(pack)} members")
     return records
-
-
-def images_from_numpy(images: np.ndarray[Any, np.dtype[np.uint8]]) -> torch.Tensor:
-    """Return the images as a tensor that shares their memory, which may be read-only (Ray's store)."""
-    with warnings.catch_warnings():
-        # PyTorch warns that writing to read-only memory is undefined; nothing here writes to images.
-        warnings.filterwarnings("ignore", message="The given (buffer|NumPy array) is not writable")
-        return torch.from_numpy(images)
 
 
 def _member_means(losses: Sequence[NegElbo], num_images: int) -> list[tuple[float, float]]:

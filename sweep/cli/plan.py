@@ -141,13 +141,14 @@ def _hours(plan: Plan, estimate: Estimate) -> str:
 
 
 def _disk(plan: Plan, estimate: Estimate) -> str:
-    from sweep.disk_use import BYTES_PER_METRIC, FILES_AT_ONCE
+    from sweep.disk_use import BYTES_PER_METRIC, BYTES_PER_PICTURE, FILES_AT_ONCE
 
     at_once = min(estimate.num_at_once, len(plan.packs))
     return (
         f"disk: up to {_mebibytes(estimate.checkpoint_bytes)} of checkpoints ({at_once} packs at once, "
         f"{FILES_AT_ONCE} files each), {_mebibytes(estimate.store_bytes)} more in the store "
-        f"({BYTES_PER_METRIC} bytes a value, as measured on SQLite)"
+        f"({BYTES_PER_METRIC} bytes a value and {BYTES_PER_PICTURE // 1000} kB a picture, as measured on "
+        "SQLite)"
     )
 
 
@@ -164,10 +165,12 @@ def _calibrate(plan: Plan, home: Home, capacity: Capacity, address: str | None) 
     if not capacity.num_packs(plan.spec.resources):
         raise ClusterError(f"no pack fits on {capacity}, so that none can be calibrated there; see --address")
     home.make_folders()
-    fetch(plan.spec.dataset, home.data)
+    name = plan.spec.dataset
+    if name is not None:
+        fetch(name, home.data)
     recorded = recorded_seconds(plan.stored.values())
     packs = [pack for pack in plan.packs if kind_of(pack.members[0], len(pack)) not in recorded]
-    dataset = load(plan.spec.dataset, home.data)
+    dataset = None if name is None else load(name, home.data)
     calibrate(packs, dataset, home, plan.spec.resources, address, capacity.where)
 
 

@@ -63,8 +63,21 @@ class Sweep:
         requests = load_spec(self.spec).requests()
         return [render(table(runs, requests, metric=metric), "csv") for metric in SHOWN_METRICS]
 
+    def pictures(self) -> dict[str, bytes]:
+        """Return what each member has learned, by its hash."""
+        of_member = "select run_uuid, value from tags where key = 'catsweep.member'"
+        folders = dict(self.rows(of_member))
+        return {
+            folders[path.parent.parent.name]: path.read_bytes()
+            for path in self.home.glob("artifacts/*/artifacts/pictures.png")
+        }
+
     def unfinished(self) -> list[Path]:
         return [path.parent for path in self.home.glob("checkpoints/*/pack.json")]
+
+    def is_in_the_middle(self) -> bool:
+        """Whether a pack has finished and another is between two epochs."""
+        return bool(self.finished()) and self.has_checkpoint()
 
     def has_checkpoint(self) -> bool:
         return any(self.home.glob("checkpoints/*/epoch-*.pt"))
@@ -90,15 +103,15 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _kill_in_the_middle(sweep: Sweep) -> None:
-    """Start the sweep and kill its driver when a pack has finished and another is between two epochs."""
+def kill_in_the_middle(sweep: Sweep) -> None:
+    """Start the sweep and kill its driver in its middle."""
     driver = subprocess.Popen(
         sweep.command("run"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment()
     )
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         assert driver.poll() is None, "the sweep ended before it could be killed"
-        if sweep.finished() and sweep.has_checkpoint():
+        if sweep.is_in_the_middle():
             break
         time.sleep(0.05)
     driver.send_signal(signal.SIGKILL)
@@ -115,12 +128,16 @@ def check_killed_sweep_equals_uninterrupted(spec: str, mnist_folder: Path, tmp_p
     whole, killed = sweeps
     whole.run("run")
 
-    _kill_in_the_middle(killed)
+    kill_in_the_middle(killed)
     finished_before = killed.finished()
     again = killed.run("run")
 
     assert "0 done before" not in again.stderr
     assert killed.tables() == whole.tables()
+    assert killed.pictures() == whole.pictures()
+    assert set(killed.pictures()) == {
+        member.hash for request in load_spec(spec).requests() for member in request.members
+    }
     assert killed.unfinished() == []
     assert len(killed.finished()) == len(whole.finished())
     # What had finished was not touched again.

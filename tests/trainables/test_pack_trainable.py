@@ -13,15 +13,17 @@ from typing import Any, cast
 import pytest
 import torch
 
-from tests.trainables.members import images, member
+from tests.trainables.members import dataset, member
 from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
-from trainables.pack_trainable import PACK, RECORDS, WARNINGS, PackTrainable
-from trainables.tasks import TRAINERS
+from trainables.pack_trainable import PACK, PICTURES, RECORDS, WARNINGS, PackTrainable
+from trainables.trainers import TRAINERS
 from trainables.training import PackTrainer
+from trainables.training_data import TrainingData
 
 EPOCHS = 3
-TRAIN, TEST = images(200).numpy(), images(100, seed=1).numpy()
+DATASET = dataset(200, 100)
+TRAIN, TEST = DATASET.train_images, DATASET.test_images
 
 
 class Trial:
@@ -37,7 +39,7 @@ class Trial:
             "num_threads": 1,
             "device": "cpu",
         }
-        self._trainable.setup({PACK: config}, TRAIN, TEST)
+        self._trainable.setup({PACK: config}, DATASET)
 
     def train(self, epochs: int = EPOCHS) -> list[dict[str, Any]]:
         results = []
@@ -95,6 +97,16 @@ def test_interrupted_training_goes_on_and_reports_all_again(
     (last,) = trial.train()
     assert (epochs_in(last), last[WARNINGS]) == ([1, 2, 3], [])
     assert torch.equal(trial.parameters, whole)
+
+
+def test_the_last_result_has_the_pictures_also_where_only_the_report_was_missing(tmp_path: Path) -> None:
+    """A driver that was killed after the last checkpoint has told the store of neither."""
+    first, *others, last = Trial(tmp_path / "pack").train()
+    assert [PICTURES in result for result in (first, *others)] == [False, False]
+    (again,) = Trial(tmp_path / "pack").train()
+    assert again["done"]
+    assert again[PICTURES] == last[PICTURES]
+    assert [png[:4] for png in last[PICTURES]] == [b"\x89PNG"] * 2
 
 
 def cut_off(path: Path) -> None:
@@ -193,9 +205,9 @@ def test_a_pack_is_gone_before_the_next_one_in_its_process_takes_memory(
     trial, lives_on = Trial(tmp_path / "one"), []
     last = weakref.ref(trial._trainable._trainer)
 
-    def make(*arguments: Any) -> PackTrainer:
+    def make(pack: Pack, data: TrainingData, device: str) -> PackTrainer:
         lives_on.append(last() is not None)
-        return PackTrainer(*arguments)
+        return PackTrainer(pack, data.train_images, data.test_images, device)
 
     monkeypatch.setitem(cast("dict[str, Any]", TRAINERS), "mnist_vae", make)
     config = {"members": Pack((member(5),)).to_params(), "checkpoint_folder": str(tmp_path / "other")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import signal
@@ -20,11 +21,12 @@ import requests
 from sweep.home import Home
 from sweep.runner import Outcome
 from tests.sweep.conftest import Answer
-from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
+from tests.sweep.samples import SPEC_TEXT, Driver, record, spec_of
 
 Command = Callable[..., Answer]
 
 SECRET = "hunter22secret"
+PNG = b"\x89PNG\r\n\x1a\n and so on"
 COMMANDS = (
     "run grid.yaml",
     "run grid.yaml --dry-run",
@@ -32,6 +34,7 @@ COMMANDS = (
     "plan grid.yaml --json",
     "status grid.yaml",
     "tables grid.yaml",
+    "report grid.yaml",
     "sync",
     "ui",
     "doctor",
@@ -48,11 +51,9 @@ def spec_and_spool(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "execve", lambda path, arguments, environment: None)
 
 
-def check(answer: Answer, caplog: pytest.LogCaptureFixture, shown: str) -> None:
-    """See that the password is nowhere, and that the store is named all the same."""
-    said = answer.out + answer.err + caplog.text
-    assert SECRET not in said
-    assert shown in said
+def said(answer: Answer, caplog: pytest.LogCaptureFixture) -> str:
+    """Everything that a command has printed or logged."""
+    return answer.out + answer.err + caplog.text
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -71,7 +72,9 @@ def test_server_that_is_away(
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     else:
         words += ["--tracking-uri", uri]
-    check(catsweep(*words), caplog, f"http://ann:***@127.0.0.1:{unused_port}")
+    all_said = said(catsweep(*words), caplog)
+    assert SECRET not in all_said
+    assert f"http://ann:***@127.0.0.1:{unused_port}" in all_said
 
 
 @pytest.fixture(params=[401, 403, 500])
@@ -103,7 +106,8 @@ def test_server_that_refuses(
 ) -> None:
     uri = f"http://ann:{SECRET}@127.0.0.1:{refusing_port}"
     answer = catsweep(*command.split(), "--home", "home", "--tracking-uri", uri)
-    check(answer, caplog, f"http://ann:***@127.0.0.1:{refusing_port}")
+    assert SECRET not in said(answer, caplog)
+    assert f"http://ann:***@127.0.0.1:{refusing_port}" in said(answer, caplog)
     assert answer.status != 0
 
 
@@ -122,7 +126,8 @@ def test_address_that_is_wrong(
     uri: str, shown: str, catsweep: Command, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = catsweep("plan", "grid.yaml", "--home", "home", "--tracking-uri", uri)
-    check(answer, caplog, shown)
+    assert SECRET not in said(answer, caplog)
+    assert shown in said(answer, caplog)
     assert answer.status == 2
     assert answer.err.count("\n") == 1
 
@@ -212,14 +217,28 @@ def test_whole_sweep_on_a_server_leaves_the_password_nowhere(
     home = Home.resolve("home", uri)
     caplog.set_level(logging.DEBUG, "sweep")
     quieten()
-    Driver(spec_of(), home).train_all({0: 100.0, 1: 104.0})
+    driver = Driver(spec_of(), home)
+    for pack in driver.plan.packs:
+        driver.train(pack, record(1, 110.0), record(2, 100.0))
+        driver.tracker.log_pictures(pack, [PNG])
+    driver.tracker.close(is_complete=True)
     said = capsys.readouterr()
     assert SECRET not in said.out + said.err
-    for command in ("run grid.yaml", "status grid.yaml", "tables grid.yaml", "doctor", "ui"):
+    for command in (
+        "run grid.yaml",
+        "status grid.yaml",
+        "tables grid.yaml",
+        "report grid.yaml",
+        "doctor",
+        "ui",
+    ):
         answer = catsweep(*command.split(), "--home", "home", "--tracking-uri", uri)
         assert SECRET not in answer.out + answer.err
         assert answer.status == (2 if command == "ui" else 0), answer.err
     assert SECRET not in caplog.text
+    page = Path("report.html").read_text()
+    assert f"http://ann:***@127.0.0.1:{port}" in page
+    assert f'src="data:image/png;base64,{base64.b64encode(PNG).decode()}"' in page
     files = [path for place in (own_folder, folder) for path in place.rglob("*") if path.is_file()]
     assert {"mlflow.db", "spec.yaml", "environment.json"} <= {path.name for path in files}
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
