@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from analysis.logged_values import LoggedRow, row_code
-from trainables.run_tables import METRIC_HISTORY, connected
+from trainables.database import connected
 
 _RUNS_PER_QUERY = 500
 _INDEX = "index_metrics_run_uuid_key_step"
+_TABLE = "metrics"
 
 
 def read_rows(
@@ -24,7 +25,7 @@ def read_rows(
         run_ids: The runs wanted.
         metrics: The metrics wanted.
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: If the database cannot be reached or is no MLflow store.
+        DatabaseError: If the database cannot be reached or is no MLflow store.
     """
     with connected(tracking_uri) as connection:
         if connection is None or not metrics:
@@ -41,10 +42,10 @@ def _source(connection: sa.Connection) -> sa.TextClause:
     SQLite has to be told the index: without statistics it would read all runs' rows of a metric.
     """
     if connection.dialect.name == "sqlite":
-        known = {index["name"] for index in sa.inspect(connection).get_indexes(METRIC_HISTORY.name)}
+        known = {index["name"] for index in sa.inspect(connection).get_indexes(_TABLE)}
         if _INDEX in known:
-            return sa.text(f"{METRIC_HISTORY.name} INDEXED BY {_INDEX}")
-    return sa.text(METRIC_HISTORY.name)
+            return sa.text(f"{_TABLE} INDEXED BY {_INDEX}")
+    return sa.text(_TABLE)
 
 
 def _wanted(

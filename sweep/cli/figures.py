@@ -79,8 +79,7 @@ def figure_files(
     loaded, store = load_spec(spec), Store(home)
     for name in metrics:
         check_choice("metric", name, TASKS[loaded.task].metrics)
-    if not store.is_empty_file:
-        store.check()
+    store.check_readable()
     drawn = figures(
         home.tracking_uri,
         loaded.requests(),

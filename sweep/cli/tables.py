@@ -106,8 +106,7 @@ def table_text(
     _check_metrics(task, metric, select_by)
     requests = loaded.requests()
     store = Store(home)
-    if not store.is_empty_file:
-        store.check()
+    store.check_readable()
     needed = dict.fromkeys([metric] if select is None else [metric, select_by])
     runs = load_runs(home.tracking_uri, metrics=list(needed))
     if not loaded.search.is_grid:  # what there is, since nobody asked for every cell of the space
