@@ -81,6 +81,7 @@ class Task:
         fixed: Values of keys that no spec of it need state.
         measured_metrics: What a member logs besides, after the epochs at which gradients are measured.
         search_metrics: Metrics that a search may seek the lowest mean of; none where there is no searching.
+        least_draws: Fewest estimates of a gradient that it measures by.
         trains_one_model: Whether the members of a pack share one model, in whose training they are judged.
         categorical_dim: How many categories its variables have; none means any number.
         max_states: Most states C^L, where they are enumerated for exact gradients; none means any.
@@ -104,6 +105,7 @@ class Task:
     fixed: Mapping[str, object] = field(default_factory=dict)
     measured_metrics: tuple[Metric, ...] = ()
     search_metrics: tuple[str, ...] = ()
+    least_draws: int = 1
     trains_one_model: bool = False
     categorical_dim: int | None = None
     max_states: int | None = None
@@ -212,6 +214,7 @@ _TASKS = (
             "temperature_floor": [0.0],
         },
         categorical_dim=2,
+        least_draws=2,
         averages_draws=True,
         comparable_params=("iterations_per_epoch", "num_draws"),
         label_params=("num_samples",),
