@@ -13,7 +13,14 @@ import torch
 from trainables.gradient_estimate import GradientEstimate
 from trainables.pack import Pack
 from trainables.state_layout import check_layout
-from trainables.training import STATE_FORMAT, EpochRecord, EpochSeconds, read_history, seeded_generator
+from trainables.training import (
+    STATE_FORMAT,
+    EpochRecord,
+    EpochSeconds,
+    has_ended,
+    read_history,
+    seeded_generator,
+)
 
 
 class SyntheticTrainer(ABC):
@@ -47,9 +54,7 @@ class SyntheticTrainer(ABC):
     @property
     def is_finished(self) -> bool:
         """Whether every epoch is done, or every member has diverged."""
-        if self.epoch >= self.pack.epochs:
-            return True
-        return bool(self.history) and all(epoch is not None for epoch in self.history[-1].diverged)
+        return has_ended(self.pack, self.history)
 
     def run_epoch(self) -> EpochRecord:
         """Do an epoch, and return (and keep) its record."""
