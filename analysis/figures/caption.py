@@ -178,6 +178,13 @@ def _store(part: Part) -> Iterator[str]:
 def _cuts(parts: Sequence[Part]) -> Iterator[str]:
     if any(panel.top is not None for part in parts for panel in part.panels):
         yield "The first, steep part of the training lies above the axis."
+    zeros = [
+        line.label for part in parts for panel in part.panels if panel.has_log_y for line in panel.lines
+        if line.has_zeros
+    ]  # fmt: skip
+    if zeros:
+        labels = ", ".join(dict.fromkeys(zeros))
+        yield f"No place on the logarithmic axis, and no line, where the mean is 0: {labels}."
     if num_dropped := sum(part.num_dropped for part in parts):
         points = "1 point is" if num_dropped == 1 else f"{num_dropped} points are"
         yield f"{points} left out, since a seed has no finite value there."

@@ -246,7 +246,7 @@ def test_an_axis_of_iterations_has_so_many_an_epoch_for_each_cell(log_members, r
     ]
     metrics = {
         "expected_value": lambda seed: {1: 0.25, 2: 0.2505, 3: 0.251 + 0.0002 * seed},
-        "estimate_variance": lambda seed: {1: 1e-3, 2: 1e-6, 3: 1e-9},
+        "estimate_variance": lambda seed: {1: 1e-3, 2: 1e-6, 3: 0.0},
         "epoch_seconds": lambda seed: {1: 2.0, 2: 2.0, 3: 3.0},
     }
     store = log_members(*((one, metrics, "FINISHED") for one in cells))
@@ -258,6 +258,10 @@ def test_an_axis_of_iterations_has_so_many_an_epoch_for_each_cell(log_members, r
     np.testing.assert_allclose(drawn(made["expected_value-seconds"])["RLOO N 2"].get_xdata(), [2, 4, 7])
     axes = made["estimate_variance-iteration"].axes[0]
     assert (axes.get_xlabel(), axes.get_yscale()) == ("iteration", "log")
+    variances = drawn(made["estimate_variance-iteration"])["RLOO N 2"].get_ydata()
+    np.testing.assert_allclose(variances, [1e-3, 1e-6, math.nan])
+    assert "where the mean is 0: IndeCateR N 2, RLOO N 2." in said(made["estimate_variance-iteration"])
+    assert "where the mean is 0" not in said(made["expected_value-iteration"])
 
 
 @pytest.fixture
