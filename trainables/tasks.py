@@ -85,6 +85,7 @@ class Task:
         trains_one_model: Whether the members of a pack share one model, in whose training they are judged.
         categorical_dim: How many categories its variables have; none means any number.
         max_states: Most states C^L, where they are enumerated for exact gradients; none means any.
+        draws_pictures: Whether a member ends with a picture of what it has learned.
         averages_draws: Whether a pathwise estimator averages over `num_samples` draws here.
         comparable_params: Params that cells must share to be ranked, besides those that all must.
         label_params: Params that are part of every row's name, since they are an estimator's budget.
@@ -109,6 +110,7 @@ class Task:
     trains_one_model: bool = False
     categorical_dim: int | None = None
     max_states: int | None = None
+    draws_pictures: bool = False
     averages_draws: bool = False
     comparable_params: tuple[str, ...] = ()
     label_params: tuple[str, ...] = ()
@@ -155,6 +157,7 @@ _TASKS = (
         block_keys=_TRAINING_KEYS,
         datasets=DATASET_NAMES,
         search_metrics=names_of(*VAE_METRICS),
+        draws_pictures=True,
     ),
     Task(
         GRADIENT_QUALITY,

@@ -17,6 +17,7 @@ from trainables.discrete_vae import DiscreteVAE, NegElbo
 from trainables.gradient_step import GradientStep
 from trainables.optimizers import OPTIMIZERS
 from trainables.pack import Pack, free_params
+from trainables.pictures import NUM_IMAGES, draw_pictures
 from trainables.process import set_precision
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
 from trainables.state_layout import check_layout
@@ -165,6 +166,15 @@ class PackTrainer:
         middle = time.perf_counter()
         self._evaluate()
         return EpochSeconds(middle - start, time.perf_counter() - middle)
+
+    def pictures(self) -> list[bytes | None]:
+        """Return a PNG of what each member has learned (`draw_pictures`); none of one that has diverged."""
+        set_precision(self._precision)
+        generators = [seeded_generator(one.seed, "pictures", self._device) for one in self.pack.members]
+        sampler = partial(self._sampler, generator=generators)
+        drawn = draw_pictures(self.model, self._test_images[:NUM_IMAGES], sampler, generators)
+        diverged = self.history[-1].diverged if self.history else (None,) * len(drawn)
+        return [png if epoch is None else None for png, epoch in zip(drawn, diverged, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that training goes on from, tensors and plain containers only."""

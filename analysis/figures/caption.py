@@ -126,6 +126,17 @@ def _meaning(parts: Sequence[Part]) -> Iterator[str]:
         yield f"{every} is a cell; other hyperparameters differ between them."
 
 
+def point_caption(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the sentences below a figure of bars that are drawn as points, a panel for each metric."""
+    has_single = any(1 in _counts(part) for part in parts)
+    spread = f"{SPREADS[parts[0].results.spread]}{'; one seed has none' if has_single else ''}"
+    return (
+        f"Points: mean over {_seeds(parts)}. Bars: ± {spread}.",
+        *_of_each(parts, _missing),
+        *_of_each(parts, _store),
+    )
+
+
 def _meaning_of_bars(parts: Sequence[Part]) -> Iterator[str]:
     has_single = any(1 in _counts(part) for part in parts)
     yield (

@@ -5,6 +5,7 @@ import pytest
 
 from analysis.figure_error import FigureError
 from analysis.figures import figures
+from analysis.figures.bars import bar_panels, point_panels
 from analysis.figures.styles import ESTIMATOR_STYLES
 
 METRIC = "train_neg_elbo"
@@ -323,3 +324,16 @@ def test_bars_of_one_metric_are_drawn_of_any_task_but_not_of_too_many_cells(log_
     assert heights(figure.axes[0]) == [100.5] * 3
     with pytest.raises(FigureError, match=r"at most 12 bars of a metric; 8x4 has 13"):
         figures(store.uri, cells, metrics=[METRIC], against=["estimator"])
+
+
+def test_bars_can_be_points_a_panel_for_each_metric_and_a_line_for_each_cell(results_of):
+    cells = [("indecater", "3x12", [0.0, 0.0], {}), ("rloo", "3x12", [1e-5, 3e-5], {})]
+    results = results_of("cosine_variance", *cells, task="synthetic_gradient")
+    (panel,) = point_panels(bar_panels([results])[0])
+    assert (panel.title, panel.ticks, panel.has_log_y) == ("3x12", ("IndeCateR", "RLOO"), True)
+    assert [(line.label, line.x.tolist(), line.is_joined) for line in panel.lines] == [
+        ("IndeCateR", [0.0], False),
+        ("RLOO", [1.0], False),
+    ]
+    np.testing.assert_allclose(panel.lines[1].mean, [2e-5])
+    np.testing.assert_allclose(panel.lines[1].error, [2e-5 / math.sqrt(2)])
