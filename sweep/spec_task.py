@@ -43,19 +43,31 @@ def settled_block(task: Task, index: int, block: Block) -> Block:
     for estimator in block.estimator:
         own, place = task.hyperparameters_of(estimator), (index, "num_samples")
         check_hyperparameter("num_samples", block.num_samples, estimator, own, place)
-    for latent in block.latent if task.max_states is not None else ():
-        if not task.has_few_enough_states(*map(int, latent.split("x"))):
-            rule = f"latent must have at most {task.max_states} states for an exact gradient"
-            raise SpecValueError(rule, latent, place=(index, "latent"))
+    for latent in block.latent:
+        _check_latent(task, latent, (index, "latent"))
     return _filled(task, task.block_keys, block, _BLOCK_KEYS, (index,))
+
+
+def _check_latent(task: Task, latent: str, place: tuple[str | int, ...]) -> None:
+    categorical_dim, latent_dim = map(int, latent.split("x"))
+    if not task.has_few_enough_states(categorical_dim, latent_dim):
+        rule = f"latent must have at most {task.max_states} states for an exact gradient"
+        raise SpecValueError(rule, latent, place=place)
+    if task.categorical_dim not in (None, categorical_dim):
+        rule = f"latent must have {task.categorical_dim} categories where task is {task.name}"
+        raise SpecValueError(f"{rule}, such as {task.categorical_dim}x{latent_dim}", latent, place=place)
 
 
 def settled_measure(task: Task, measure: Part) -> Part:
     """Return how gradients are measured with the task's defaults filled in.
 
     Raises:
-        SpecValueError: If a key must be given or left out where this is the task.
+        SpecValueError: If a key must be given or left out where this is the task, or draws are too few.
     """
+    draws = getattr(measure, "draws", None)
+    if draws is not None and draws < task.least_draws:
+        rule = f"draws must be an integer >= {task.least_draws} where task is {task.name}"
+        raise SpecValueError(rule, draws, place=("draws",))
     return _filled(task, task.measure_keys, measure, tuple(type(measure).model_fields), ())
 
 

@@ -19,6 +19,8 @@ from trainables.metrics import (
     GRADIENT_QUALITY_METRICS,
     MEASUREMENT,
     SECONDS,
+    SYNTHETIC_GRADIENT_METRICS,
+    SYNTHETIC_OPTIMISATION_METRICS,
     VAE_METRICS,
     Metric,
     names_of,
@@ -27,6 +29,8 @@ from trainables.network_sizes import num_vae_parameters
 
 MNIST_VAE = "mnist_vae"
 GRADIENT_QUALITY = "gradient_quality"
+SYNTHETIC_GRADIENT = "synthetic_gradient"
+SYNTHETIC_OPTIMISATION = "synthetic_optimisation"
 
 
 class Stated(Enum):
@@ -48,7 +52,7 @@ class Figure:
 
     Args:
         metrics: A panel each.
-        against: "epoch", "iteration" or "seconds".
+        against: "epoch", "iteration" or "seconds"; or "estimator", for bars of two metrics.
     """
 
     metrics: tuple[str, ...]
@@ -77,7 +81,9 @@ class Task:
         fixed: Values of keys that no spec of it need state.
         measured_metrics: What a member logs besides, after the epochs at which gradients are measured.
         search_metrics: Metrics that a search may seek the lowest mean of; none where there is no searching.
+        least_draws: Fewest estimates of a gradient that it measures by.
         trains_one_model: Whether the members of a pack share one model, in whose training they are judged.
+        categorical_dim: How many categories its variables have; none means any number.
         max_states: Most states C^L, where they are enumerated for exact gradients; none means any.
         draws_pictures: Whether a member ends with a picture of what it has learned.
         averages_draws: Whether a pathwise estimator averages over `num_samples` draws here.
@@ -100,7 +106,9 @@ class Task:
     fixed: Mapping[str, object] = field(default_factory=dict)
     measured_metrics: tuple[Metric, ...] = ()
     search_metrics: tuple[str, ...] = ()
+    least_draws: int = 1
     trains_one_model: bool = False
+    categorical_dim: int | None = None
     max_states: int | None = None
     draws_pictures: bool = False
     averages_draws: bool = False
@@ -176,6 +184,48 @@ _TASKS = (
             "batch_size", "optimizer", "lr", "trained_with", "trained_temperature", "num_draws",
         ),
         figures=(Figure(("gradient_cosine_batch", "gradient_relative_std")),),
+    ),
+    Task(
+        SYNTHETIC_GRADIENT,
+        SYNTHETIC_GRADIENT_METRICS,
+        headline="cosine_variance",
+        progress="gradient_bias",
+        free_params=frozenset({"seed"}),
+        num_parameters=lambda _categorical_dim, _latent_dim: 0,
+        keys={"measure": {"draws": 1000}},
+        measure_keys={"draws": 1000},
+        block_keys={},
+        fixed={"epochs": 1},
+        averages_draws=True,
+        comparable_params=("num_draws",),
+        label_params=("num_samples",),
+        figures=(Figure(("gradient_bias", "cosine_variance"), against="estimator"),),
+    ),
+    Task(
+        SYNTHETIC_OPTIMISATION,
+        SYNTHETIC_OPTIMISATION_METRICS,
+        headline="expected_value",
+        progress="expected_value",
+        free_params=frozenset({"seed"}),
+        num_parameters=lambda _categorical_dim, latent_dim: latent_dim,
+        keys={"epochs": REQUIRED, "iterations_per_epoch": 20, "measure": {"draws": 10}},
+        measure_keys={"draws": 10},
+        block_keys={
+            "optimizer": ["rmsprop"],
+            "lr": REQUIRED,
+            "temperature_decay": [0.0],
+            "temperature_floor": [0.0],
+        },
+        categorical_dim=2,
+        least_draws=2,
+        averages_draws=True,
+        comparable_params=("iterations_per_epoch", "num_draws"),
+        label_params=("num_samples",),
+        figures=(
+            Figure(("expected_value",), "iteration"),
+            Figure(("expected_value",), "seconds"),
+            Figure(("estimate_variance",), "iteration"),
+        ),
     ),
 )  # fmt: skip
 

@@ -9,7 +9,9 @@ import torch
 
 from trainables.gradient_quality import GradientQualityTrainer
 from trainables.pack import Pack
-from trainables.tasks import GRADIENT_QUALITY, MNIST_VAE
+from trainables.synthetic_gradient import SyntheticGradientTrainer
+from trainables.synthetic_optimisation import SyntheticOptimisationTrainer
+from trainables.tasks import GRADIENT_QUALITY, MNIST_VAE, SYNTHETIC_GRADIENT, SYNTHETIC_OPTIMISATION
 from trainables.training import EpochRecord, EpochSeconds, PackTrainer
 from trainables.training_data import TrainingData
 
@@ -43,7 +45,9 @@ class Trainer(Protocol):
 class MakeTrainer(Protocol):
     """Makes a trainer of a pack from the task's data, which a task without data sets has none of."""
 
-    def __call__(self, pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
+    def __call__(
+        self, pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu", /
+    ) -> Trainer:
         """Make it."""
 
 
@@ -57,7 +61,24 @@ def _gradient_quality(pack: Pack, data: TrainingData | None, device: str | torch
     return GradientQualityTrainer(pack, train, test, device)
 
 
-TRAINERS: Mapping[str, MakeTrainer] = {MNIST_VAE: _vae, GRADIENT_QUALITY: _gradient_quality}
+def _synthetic_gradient(
+    pack: Pack, _data: TrainingData | None, device: str | torch.device = "cpu"
+) -> Trainer:
+    return SyntheticGradientTrainer(pack, device)
+
+
+def _synthetic_optimisation(
+    pack: Pack, _data: TrainingData | None, device: str | torch.device = "cpu"
+) -> Trainer:
+    return SyntheticOptimisationTrainer(pack, device)
+
+
+TRAINERS: Mapping[str, MakeTrainer] = {
+    MNIST_VAE: _vae,
+    GRADIENT_QUALITY: _gradient_quality,
+    SYNTHETIC_GRADIENT: _synthetic_gradient,
+    SYNTHETIC_OPTIMISATION: _synthetic_optimisation,
+}
 """The trainer of each task."""
 
 

@@ -138,9 +138,7 @@ class PackTrainer:
     @property
     def is_finished(self) -> bool:
         """Whether every epoch is done, or every member has diverged."""
-        if self.epoch >= self.pack.epochs:
-            return True
-        return bool(self.history) and all(epoch is not None for epoch in self.history[-1].diverged)
+        return has_ended(self.pack, self.history)
 
     def run_epoch(self) -> EpochRecord:
         """Train for one epoch, evaluate on the test set, and return (and keep) the record."""
@@ -246,6 +244,13 @@ class PackTrainer:
             for images in torch.split(self._test_images, EVALUATION_BATCH_SIZE)
         ]
         return _member_means(losses, len(self._test_images))
+
+
+def has_ended(pack: Pack, history: Sequence[EpochRecord]) -> bool:
+    """Say whether a pack with such a history has done every epoch, or every member has diverged."""
+    if len(history) >= pack.epochs:
+        return True
+    return bool(history) and all(epoch is not None for epoch in history[-1].diverged)
 
 
 def read_history(state: Mapping[str, Any], pack: Pack) -> list[EpochRecord]:

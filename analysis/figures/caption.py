@@ -100,21 +100,28 @@ def _seeds(parts: Sequence[Part]) -> str:
     return ", ".join(f"{text} ({metric})" for metric, text in words.items())
 
 
+def _spread(parts: Sequence[Part]) -> str:
+    kind = parts[0].results.spread
+    has_single = any(1 in _counts(part) for part in parts)
+    sign = "" if kind == INTERVAL else "± "
+    return f"{sign}{TABLE_SPREADS[kind]}{'; one seed has none' if has_single else ''}"
+
+
 def _meaning(parts: Sequence[Part]) -> Iterator[str]:
     if any(part.maps for part in parts):
         yield f"Numbers: mean over {_seeds(parts)}{_after(parts)}."
+        return
+    if parts[0].bars:
+        yield from _meaning_of_bars(parts)
         return
     panels = [panel for part in parts for panel in part.panels]
     lines = [line for panel in panels for line in panel.lines if not line.is_published]
     has_seeds = any(line.seeds is not None for line in lines)
     joined, banded = all(line.is_joined for line in lines), {line.has_band for line in lines}
-    has_single = any(1 in _counts(part) for part in parts)
-    kind = parts[0].results.spread
     spread = "Bands and bars" if len(banded) > 1 else "Bands" if True in banded else "Bars"
     yield (
         f"{'Lines' if joined else 'Points'}: mean over {_seeds(parts)}{_after(parts) if has_seeds else ''}. "
-        f"{spread}: {'' if kind == INTERVAL else '± '}{TABLE_SPREADS[kind]}"
-        f"{'; one seed has none' if has_single else ''}."
+        f"{spread}: {_spread(parts)}."
     )
     if any(panel.x_label == CURVE_AXES[SECONDS] for panel in panels):
         yield "Seconds: their mean over the seeds at the end of each epoch."
@@ -123,6 +130,23 @@ def _meaning(parts: Sequence[Part]) -> Iterator[str]:
     if not joined:
         every = "Every point and every level line" if any(line.is_joined for line in lines) else "Every point"
         yield f"{every} is a cell; other hyperparameters differ between them."
+
+
+def point_caption(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the sentences below a figure of bars that are drawn as points, a panel for each metric."""
+    return (
+        f"Points: mean over {_seeds(parts)}. Bars: {_spread(parts)}.",
+        *_of_each(parts, _missing),
+        *_of_each(parts, _store),
+    )
+
+
+def _meaning_of_bars(parts: Sequence[Part]) -> Iterator[str]:
+    yield f"Bars: mean over {_seeds(parts)}. Whiskers: {_spread(parts)}."
+    if len(parts) > 1:
+        yield f"Full bars, left axis: {parts[0].metric_text}; hatched, right axis: {parts[1].metric_text}."
+    if any(axis.has_log_y and (axis.mean <= 0).any() for panel in parts[0].bars for axis in panel.axes):
+        yield "No bar on a logarithmic axis: the mean is 0."
 
 
 def _after(parts: Sequence[Part]) -> str:
@@ -165,6 +189,13 @@ def _store(part: Part) -> Iterator[str]:
 def _cuts(parts: Sequence[Part]) -> Iterator[str]:
     if any(panel.top is not None for part in parts for panel in part.panels):
         yield "The first, steep part of the training lies above the axis."
+    zeros = [
+        line.label for part in parts for panel in part.panels if panel.has_log_y for line in panel.lines
+        if line.has_zeros
+    ]  # fmt: skip
+    if zeros:
+        labels = ", ".join(dict.fromkeys(zeros))
+        yield f"No place on the logarithmic axis, and no line, where the mean is 0: {labels}."
     if num_dropped := sum(part.num_dropped for part in parts):
         points = "1 point is" if num_dropped == 1 else f"{num_dropped} points are"
         yield f"{points} left out, since a seed has no finite value there."

@@ -9,12 +9,13 @@ import pandas as pd
 
 from analysis.comparison import CURVES, has_published
 from analysis.figure_error import FigureError
-from analysis.figures.caption import caption, legend_suffixes
-from analysis.figures.choice import CURVE_AXES, EPOCH, HYPERPARAMETERS, Choice, choose
+from analysis.figures.bars import point_panels
+from analysis.figures.caption import caption, legend_suffixes, point_caption
+from analysis.figures.choice import CURVE_AXES, EPOCH, ESTIMATOR, HYPERPARAMETERS, Choice, choose
 from analysis.figures.collection import parts_of
 from analysis.figures.part import Part
 from analysis.figures.results import Results
-from analysis.names import digits_of, metric_name
+from analysis.names import form_of, metric_name
 from analysis.report.heat_fields import HeatMap, heat_map
 from analysis.report.looks import Looks
 from analysis.report.plots import Plot, Series, plots
@@ -101,14 +102,18 @@ def _chart(
         parts = parts_of(choice, results, tracking_uri, compare)
     except FigureError as error:
         return Chart(title, problem=str(error))
-    panels = [(panel, digits_of(part.results.metric)) for part in parts for panel in part.panels]
+    panels = [(panel, form_of(part.results.metric)) for part in parts for panel in part.panels]
+    if choice.is_bars:
+        forms = [form_of(metric) for metric in choice.metrics]
+        panels = [one for bars in parts[0].bars for one in zip(point_panels(bars), forms, strict=True)]
     drawn = tuple(plots(panels, looks)) if panels else ()
     maps = tuple(heat_map(panel) for part in parts for panel in part.maps)
-    return Chart(title, drawn, maps, tuple(_legend(drawn, parts)), caption(parts, compare))
+    said = point_caption(parts) if choice.is_bars else caption(parts, compare)
+    return Chart(title, drawn, maps, tuple(_legend(drawn, parts)), said)
 
 
 def _title(choice: Choice) -> str:
-    axes = {**CURVE_AXES, **HYPERPARAMETERS}
+    axes = {**CURVE_AXES, **HYPERPARAMETERS, ESTIMATOR: ESTIMATOR}
     names = " and ".join(metric_name(metric).text for metric in choice.metrics)
     return f"{names[0].upper()}{names[1:]} against {' and '.join(axes[name] for name in choice.against)}"
 

@@ -99,7 +99,7 @@ def _field(panel: HeatPanel, row: int, column: int) -> Field:
     low, high, _ = scale_of(panel.mean)
     counted, requested = panel.num_counted[row, column], panel.num_requested[row, column]
     mean = float(panel.mean[row, column])
-    number = [f"{mean:.{panel.digits}f}"] if counted else []
+    number = [f"{mean:{panel.form}}"] if counted else []
     fewer = [f"n={counted}"] if counted < requested else []
     share = min(1.0, (mean - low) / (high - low))
     fill = to_hex(matplotlib.colormaps[COLORS](share)) if counted else ""
@@ -110,7 +110,7 @@ def _field(panel: HeatPanel, row: int, column: int) -> Field:
 def _said(panel: HeatPanel, row: int, column: int) -> str:
     left, top = _corner(panel, row, column)
     counted, requested = panel.num_counted[row, column], panel.num_requested[row, column]
-    value = f"{panel.mean[row, column]:.{panel.digits}f}" if counted else "no seed has finished"
+    value = f"{panel.mean[row, column]:{panel.form}}" if counted else "no seed has finished"
     place = f"{panel.x_label} {panel.x_ticks[column]}, {panel.y_label} {panel.y_ticks[row]}"
     at = f"{left + FIELD_WIDTH / 2:g}|{top + FIELD_HEIGHT / 2:g}"
     return f"{at}|{place}|{value}|n = {counted} of {requested}"

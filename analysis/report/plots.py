@@ -81,15 +81,15 @@ class Plot:
     series: tuple[Series, ...]
 
 
-def plots(panels: Sequence[tuple[Panel, int]], looks: Looks) -> list[Plot]:
+def plots(panels: Sequence[tuple[Panel, str]], looks: Looks) -> list[Plot]:
     """Return the plots of panels, with the colours and markers of `catsweep figures`.
 
     Args:
-        panels: The panels, each with the digits after the point that its metric is shown with.
+        panels: The panels, each with the format of its metric's numbers.
         looks: Collects colours and markers.
     """
     variants = looks_of(tuple(panel for panel, _ in panels))
-    return [_plot(panel, digits, variants, looks) for panel, digits in panels]
+    return [_plot(panel, form, variants, looks) for panel, form in panels]
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,13 @@ class _Frame:
 
     Args:
         panel: The panel.
-        digits: Digits after the point of its numbers.
+        form: Format of its numbers.
         x: Its horizontal axis.
         y: Its vertical axis.
     """
 
     panel: Panel
-    digits: int
+    form: str
     x: Axis
     y: Axis
 
@@ -114,8 +114,8 @@ class _Frame:
         return sum(not line.is_published for line in self.panel.lines)
 
 
-def _plot(panel: Panel, digits: int, variants: Mapping[tuple[str, str], Variant], looks: Looks) -> Plot:
-    frame = _Frame(panel, digits, *_axes(panel))
+def _plot(panel: Panel, form: str, variants: Mapping[tuple[str, str], Variant], looks: Looks) -> Plot:
+    frame = _Frame(panel, form, *_axes(panel))
     series = tuple(
         _series(frame, line, number, variants[line.estimator, line.label], looks)
         for number, line in enumerate(panel.lines)
@@ -189,7 +189,7 @@ def _symbol(line: Line, look: Variant, looks: Looks) -> str:
 def _said(frame: _Frame, line: Line) -> list[str]:
     """Return position, mean with its spread, and number of seeds of each point, with bars between them."""
     said = []
-    panel, form = frame.panel, f".{frame.digits}f"
+    panel, form = frame.panel, frame.form
     for index, (x, mean, below, above) in enumerate(zip(line.x, line.mean, *line.error, strict=True)):
         name = panel.ticks[int(x)] if panel.ticks else f"{x:g}"
         spread = f" ± {below:{form}}" if np.isfinite(below) else ""

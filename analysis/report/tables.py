@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from analysis.comparison import PUBLISHED, has_published
-from analysis.names import digits_of, metric_name
+from analysis.names import form_of, metric_name
 from analysis.selection import SELECT_BY
 from analysis.sheet import lay_out
 from analysis.sheet_parts import Sheet
@@ -65,20 +65,20 @@ def metric_tables(
             to choose from.
         is_first: Whether what was chosen stands open below the table.
     """
-    digits = digits_of(metric)
+    form = form_of(metric)
     every = table(runs, requests, metric=metric)
     select, select_by = None if select_by is None else "best", select_by or SELECT_BY
     shown = lay_out(
-        table(runs, requests, metric=metric, select=select, select_by=select_by) if select else every, digits
+        table(runs, requests, metric=metric, select=select, select_by=select_by) if select else every, form
     )
-    folded = [("Every cell", lay_out(every, digits))] if select else []
+    folded = [("Every cell", lay_out(every, form))] if select else []
     if not is_first:
         folded = [*((below.title, below) for below in shown.below), *folded]
         shown = replace(shown, below=())
     if any(has_published(request.cell, metric, PUBLISHED) for request in requests):
         compared = table(runs, requests, metric=metric, compare=PUBLISHED, select=select, select_by=select_by)
         compared.attrs.pop("selected_by", None)  # the choice stands below the first table
-        folded.append(("Beside the published numbers", lay_out(compared, digits)))
+        folded.append(("Beside the published numbers", lay_out(compared, form)))
     name = metric_name(metric).text
     title = f"{name[0].upper()}{name[1:]}"
     return MetricTables(metric, title, shown, tuple(folded))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from trainables.optimizers import OPTIMIZERS, FusedAdam, FusedRAdam
+from trainables.optimizers import OPTIMIZERS, FusedAdam, FusedRAdam, RMSprop
 
 
 def _gradients(steps: int, shape: tuple[int, ...]) -> list[torch.Tensor]:
@@ -15,7 +15,7 @@ def _gradients(steps: int, shape: tuple[int, ...]) -> list[torch.Tensor]:
     return [torch.randn(shape, generator=generator) * scales for _ in range(steps)]
 
 
-def _ours(kind: type[FusedAdam], steps: int, shape: tuple[int, ...] = (3, 40)) -> torch.Tensor:
+def _ours(kind: type[FusedAdam | RMSprop], steps: int, shape: tuple[int, ...] = (3, 40)) -> torch.Tensor:
     parameters, gradients = torch.zeros(shape), torch.zeros(shape)
     optimizer = kind(parameters, gradients, 0.0007)
     for gradient in _gradients(steps, shape):
@@ -66,3 +66,21 @@ def test_restored_optimizer_goes_on_bit_for_bit(name: str) -> None:
         if step >= 7:
             restored.step()
     assert torch.equal(half, whole)
+
+
+def _their_rmsprop(alpha: float, eps: float, steps: int) -> torch.Tensor:
+    def made(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.RMSprop:
+        return torch.optim.RMSprop(parameters, lr=lr, alpha=alpha, eps=eps, foreach=False)
+
+    return _theirs(made, steps)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 300])
+def test_rmsprop_is_pytorch_s_with_the_constants_of_tensorflow(steps: int) -> None:
+    torch.testing.assert_close(_ours(RMSprop, steps), _their_rmsprop(0.9, 1e-7, steps), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(("alpha", "eps"), [(0.99, 1e-7), (0.9, 1e-4)])
+def test_rmsprop_with_other_constants_is_another(alpha: float, eps: float) -> None:
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(_ours(RMSprop, 7), _their_rmsprop(alpha, eps, 7), rtol=1e-6, atol=1e-9)
