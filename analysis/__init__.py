@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,15 +17,16 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 __all__ = ["load_runs", "load_history", "table", "render"]
 
+_HOMES = {
+    "load_runs": "analysis.store",
+    "load_history": "analysis.history",
+    "table": "analysis.tables",
+    "render": "analysis.formats",
+}
+
 
 def __getattr__(name: str) -> Any:
     # pandas takes a second to import; `catsweep plan`, which asks for published numbers alone, does not wait.
-    if name in __all__:
-        from analysis.formats import render
-        from analysis.history import load_history
-        from analysis.store import load_runs
-        from analysis.tables import table
-
-        known = {"load_runs": load_runs, "load_history": load_history, "table": table, "render": render}
-        return known[name]
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'analysis' has no attribute {name!r}")
