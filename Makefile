@@ -29,11 +29,12 @@ check: $(READY)  ## Check format, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## Compare with the authors' curves, then time steps, growing epochs and a whole sweep
+bench: $(READY)  ## Compare with the authors' curves, then time steps, growing epochs, a sweep and many members
 	$(BIN)/python benchmarks/reference_curves.py
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/epochs.py
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/scale.py --members 300
 
 docs: $(READY)  ## Write the command line reference and the estimators' pages anew
 	$(BIN)/python -m typer sweep.cli.main utils docs --name catsweep --title 'Command line' --output docs/cli.md

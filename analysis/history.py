@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,9 @@ from analysis.logged_values import LoggedValues
 from analysis.store import is_server
 
 
-def load_history(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str]) -> pd.DataFrame:
+def load_history(
+    tracking_uri: str, metrics: Sequence[str] | str, run_ids: Sequence[str] | pd.Series[str]
+) -> pd.DataFrame:
     """Return the columns `run_id, metric, step, value`, ordered by them, one row for every step.
 
     Of several values that a run logged of a metric at one step, the one with the latest time stamp counts.
@@ -24,31 +25,35 @@ def load_history(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[st
         tracking_uri: Of a database (read through SQL) or of a server (read through MLflow's client); both
             give identical frames.
         metrics: The metrics wanted.
-        run_ids: The runs wanted.
+        run_ids: The runs wanted, for example the column of a frame of `load_runs`.
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
     reader = history_http if is_server(tracking_uri) else history_sql
-    return _frame(list(reader.read_values(tracking_uri, tuple(metrics), tuple(run_ids))))
+    names = sorted({metrics} if isinstance(metrics, str) else set(metrics))
+    runs = sorted(set(run_ids))
+    return _frame(LoggedValues.from_rows(reader.read_rows(tracking_uri, runs, names)), names, runs)
 
 
-def _frame(parts: Sequence[LoggedValues]) -> pd.DataFrame:
-    run_ids = pd.Categorical(_joined([np.array(part.run_ids, dtype="object") for part in parts], "str"))
-    names = np.repeat([part.metric for part in parts], [len(part.steps) for part in parts])
-    frame = pd.DataFrame(
+def _frame(logged: LoggedValues, names: Sequence[str], runs: Sequence[str]) -> pd.DataFrame:
+    """Return the frame of the series of these metrics and runs, both ascending."""
+    order = np.lexsort((logged.values, logged.timestamps, logged.steps, logged.series))
+    series, steps = logged.series[order], logged.steps[order]
+    is_latest = np.ones(len(order), dtype="bool")
+    is_latest[:-1] = (np.diff(series) != 0) | (np.diff(steps) != 0)
+    run_places, metric_places = np.divmod(series[is_latest], max(len(names), 1))
+    return pd.DataFrame(
         {
-            "run_id": run_ids,
-            "metric": pd.Categorical(names.astype("str")),
-            "step": _joined([part.steps for part in parts], "int64"),
-            "value": _joined([part.values for part in parts], "float64"),
+            "run_id": _categories(run_places, runs),
+            "metric": _categories(metric_places, names),
+            "step": steps[is_latest],
+            "value": logged.values[order][is_latest],
         }
     )
-    timestamps = _joined([part.timestamps for part in parts], "int64")
-    codes = frame["metric"].cat.codes, frame["run_id"].cat.codes
-    order = np.lexsort((frame["value"], timestamps, frame["step"], *codes))
-    latest = frame.iloc[order].drop_duplicates(["run_id", "metric", "step"], keep="last")
-    return latest.reset_index(drop=True)
 
 
-def _joined(arrays: Sequence[npt.NDArray[Any]], dtype: str) -> npt.NDArray[Any]:
-    return np.concatenate(arrays) if arrays else np.array([], dtype=dtype)
+def _categories(places: npt.NDArray[np.int64], names: Sequence[str]) -> pd.Categorical:
+    """Return the names at these places; a name that is at none is no category."""
+    is_used = np.bincount(places, minlength=len(names)) > 0
+    used = [name for name, is_one in zip(names, is_used, strict=True) if is_one]
+    return pd.Categorical.from_codes((np.cumsum(is_used) - 1)[places], pd.Index(used, dtype="str"))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
-from analysis.logged_values import LoggedValues
+from analysis.logged_values import LoggedRow, row_code
 
 _AT_A_TIME = 8
 
 
-def read_values(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str]) -> Iterator[LoggedValues]:
-    """Yield what a tracking server holds of these metrics and runs, in parts.
+def read_rows(
+    tracking_uri: str, run_ids: Sequence[str], metrics: Sequence[str]
+) -> Iterator[Iterable[LoggedRow]]:
+    """Yield what a tracking server holds of some runs and metrics, in parts.
 
     Args:
         tracking_uri: http or https address of the server.
-        metrics: The metrics wanted.
         run_ids: The runs wanted.
+        metrics: The metrics wanted.
     Raises:
         mlflow.exceptions.MlflowException: If the server cannot be reached or refuses.
     """
@@ -25,13 +27,11 @@ def read_values(tracking_uri: str, metrics: Sequence[str], run_ids: Sequence[str
 
     client = MlflowClient(tracking_uri=tracking_uri)
 
-    def read(wanted: tuple[str, str]) -> LoggedValues:
-        metric, run_id = wanted
-        rows = [
-            (run_id, one.step, one.timestamp, one.value, False)
-            for one in client.get_metric_history(run_id, metric)
-        ]
-        return LoggedValues.from_store(metric, *(zip(*rows, strict=True) if rows else ((),) * 5))
+    def read(places: tuple[int, int]) -> list[LoggedRow]:
+        run, metric = places
+        code = row_code(run, metric, len(metrics), 0)
+        history = client.get_metric_history(run_ids[run], metrics[metric])
+        return [(code, one.step, one.timestamp, one.value) for one in history]
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        yield from pool.map(read, product(metrics, run_ids))
+        yield from pool.map(read, product(range(len(run_ids)), range(len(metrics))))

@@ -1,47 +1,61 @@
-"""Values of one metric as a store has them: every time that one was logged, in any order."""
+"""Values of metrics as a store has them: every time that one was logged, in any order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from trainables.run_record import MLFLOW_INFINITY
 
+LoggedRow = tuple[int, int, int, float]
+"""`row_code`, step, milliseconds since 1970, value. A row costs what its parts cost, so they are few."""
+
+_ROW = np.dtype([("code", "i8"), ("step", "i8"), ("timestamp", "i8"), ("value", "f8")])
+
+
+def row_code(run: Any, metric: Any, num_metrics: int, is_nan: Any) -> Any:
+    """Return what a row is of in one number, made of numbers or of a database's columns.
+
+    Args:
+        run: Place of the run among those asked for.
+        metric: Place of the metric among those asked for.
+        num_metrics: How many these are.
+        is_nan: 1 where the value is NaN, for which MLflow stores a zero, else 0.
+    """
+    return (run * num_metrics + metric) * 2 + is_nan
+
 
 @dataclass(frozen=True)
 class LoggedValues:
-    """Values of one metric, one for each time that it was logged.
+    """Values of series, one for each time that one was logged. A series is a metric of a run.
 
     Args:
-        metric: The metric's name.
-        run_ids: MLflow's ids, shape (n,).
+        series: Place of the series among those asked for, run by run, shape (n,).
         steps: Shape (n,).
         timestamps: Milliseconds since 1970, shape (n,).
         values: In the metric's unit, shape (n,); may be NaN or infinite.
     """
 
-    metric: str
-    run_ids: Sequence[str]
+    series: npt.NDArray[np.int64]
     steps: npt.NDArray[np.int64]
     timestamps: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
 
     @classmethod
-    def from_store(
-        cls,
-        metric: str,
-        run_ids: Sequence[str],
-        steps: Sequence[int],
-        timestamps: Sequence[int],
-        values: Sequence[float],
-        is_nan: Sequence[bool],
-    ) -> LoggedValues:
-        """Undo MLflow's encoding: NaN is a flag beside a zero, infinity the largest float."""
-        numbers = np.array(values, dtype="float64")
-        infinite = np.abs(numbers) >= MLFLOW_INFINITY
-        numbers[infinite] = np.copysign(np.inf, numbers[infinite])
-        numbers[np.array(is_nan, dtype="bool")] = np.nan
-        return cls(metric, run_ids, np.array(steps, "int64"), np.array(timestamps, "int64"), numbers)
+    def from_rows(cls, parts: Iterable[Iterable[LoggedRow]]) -> LoggedValues:
+        """Read rows as a store has them: NaN is a flag, infinity the largest float.
+
+        Args:
+            parts: Rows in parts, which are read one after the other and not kept as Python's objects.
+        """
+        rows = np.concatenate([np.empty(0, _ROW), *(np.fromiter(part, _ROW) for part in parts)])
+        series, is_nan = np.divmod(rows["code"], 2)
+        values = rows["value"].copy()
+        infinite = np.abs(values) >= MLFLOW_INFINITY
+        values[infinite] = np.copysign(np.inf, values[infinite])
+        values[is_nan == 1] = np.nan
+        return cls(series, rows["step"].copy(), rows["timestamp"].copy(), values)

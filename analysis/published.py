@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from analysis.statistics import sample_sem
 from trainables import schema, tasks
 from trainables.schema import Cell
 
@@ -88,6 +87,8 @@ class PublishedResult:
     @property
     def sample_sem(self) -> float:
         """The standard error of the mean from the sample standard deviation (ddof=1)."""
+        from analysis.statistics import sample_sem  # brings pandas, which not every reader of this file needs
+
         return sample_sem(self.error, self.num_seeds)
 
 

@@ -8,13 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
-import sqlalchemy as sa
 
 from analysis import store_http
 from analysis.names import applicable_defaults
 from trainables import run_tables, schema
+from trainables.database import SQLITE_FILE
 from trainables.metrics import METRICS
 from trainables.run_record import MemberReader, RunRecord
+from trainables.schema import Cell
 
 _TEXT = ("run_id", "experiment", "member", "cell", "status", "error", "note", "latent", *schema.TEXT_PARAMS)
 _INTEGER = ("diverged", "pruned", "epoch", *schema.INTEGER_PARAMS)
@@ -64,10 +65,10 @@ def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataF
     """
     skipped: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
-    read_member = MemberReader()
+    row_of = _RowReader(metrics)
     for record in records:
         try:
-            rows.append(_row(record, metrics, read_member))
+            rows.append(row_of(record))
         except (ValueError, KeyError) as error:
             skipped[f"no {error.args[0]}" if isinstance(error, KeyError) else str(error)] += 1
     columns = [*_LEADING, *metrics, *map(step_column, metrics)]
@@ -100,6 +101,10 @@ def is_server(tracking_uri: str) -> bool:
     """
     if urlsplit(str(tracking_uri)).scheme in ("http", "https"):
         return True
+    if str(tracking_uri).startswith(SQLITE_FILE):
+        return False
+    import sqlalchemy as sa  # takes longer than to read a file of ten thousand runs without it
+
     try:
         sa.make_url(tracking_uri).get_dialect()
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
@@ -116,37 +121,51 @@ def _read_records(tracking_uri: str, metrics: Sequence[str]) -> Iterable[RunReco
     return run_tables.read_records(tracking_uri, metrics)
 
 
-def _row(record: RunRecord, metrics: Sequence[str], read_member: MemberReader) -> dict[str, Any]:
-    """Turn a record into a row.
+class _RowReader:
+    """Turns records into rows; what runs of one cell have in common is made once."""
 
-    Raises:
-        ValueError: If the run is of another schema version or a param is not of its type.
-        KeyError: If a param without which there is no cell is missing.
-    """
-    version = record.tags.get(schema.TAG_SCHEMA_VERSION)
-    if version != schema.SCHEMA_VERSION:
-        raise ValueError(f"schema version {version}" if version else "no schema version")
-    member = read_member(record.params)
-    params = {**applicable_defaults(member.cell), **member.params}
-    values = {name: record.metrics[name] for name in metrics if name in record.metrics}
-    return {
-        "run_id": record.run_id,
-        "experiment": record.experiment,
-        "member": member.hash,
-        "cell": member.cell.hash,
-        "status": record.status,
-        "diverged": _epoch(schema.TAG_DIVERGED, record),
-        "pruned": _epoch(schema.TAG_PRUNED, record),
-        "error": record.tags.get(schema.TAG_ERROR),
-        "note": record.tags.get(schema.TAG_NOTE),
-        "start_time": record.start_time,
-        "end_time": record.end_time or None,
-        **{name: _typed_param(name, params[name]) for name in schema.MEMBER_PARAMS if name in params},
-        "latent": member.cell.latent,
-        "epoch": max((value.step for value in values.values()), default=None),
-        **{name: value.value for name, value in values.items()},
-        **{step_column(name): value.step for name, value in values.items()},
-    }
+    def __init__(self, metrics: Sequence[str]) -> None:
+        self._metrics = metrics
+        self._read_member = MemberReader()
+        self._columns: dict[Cell, dict[str, Any]] = {}
+
+    def __call__(self, record: RunRecord) -> dict[str, Any]:
+        """Turn a record into a row.
+
+        Raises:
+            ValueError: If the run is of another schema version or a param is not of its type.
+            KeyError: If a param without which there is no cell is missing.
+        """
+        version = record.tags.get(schema.TAG_SCHEMA_VERSION)
+        if version != schema.SCHEMA_VERSION:
+            raise ValueError(f"schema version {version}" if version else "no schema version")
+        member = self._read_member(record.params)
+        if member.cell not in self._columns:
+            self._columns[member.cell] = _cell_columns(member.cell)
+        values = {name: record.metrics[name] for name in self._metrics if name in record.metrics}
+        return {
+            **self._columns[member.cell],
+            "run_id": record.run_id,
+            "experiment": record.experiment,
+            "member": member.hash,
+            "seed": member.seed,
+            "status": record.status,
+            "diverged": _epoch(schema.TAG_DIVERGED, record),
+            "pruned": _epoch(schema.TAG_PRUNED, record),
+            "error": record.tags.get(schema.TAG_ERROR),
+            "note": record.tags.get(schema.TAG_NOTE),
+            "start_time": record.start_time,
+            "end_time": record.end_time or None,
+            "epoch": max((value.step for value in values.values()), default=None),
+            **{name: value.value for name, value in values.items()},
+            **{step_column(name): value.step for name, value in values.items()},
+        }
+
+
+def _cell_columns(cell: Cell) -> dict[str, Any]:
+    params = {**applicable_defaults(cell), **cell.params}
+    typed = {name: _typed_param(name, params[name]) for name in schema.CELL_PARAMS if name in params}
+    return {**typed, "cell": cell.hash, "latent": cell.latent}
 
 
 def _epoch(tag: str, record: RunRecord) -> int | None:

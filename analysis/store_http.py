@@ -8,6 +8,8 @@ from trainables import schema
 from trainables.run_record import LastValue, RunRecord
 
 _PAGE = 1000
+_ORDER = ["attributes.start_time ASC"]
+"""Pages are counted from the start: newest first, a run that begins meanwhile would push one to the next."""
 _FILTER = f"tags.`{schema.TAG_KIND}` = '{schema.KIND_MEMBER}'"
 
 
@@ -26,7 +28,7 @@ def read_records(tracking_uri: str) -> list[RunRecord]:
     records: list[RunRecord] = []
     token: str | None = None
     while names:
-        page = client.search_runs(list(names), _FILTER, max_results=_PAGE, page_token=token)
+        page = client.search_runs(list(names), _FILTER, max_results=_PAGE, order_by=_ORDER, page_token=token)
         records.extend(_record(run, names[run.info.experiment_id]) for run in page)
         token = page.token
         if not token:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sweep.redaction import redact
 from sweep.spool import Spool
 from sweep.store import StoreError
-from sweep.writes import Write
+from sweep.writes import Write, joined
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between tries while the store is away; the last one is repeated."""
@@ -69,6 +69,7 @@ class Outbox:
         self._num_spooled = 0
         self._num_failures = 0
         self._is_disk_full = False
+        self._is_in_doubt = False  # then writes are sent one by one, as they lie in the spool
         self._is_closing = False
         self._is_given_up = False
         self._changed = threading.Condition()
@@ -153,25 +154,33 @@ class Outbox:
                 if not self._queue or self._is_given_up:
                     return
                 write = self._queue[0]
+                pair = None if self._is_in_doubt else joined(self._queue)
             try:
-                self._apply(write)
+                self._apply(pair[0] if pair else write)
             except WriteRefusedError as refusal:
+                if pair:
+                    self._is_in_doubt = True
+                    continue
                 self._set_aside(write, str(refusal))
                 self._sent()
             except TakenOverError:
                 self._drop()
             except STORE_AWAY as error:
+                self._is_in_doubt = True
                 self._wait(error)
             else:
-                self._sent()
+                self._sent(*([pair[1]] if pair else []))
 
-    def _sent(self) -> None:
+    def _sent(self, *others: int) -> None:
+        """Take the first write out of the queue, and those at these places that were sent with it."""
         if self._num_failures:
             self._say("the tracking store answers again")
         with self._changed:
-            self._queue.popleft()
             self._num_failures = 0
-            self._num_spooled = max(0, self._num_spooled - 1)
+            for place in (*others, 0):
+                del self._queue[place]
+                self._num_spooled -= place < self._num_spooled
+            self._is_in_doubt = self._num_spooled > 0
             if not self._queue:
                 self._spool.remove()
             self._changed.notify_all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatchmethod
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from sweep.writes import (
     ForgetPack,
     LogMetrics,
     LogPicture,
+    MetricRow,
     PruneMember,
     StartMember,
     Write,
@@ -46,7 +47,6 @@ from trainables.schema import (
     TAG_ERROR,
     TAG_KIND,
     TAG_MEMBER,
-    TAG_NOTE,
     TAG_PACK_SIZE,
     TAG_PARENT,
     TAG_PRUNED,
@@ -54,7 +54,8 @@ from trainables.schema import (
     Member,
 )
 
-_MAX_METRICS_PER_BATCH = 1000
+_MAX_METRICS_PER_BATCH = 900
+"""MLflow takes 1,000 of everything in a batch, of which at most 100 are params."""
 _FOR_GOOD = frozenset(map(ErrorCode.Name, (BAD_REQUEST, INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST)))
 """MLflow's words for a request that will never succeed, such as one for a run that someone has deleted."""
 
@@ -126,23 +127,30 @@ class RunWriter:
     def _(self, write: StartMember) -> None:
         run_id = self._member_run_id(write)
         stored = self._stored.get(write.member)
-        if stored is None or stored.member is None:  # a param that is there cannot change its form
-            self._client.log_batch(run_id, params=[Param(*item) for item in write.params.items()])
-        if stored is not None:
-            self._client.update_run(run_id, status="RUNNING")
-            for tag, is_set in ((TAG_ERROR, stored.error), (TAG_PRUNED, stored.pruned is not None)):
-                if is_set:
-                    self._delete_tag(run_id, tag)
+        params = [Param(*item) for item in write.params.items()]
+        if stored is None:
+            self._log(write.member, write.rows, params)
+            return
+        if stored.member is None:  # a param that is there cannot change its form
+            self._client.log_batch(run_id, params=params)
+        self._client.update_run(run_id, status="RUNNING")
+        for tag, is_set in ((TAG_ERROR, stored.error), (TAG_PRUNED, stored.pruned is not None)):
+            if is_set:
+                self._delete_tag(run_id, tag)
+        self._log(write.member, write.rows)
 
     @_apply.register
     def _(self, write: LogMetrics) -> None:
-        run_id = self._known_run_id(write.member)
-        logged = self._logged_epochs(write.member)
-        metrics = [Metric(*row) for row in write.rows]
+        self._log(write.member, write.rows)
+
+    def _log(self, member: str, rows: Sequence[MetricRow], params: Sequence[Param] = ()) -> None:
+        """Log metrics that the store does not have, and params, in as few batches as MLflow takes."""
+        run_id = self._known_run_id(member)
+        logged = self._logged_epochs(member) if rows else set()
         # A member that had to start anew gives the same numbers again, at other times.
-        new = [metric for metric in metrics if (metric.key, metric.step) not in logged]
-        for start in range(0, len(new), _MAX_METRICS_PER_BATCH):
-            self._client.log_batch(run_id, metrics=new[start : start + _MAX_METRICS_PER_BATCH])
+        new = [Metric(*row) for row in rows if (row[0], row[3]) not in logged]
+        for start in range(0, max(len(new), len(params[:1])), _MAX_METRICS_PER_BATCH):
+            self._client.log_batch(run_id, new[start:][:_MAX_METRICS_PER_BATCH], () if start else params)
         logged.update((metric.key, metric.step) for metric in new)
 
     @_apply.register
@@ -218,12 +226,11 @@ class RunWriter:
 
         def make() -> str:
             tags = {
-                **kind_tags(KIND_MEMBER),
+                **kind_tags(KIND_MEMBER, write.note),
                 TAG_MEMBER: member.hash,
                 TAG_CELL: member.cell.hash,
                 TAG_PARENT: self._cell_run_id(Cell.from_params(write.params, write.note)),
                 TAG_PACK_SIZE: str(write.pack_size),
-                **_note_tag(write.note),
             }
             name = f"seed {member.seed}, {cell_name(member.cell)}"  # the UI cuts names off at the end
             return self._create_run(tags, name)
@@ -234,8 +241,8 @@ class RunWriter:
         self._written_cells()
 
         def make() -> str:
-            tags = {**kind_tags(KIND_CELL), TAG_CELL: cell.hash, TAG_PARENT: self._sweep_run_id()}
-            return self._create_run({**tags, **_note_tag(cell.note)}, cell_name(cell))
+            tags = {**kind_tags(KIND_CELL, cell.note), TAG_CELL: cell.hash}
+            return self._create_run({**tags, TAG_PARENT: self._sweep_run_id()}, cell_name(cell))
 
         query = f"tags.`{TAG_KIND}` = '{KIND_CELL}' and tags.`{TAG_CELL}` = '{cell.hash}'"
         run_id = self._run_id(_cell_key(cell.hash), query, make)
@@ -287,10 +294,6 @@ class RunWriter:
         except MlflowException as error:
             if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 raise
-
-
-def _note_tag(note: str) -> dict[str, str]:
-    return {TAG_NOTE: note} if note else {}
 
 
 def _cell_key(cell_hash: str) -> str:

@@ -76,7 +76,7 @@ def load_spec(spec: str | Path) -> Spec:
     text, source = read_spec_text(spec)
     root = _compose(text, source)
     try:
-        return Spec.model_validate(yaml.safe_load(text))
+        return Spec.model_validate(_content(root))
     except ValidationError as invalid:
         problems = [_describe(error, root, source) for error in invalid.errors()]
         raise SpecError("\n".join(problems)) from None
@@ -91,7 +91,8 @@ def place_in_spec(spec: str | Path, *location: str | int) -> str:
 def _compose(text: str, source: str) -> yaml.Node:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        yaml.safe_load(text)
+        if root is not None:
+            _content(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -106,6 +107,11 @@ def _compose(text: str, source: str) -> yaml.Node:
         raise SpecError(f"{source}: a spec must have at most {_MOST_VALUES:,} values, aliases written out")
     _refuse_repeated_keys(root, source)
     return root
+
+
+def _content(root: yaml.Node) -> Any:
+    """Return what the nodes of a document say; the text is read once, which is most of the time."""
+    return yaml.SafeLoader("").construct_document(root)
 
 
 def _num_values(node: yaml.Node, known: dict[int, float]) -> float:

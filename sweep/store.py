@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from sweep.home import Home
 from sweep.redaction import redact
+from trainables.database import DatabaseError, opened
 from trainables.metrics import METRICS
 from trainables.run_record import LastValue, MemberReader, RunRecord
 from trainables.run_tables import read_records
@@ -124,6 +123,7 @@ class Store:
         """
         import requests
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         uri, shown = self.home.tracking_uri, self.home.shown_uri
         try:
@@ -137,6 +137,21 @@ class Store:
                 f"with --tracking-uri or MLFLOW_TRACKING_URI"
             ) from None
         except (MlflowException, SQLAlchemyError, ImportError, ValueError) as error:
+            raise self._unusable(error) from None
+
+    def check_readable(self) -> None:
+        """See that the store can be read: a database as `members` reads it, without MLflow.
+
+        Raises:
+            StoreError: If it cannot.
+        """
+        if self.is_server:
+            self.check()
+            return
+        try:
+            with opened(self.home.tracking_uri):
+                pass
+        except (DatabaseError, ImportError, ValueError) as error:
             raise self._unusable(error) from None
 
     def members(self) -> dict[str, StoredMember]:
@@ -170,7 +185,7 @@ class Store:
             return map(_record, self._member_runs())
         try:
             return read_records(self.home.tracking_uri, METRICS)
-        except (SQLAlchemyError, ImportError, ValueError) as error:
+        except (DatabaseError, ImportError, ValueError) as error:
             raise self._unusable(error) from None
 
     def _unusable(self, error: Exception) -> StoreError:
@@ -201,7 +216,11 @@ class Store:
 
 def _record(run: Run) -> RunRecord:
     # The public view of a run's metrics has no steps.
-    values = {metric.key: LastValue.from_store(metric.value, metric.step) for metric in run.data._metric_objs}
+    values = {
+        metric.key: LastValue.from_store(metric.value, metric.step)
+        for metric in run.data._metric_objs
+        if metric.key in METRICS
+    }
     info, data = run.info, run.data
     times = info.start_time, info.end_time
     return RunRecord(info.run_id, info.experiment_id, info.status, *times, data.params, data.tags, values)
@@ -220,7 +239,7 @@ def _stored_member(record: RunRecord, read_member: MemberReader) -> StoredMember
         member = read_member(record.params)
     except ValueError:
         member = None
-    values = {name: record.metrics[name] for name in METRICS if name in record.metrics}
+    values = record.metrics
     diverged = record.tags.get(TAG_DIVERGED)
     pack_size = record.tags.get(TAG_PACK_SIZE, "1")
     pruned = record.tags.get(TAG_PRUNED, "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -37,12 +39,13 @@ class _MemberWrite(_Write):
 
 
 class StartMember(_MemberWrite):
-    """A member is in training: it has a run with its params, under its cell."""
+    """A member is in training: it has a run with its params, under its cell; `rows` is what it gave since."""
 
     kind: Literal["start"] = "start"
     params: dict[str, str]
     note: str
     pack_size: int
+    rows: tuple[MetricRow, ...] = ()
 
 
 class LogMetrics(_MemberWrite):
@@ -122,3 +125,23 @@ Write = Annotated[
 ]
 WRITE: TypeAdapter[Write] = TypeAdapter(Write)
 """Reads a write from JSON."""
+
+_FAR = 200
+"""How many writes ahead the metrics of a member may wait to be sent with its start."""
+
+
+def joined(writes: Sequence[Write]) -> tuple[StartMember, int] | None:
+    """Return the first of the writes with the next of its member in it, and where that one is.
+
+    None where the first is no start of a member, or no metrics of the member are next. In a batch with the
+    params, metrics cost MLflow's client half of what they cost in one of their own.
+    """
+    first = writes[0]
+    if not isinstance(first, StartMember):
+        return None
+    for index, write in enumerate(islice(writes, 1, _FAR), 1):
+        if first.member in write.touched_members:
+            if not isinstance(write, LogMetrics):
+                return None
+            return first.model_copy(update={"rows": (*first.rows, *write.rows)}), index
+    return None

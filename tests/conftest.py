@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,13 @@ def empty_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def postgres() -> Iterator[PostgresServer]:
     """A running PostgreSQL server."""
+    with running_postgres() as server:
+        yield server
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server; the test is skipped where there is none to run."""
     from tests.chaos.servers import PostgresServer, postgres_programs
 
     if postgres_programs() is None or psutil.Process().username() != "root":

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 
-from analysis.render import render
+from analysis.formats import render
 from analysis.store import runs_frame
 from analysis.tables import table
 from estimators import {NAME}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ ALLOWED = {
     "analysis": {
         "analysis",
         "estimators.registry",  # names and rules alone, without torch
+        "trainables.database",
         "trainables.schema",
         "trainables.metrics",
         "trainables.tasks",
@@ -100,6 +102,25 @@ def test_importing_brings_in_nothing_heavy(module: str, forbidden: tuple[str, ..
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert answer.stdout.strip() == "[]"
+
+
+_ANY_COMMAND = ("torch", "ray", "mlflow", "sqlalchemy")
+
+
+@pytest.mark.parametrize(
+    ("command", "forbidden"),
+    [("plan", (*_ANY_COMMAND, "pandas")), ("status", (*_ANY_COMMAND, "pandas")), ("tables", _ANY_COMMAND)],
+)
+def test_commands_that_look_at_a_file_bring_in_nothing_heavy(
+    command: str, forbidden: tuple[str, ...], tmp_path: Path, empty_store_file: Path
+) -> None:
+    shutil.copy(empty_store_file, tmp_path / "mlflow.db")
+    words = ["catsweep", command, "quickstart", "--home", str(tmp_path), "--tracking-uri"]
+    words.append(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    tell = f"print('heavy:', [name for name in {forbidden!r} if name in sys.modules])"
+    code = f"import sys; sys.argv = {words!r}\nfrom sweep.cli import main\ntry: main()\nfinally: {tell}"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (answer.returncode, answer.stdout.splitlines()[-1]) == (0, "heavy: []"), answer.stderr
 
 
 @pytest.mark.parametrize("code", ["from sweep import run", "from analysis import load_runs"])

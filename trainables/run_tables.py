@@ -8,122 +8,122 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import sqlalchemy as sa
-
-from trainables import metrics as known
 from trainables import schema
-from trainables.run_record import TAG_PREFIX, LastValue, RunRecord
+from trainables.database import Database, opened
+from trainables.run_record import LastValue, RunRecord
 
-
-def _table(name: str, *columns: str) -> sa.TableClause:
-    return sa.table(name, *(sa.column(column) for column in columns))
-
-
-EXPERIMENTS = _table("experiments", "experiment_id", "name", "lifecycle_stage")
-RUNS = _table("runs", "run_uuid", "experiment_id", "status", "start_time", "end_time", "lifecycle_stage")
-TAGS = _table("tags", "run_uuid", "key", "value")
-PARAMS = _table("params", "run_uuid", "key", "value")
-LATEST_METRICS = _table("latest_metrics", "run_uuid", "key", "value", "step", "is_nan")
-METRIC_HISTORY = _table("metrics", "run_uuid", "key", "value", "step", "timestamp", "is_nan")
-
-_WAIT_SECONDS = 60
+_READ_TAGS = (
+    schema.TAG_SCHEMA_VERSION,
+    schema.TAG_DIVERGED,
+    schema.TAG_PRUNED,
+    schema.TAG_ERROR,
+    schema.TAG_NOTE,
+    schema.TAG_PACK_SIZE,
+)
+_MEMBERS = "SELECT k.run_uuid FROM tags k WHERE k.key = :kind_tag AND k.value = :member"
+_RUNS = """
+SELECT r.run_uuid, e.name, r.status, r.start_time, r.end_time FROM tags k
+JOIN runs r ON r.run_uuid = k.run_uuid JOIN experiments e ON e.experiment_id = r.experiment_id
+WHERE k.key = :kind_tag AND k.value = :member
+AND r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active'
+"""
+_PARAMS = f"SELECT p.run_uuid, p.key, p.value FROM params p WHERE p.run_uuid IN ({_MEMBERS})"
+_PARAMS_OF_SQLITE = """
+SELECT p.run_uuid, max(CASE p.key WHEN 'seed' THEN p.value END),
+json_group_object(p.key, p.value) FILTER (WHERE p.key <> 'seed') FROM params p GROUP BY p.run_uuid
+"""
+_MEMBER_TAGS = f"""
+SELECT h.run_uuid, h.value FROM tags h WHERE h.key = :member_tag AND h.run_uuid IN ({_MEMBERS})
+"""
+_KIND = {"kind_tag": schema.TAG_KIND, "member": schema.KIND_MEMBER}
 
 
 def read_records(tracking_uri: str, metrics: Sequence[str]) -> list[RunRecord]:
     """Return every member run of a database store that is not deleted.
 
     A SQLite file that does not exist is an empty store and is not created; so is a database without tables.
+    A run's member tag is among its tags only where its params do not say which member it is of.
 
     Args:
         tracking_uri: SQLAlchemy URL of the tracking database.
         metrics: The metrics wanted.
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: If the database cannot be reached or is no MLflow store.
+        DatabaseError: If the database cannot be reached or is no MLflow store.
     """
-    with connected(tracking_uri) as connection:
-        return [] if connection is None else _read(connection, metrics)
+    with opened(tracking_uri) as database:
+        return [] if database is None else _read(database, metrics)
 
 
-@contextmanager
-def connected(tracking_uri: str) -> Iterator[sa.Connection | None]:
-    """Open a database store for reading; None stands for an empty one, which is not created.
-
-    Args:
-        tracking_uri: SQLAlchemy URL of the tracking database.
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: If the database cannot be reached.
-    """
-    url = sa.make_url(tracking_uri)
-    is_sqlite = url.get_backend_name() == "sqlite"
-    if is_sqlite and not (url.database and Path(url.database).is_file()):
-        yield None
-        return
-    engine = sa.create_engine(url, connect_args={"timeout": _WAIT_SECONDS} if is_sqlite else {})
-    try:
-        with engine.connect() as connection:
-            yield connection if sa.inspect(connection).has_table(RUNS.name) else None
-    finally:
-        engine.dispose()
-
-
-def _read(connection: sa.Connection, metrics: Sequence[str]) -> list[RunRecord]:
+def _read(database: Database, metrics: Sequence[str]) -> list[RunRecord]:
     # Runs first: of one that is being written, what is read later is at least as new as its status.
-    runs = connection.execute(_member_runs()).all()
-    tag, param, latest = TAGS.c, PARAMS.c, LATEST_METRICS.c
-    members = sa.select(tag.run_uuid).where(tag.key == schema.TAG_KIND, tag.value == schema.KIND_MEMBER)
-    tags = _by_run(connection, TAGS, tag.run_uuid.in_(members), tag.key.startswith(TAG_PREFIX))
-    params = _by_run(connection, PARAMS, param.run_uuid.in_(members))
-    values: dict[str, dict[str, LastValue]] = defaultdict(dict)
-    statement = sa.select(latest.run_uuid, latest.key, latest.value, latest.step, latest.is_nan).where(
-        latest.run_uuid.in_(members), *_is_any_of(latest.key, metrics)
-    )
-    for run_id, key, value, step, is_nan in connection.execute(statement).all():
-        values[run_id][key] = LastValue.from_store(value, step, bool(is_nan))
+    runs = database.rows(_RUNS, **_KIND)
+    tags, params, values = _tags(database), _params(database), _last_values(database, metrics)
+    if any(run_id not in params for run_id, *_ in runs):
+        for run_id, member in database.rows(_MEMBER_TAGS, **_KIND, member_tag=schema.TAG_MEMBER):
+            if run_id not in params:
+                tags[run_id][schema.TAG_MEMBER] = member
     return [
-        RunRecord(run_id, name, status, start, end, params[run_id], tags[run_id], values[run_id])
+        RunRecord(
+            run_id, name, status, start, end, params.get(run_id, {}), tags[run_id], values.get(run_id, {})
+        )
         for run_id, name, status, start, end in runs
     ]
 
 
-def _member_runs() -> sa.Select[Any]:
-    """Select id, experiment, status and times of the member runs that are not deleted."""
-    run, experiment, tag = RUNS.c, EXPERIMENTS.c, TAGS.c
-    joined = RUNS.join(EXPERIMENTS, experiment.experiment_id == run.experiment_id).join(
-        TAGS, tag.run_uuid == run.run_uuid
-    )
-    return (
-        sa.select(run.run_uuid, experiment.name, run.status, run.start_time, run.end_time)
-        .select_from(joined)
-        .where(
-            tag.key == schema.TAG_KIND,
-            tag.value == schema.KIND_MEMBER,
-            run.lifecycle_stage == "active",
-            experiment.lifecycle_stage == "active",
-        )
-    )
-
-
-def _is_any_of(key: sa.ColumnClause[Any], metrics: Sequence[str]) -> list[sa.ColumnElement[bool]]:
-    """Return the condition for these metrics; none for all of the schema, which nearly all rows are of."""
-    return [] if set(metrics) == set(known.METRICS) else [key.in_(metrics)]
-
-
-def _by_run(
-    connection: sa.Connection, table: sa.TableClause, *conditions: sa.ColumnElement[bool]
-) -> dict[str, dict[str, str]]:
-    """Collect the keys and values of each run into a dictionary; of a run without any it is empty."""
+def _tags(database: Database) -> dict[str, dict[str, str]]:
+    """Return the tags that are read of all runs that have any, and of others none."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
-    run_id, key, value = table.c.run_uuid, table.c.key, table.c.value
-    if connection.dialect.name == "sqlite":  # with a third of the time that its rows take one by one
-        objects = sa.select(run_id, sa.func.json_group_object(key, value)).where(*conditions)
-        for one, text in connection.execute(objects.group_by(run_id)).all():
-            found[one] = json.loads(text)
-        return found
-    for one, name, content in connection.execute(sa.select(run_id, key, value).where(*conditions)).all():
-        found[one][name] = content
+    query, names = "SELECT t.run_uuid, t.key, t.value FROM tags t WHERE ", _numbered(_READ_TAGS)
+    for run_id, key, value in database.rows(query + _is_any_of("t.key", names, database), **names):
+        found[run_id][key] = value
     return found
+
+
+def _params(database: Database) -> Mapping[str, Mapping[str, str]]:
+    """Return the params of all member runs that have any."""
+    found: dict[str, dict[str, str]] = {}
+    if not database.is_sqlite:
+        for run_id, key, value in database.rows(_PARAMS, **_KIND):
+            found.setdefault(run_id, {})[key] = value
+        return found
+    cells: dict[str, dict[str, str]] = {}  # runs of one cell have one text
+    for run_id, seed, text in database.rows(_PARAMS_OF_SQLITE):
+        cell = cells.get(text)
+        if cell is None:
+            cell = cells[text] = json.loads(text)
+        found[run_id] = cell if seed is None else {**cell, "seed": seed}
+    return found
+
+
+def _last_values(database: Database, metrics: Sequence[str]) -> Mapping[str, Mapping[str, LastValue]]:
+    """Return the metrics wanted of all runs that have any."""
+    found: dict[str, dict[str, LastValue]] = {}
+    if not metrics:
+        return found
+    names = _numbered(metrics)
+    query = "SELECT l.run_uuid, l.key, l.value, l.step, l.is_nan FROM latest_metrics l WHERE "
+    for run_id, key, value, step, is_nan in database.rows(
+        query + _is_any_of("l.key", names, database), **names
+    ):
+        of_run = found.get(run_id)
+        if of_run is None:
+            of_run = found[run_id] = {}
+        of_run[key] = LastValue.from_store(value, step, bool(is_nan))
+    return found
+
+
+def _numbered(values: Sequence[str]) -> dict[str, str]:
+    """Return names for the values of a list in a query."""
+    return {f"value_{index}": value for index, value in enumerate(values)}
+
+
+def _is_any_of(column: str, names: Mapping[str, str], database: Database) -> str:
+    """Return the condition that a key is one of several.
+
+    Where that is most of a table, SQLite is quicker to read it in its order than through the index of the
+    keys, from which the sign keeps it.
+    """
+    is_many = database.is_sqlite and len(names) > 2
+    return f"{'+' if is_many else ''}{column} IN ({', '.join(f':{name}' for name in names)})"

@@ -23,7 +23,18 @@ def broken(label: str, inches: float) -> str:
         return label
     name, _, unit = label.partition(" (")
     parts = [name, f"({unit}"] if unit else [name]
-    return "\n".join(textwrap.fill(part, width) for part in parts)
+    return "\n".join(_even(part, width) for part in parts)
+
+
+def _even(text: str, width: int) -> str:
+    """Return a text in as few lines as fit, and those as even as they can be."""
+
+    def lines(letters: int) -> list[str]:
+        return textwrap.wrap(text, letters, break_long_words=False)
+
+    return "\n".join(
+        next(lines(less) for less in range(1, width + 1) if len(lines(less)) <= len(lines(width)))
+    )
 
 
 def has_log_axis(metric: str) -> bool:

@@ -76,7 +76,7 @@ def _draw_axis(
         axes.yaxis.set_minor_formatter(NullFormatter())
         low, high = (
             np.log10(bars.mean[shown].min()),
-            np.log10((bars.mean + np.nan_to_num(bars.error))[shown].max()),
+            np.log10((bars.mean + np.nan_to_num(bars.error[1]))[shown].max()),
         )
         axes.set_ylim(10 ** (low - _DECADES_BELOW), 10 ** (high + 0.05 * (high - low + _DECADES_BELOW)))
     drawn = axes.bar(
@@ -88,6 +88,6 @@ def _draw_axis(
             bar.set_edgecolor(colors[place])
             bar.set_hatch("////")
     axes.errorbar(
-        places[shown], bars.mean[shown], yerr=bars.error[shown], fmt="none", ecolor="#222222", elinewidth=0.7,
-        capsize=1.5, zorder=3,
+        places[shown], bars.mean[shown], yerr=bars.error[:, shown], fmt="none", ecolor="#222222",
+        elinewidth=0.7, capsize=1.5, zorder=3,
     )  # fmt: skip

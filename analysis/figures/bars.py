@@ -62,7 +62,7 @@ def _points(bars: BarPanel, axis: BarAxis) -> tuple[Line, ...]:
             estimator,
             np.array([float(place)]),
             axis.mean[[place]],
-            axis.error[[place]],
+            axis.error[:, [place]],
             is_joined=False,
         )
         for place, (label, estimator) in enumerate(zip(bars.labels, bars.estimators, strict=True))
@@ -71,6 +71,5 @@ def _points(bars: BarPanel, axis: BarAxis) -> tuple[Line, ...]:
 
 
 def _axis(results: Results, rows: Sequence[int]) -> BarAxis:
-    columns = results.frame.iloc[list(rows)]
-    mean, error = (columns[name].to_numpy(dtype="float64") for name in ("mean", "error"))
-    return BarAxis(metric_label(results.metric), mean, error, has_log_axis(results.metric))
+    mean = results.frame["mean"].to_numpy(dtype="float64")[list(rows)]
+    return BarAxis(metric_label(results.metric), mean, results.errors(rows), has_log_axis(results.metric))

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.figures.choice import CURVE_AXES, SECONDS
 from analysis.figures.part import Part
 from analysis.figures.published_caption import published_sentences
-from analysis.statistics import SPREADS
+from analysis.statistics import INTERVAL, TABLE_SPREADS
 
 _MOST_NAMED = 8
 
@@ -110,11 +110,13 @@ def _meaning(parts: Sequence[Part]) -> Iterator[str]:
     panels = [panel for part in parts for panel in part.panels]
     lines = [line for panel in panels for line in panel.lines if not line.is_published]
     has_seeds = any(line.seeds is not None for line in lines)
-    joined = all(line.is_joined for line in lines)
+    joined, banded = all(line.is_joined for line in lines), {line.has_band for line in lines}
     has_single = any(1 in _counts(part) for part in parts)
+    kind = parts[0].results.spread
+    spread = "Bands and bars" if len(banded) > 1 else "Bands" if True in banded else "Bars"
     yield (
         f"{'Lines' if joined else 'Points'}: mean over {_seeds(parts)}{_after(parts) if has_seeds else ''}. "
-        f"{'Bands' if joined else 'Bars'}: ± {SPREADS[parts[0].results.spread]}"
+        f"{spread}: {'' if kind == INTERVAL else '± '}{TABLE_SPREADS[kind]}"
         f"{'; one seed has none' if has_single else ''}."
     )
     if any(panel.x_label == CURVE_AXES[SECONDS] for panel in panels):
@@ -126,12 +128,17 @@ def _meaning(parts: Sequence[Part]) -> Iterator[str]:
         yield f"{every} is a cell; other hyperparameters differ between them."
 
 
+def _spread(parts: Sequence[Part]) -> str:
+    kind = parts[0].results.spread
+    return f"{'' if kind == INTERVAL else '± '}{TABLE_SPREADS[kind]}"
+
+
 def point_caption(parts: Sequence[Part]) -> tuple[str, ...]:
     """Return the sentences below a figure of bars that are drawn as points, a panel for each metric."""
     has_single = any(1 in _counts(part) for part in parts)
-    spread = f"{SPREADS[parts[0].results.spread]}{'; one seed has none' if has_single else ''}"
+    spread = f"{_spread(parts)}{'; one seed has none' if has_single else ''}"
     return (
-        f"Points: mean over {_seeds(parts)}. Bars: ± {spread}.",
+        f"Points: mean over {_seeds(parts)}. Bars: {spread}.",
         *_of_each(parts, _missing),
         *_of_each(parts, _store),
     )
@@ -140,7 +147,7 @@ def point_caption(parts: Sequence[Part]) -> tuple[str, ...]:
 def _meaning_of_bars(parts: Sequence[Part]) -> Iterator[str]:
     has_single = any(1 in _counts(part) for part in parts)
     yield (
-        f"Bars: mean over {_seeds(parts)}. Whiskers: ± {SPREADS[parts[0].results.spread]}"
+        f"Bars: mean over {_seeds(parts)}. Whiskers: {_spread(parts)}"
         f"{'; one seed has none' if has_single else ''}."
     )
     if len(parts) > 1:

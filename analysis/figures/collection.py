@@ -25,7 +25,7 @@ from analysis.figures.published_lines import with_published
 from analysis.figures.results import Results
 from analysis.figures.settings import lines_by_row, setting_panels
 from analysis.history import load_history
-from analysis.statistics import SPREADS
+from analysis.statistics import INTERVAL, SPREADS, TABLE_SPREADS
 from analysis.store import load_runs
 from trainables.schema import EPOCH_SECONDS, CellRequest
 
@@ -51,17 +51,22 @@ def figures(
         metrics: A figure for each; by default what the task and the axis suggest.
         against: "epoch", "seconds", "iteration", "estimator" or a hyperparameter; two hyperparameters for a
             heat map. By default what the task and the spec suggest (`analysis.figures.choice.choose`).
-        spread: What bands and bars are: "std", "sem" or "sem-population".
+        spread: What bands and bars are: "std", "sem" or "sem-population", or "ci", an interval.
         compare: "published" adds the printed values, "curves" the authors' training curves at 8x4, where
             there are any.
         is_search: Whether cells that have no run are left out, since nobody asked for all.
     Raises:
         UnknownNameError: If the axis, the spread or the comparison is unknown.
-        FigureError: If nothing has finished, or the figure could not be read.
+        FigureError: If nothing has finished, the figure could not be read, or an interval is to be compared.
     """
-    check_choice("spread", spread, SPREADS)
+    check_choice("spread", spread, TABLE_SPREADS)
     if compare is not None:
         check_choice("comparison", compare, COMPARISONS)
+        if spread == INTERVAL:
+            raise FigureError(
+                f"spread must be {', '.join(SPREADS)} beside published numbers, got {spread!r}: "
+                "an interval takes the single runs, which are not published"
+            )
     choices = choose([request.cell for request in requests], metrics, against)
     names = tuple(dict.fromkeys(metric for choice in choices for metric in choice.metrics))
     found = _results(tracking_uri, requests, names, spread, is_search=is_search)

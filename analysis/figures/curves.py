@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.bootstrap import mean_interval
 from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, metric_label
 from analysis.figures.choice import CURVE_AXES, ITERATION, SECONDS
 from analysis.figures.drawing import Line, Panel
 from analysis.figures.limits import check_number_of_lines
 from analysis.figures.results import Results, panel_key, panel_keys
-from analysis.statistics import spread_from_std
+from analysis.statistics import INTERVAL, spread_from_std
 from trainables import schema
 from trainables.metrics import METRIC
 
@@ -24,11 +25,12 @@ _LONG = 20
 
 
 def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.DataFrame:
-    """Return `row, step, x, n, mean, error` for each cell and step at which all its members have a value.
+    """Return `row, step, x, n, mean, below, above` of the cells at the steps that all their members have.
 
-    x is the step, the iterations until its end, or the mean of the seconds of training until then.
-    `attrs["num_dropped"]` counts the points at which a member has no value, or one that is not finite: a mean
-    there would be over fewer seeds.
+    The spread reaches so far below and above the mean: the same, but for an interval. x is the step, the
+    iterations until its end, or the mean of the seconds of training until then. `attrs["num_dropped"]` counts
+    the points at which a member has no value, or one that is not finite: a mean there would be over fewer
+    seeds.
     `attrs["without_points"]` names the cells of which no point is left.
 
     Args:
@@ -48,13 +50,19 @@ def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.Dat
         per_epoch = [int(cell.params["iterations_per_epoch"]) for cell in results.cells]
         points = points.assign(x=points["x"] * np.array(per_epoch)[points["row"]])
     usable = points[np.isfinite(points["value"]) & np.isfinite(points["x"])]
-    curve: pd.DataFrame = usable.groupby(["row", "step"], as_index=False).agg(
+    steps = usable.groupby(["row", "step"], as_index=False)
+    curve: pd.DataFrame = steps.agg(
         x=("x", "mean"), n=("value", "size"), mean=("value", "mean"), std=("value", "std")
     )
-    curve = curve[curve["n"] == curve["row"].map(results.counted["row"].value_counts())]
-    std, n = curve["std"].to_numpy(), curve["n"].to_numpy()
-    error = spread_from_std(std, n, results.spread)
-    curve = curve.assign(error=error).drop(columns="std").reset_index(drop=True)
+    if results.spread == INTERVAL:
+        bounds = [mean_interval(values.to_numpy()) for _, values in steps["value"]]
+        low, high = np.array(bounds).reshape(-1, 2).T
+        curve = curve.assign(below=curve["mean"] - low, above=high - curve["mean"])
+    else:
+        error = spread_from_std(curve["std"].to_numpy(), curve["n"].to_numpy(), results.spread)
+        curve = curve.assign(below=error, above=error)
+    is_whole = curve["n"] == curve["row"].map(results.counted["row"].value_counts())
+    curve = curve[is_whole].drop(columns="std").reset_index(drop=True)
     curve.attrs["num_dropped"] = len(points[["row", "step"]].drop_duplicates()) - len(curve)
     left = set(results.counted["row"]) - set(curve["row"])
     curve.attrs["without_points"] = [
@@ -92,8 +100,10 @@ def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[P
 
 
 def _line(results: Results, row: int, curve: pd.DataFrame) -> Line:
-    x, mean, error = (curve[name].to_numpy(dtype="float64") for name in ("x", "mean", "error"))
-    num_seeds = curve["n"].to_numpy(dtype="int64")
+    x, mean, below, above = (
+        curve[name].to_numpy(dtype="float64") for name in ("x", "mean", "below", "above")
+    )
+    error, num_seeds = np.stack([below, above]), curve["n"].to_numpy(dtype="int64")
     return Line(results.labels[row], results.cells[row].estimator, x, mean, error, num_seeds=num_seeds)
 
 
@@ -111,7 +121,7 @@ def _top(curves: Sequence[pd.DataFrame], metric: str) -> float | None:
     last = max(curve["step"].max() for curve in curves)
     if metric not in METRIC or not METRIC[metric].is_steep or last < _LONG:
         return None
-    upper = pd.concat([curve.assign(upper=curve["mean"] + curve["error"].fillna(0)) for curve in curves])
+    upper = pd.concat([curve.assign(upper=curve["mean"] + curve["above"].fillna(0)) for curve in curves])
     late = upper.loc[upper["step"] > end_of_first_part(last), "upper"]
     if late.empty or upper["upper"].max() <= late.max():
         return None

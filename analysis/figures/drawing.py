@@ -19,7 +19,7 @@ class Line:
         estimator: The estimator's id.
         x: Positions, ascending, shape (n,).
         mean: Means over the seeds, in the metric's unit, shape (n,).
-        error: Their spread, shape (n,); NaN where none is defined.
+        error: How far their spread reaches below and above them, shape (2, n); NaN where none is defined.
         seeds: Position and value of single members, shape (m, 2).
         is_joined: Whether the points are joined; if not, error bars take the place of the band.
         is_published: Whether the numbers are the paper's or its authors'.
@@ -46,6 +46,23 @@ class Line:
     def above_zero(self) -> Line:
         """Return the line with gaps where it has no place on a logarithmic axis."""
         return replace(self, mean=np.where(self.mean > 0, self.mean, np.nan))
+
+    @property
+    def has_band(self) -> bool:
+        """Whether a band can show the spread, which takes two points; else bars do."""
+        return self.is_joined and len(self.x) > 1
+
+    @property
+    def low(self) -> Numbers:
+        """Lower ends of the spread, shape (n,)."""
+        low: Numbers = self.mean - self.error[0]
+        return low
+
+    @property
+    def high(self) -> Numbers:
+        """Upper ends of the spread, shape (n,)."""
+        high: Numbers = self.mean + self.error[1]
+        return high
 
 
 @dataclass(frozen=True)
@@ -80,7 +97,7 @@ class BarAxis:
     Args:
         label: Name and unit.
         mean: Means over the seeds, a bar each, shape (n,); NaN where there is none.
-        error: Their spread, shape (n,); NaN where none is defined.
+        error: How far their spread reaches below and above, shape (2, n); NaN where none is defined.
         has_log_y: Whether the axis is logarithmic.
     """
 

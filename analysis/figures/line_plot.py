@@ -123,12 +123,11 @@ def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Art
         markerfacecoloralt="white", markevery=marked(len(line.x), number, count) if line.is_joined else None,
         zorder=3,
     )  # fmt: skip
-    if not line.is_joined:
+    if not line.has_band:
         axes.errorbar(line.x, line.mean, yerr=line.error, fmt="none", ecolor=look.color, elinewidth=0.7)
     elif np.isfinite(line.error).any():
-        lower, upper = line.mean - line.error, line.mean + line.error
         axes.fill_between(
-            line.x, lower, upper, color=look.color, alpha=band_alpha(count), linewidth=0, zorder=1
+            line.x, line.low, line.high, color=look.color, alpha=band_alpha(count), linewidth=0, zorder=1
         )
     return drawn
 
@@ -170,5 +169,5 @@ def band_alpha(count: int) -> float:
 def _limit(axes: Axes, panel: Panel) -> None:
     if panel.top is None:
         return
-    lowest = min(float((line.mean - np.nan_to_num(line.error)).min()) for line in panel.lines)
+    lowest = min(float(np.fmin(line.low, line.mean).min()) for line in panel.lines)
     axes.set_ylim(lowest - 0.04 * (panel.top - lowest), panel.top)

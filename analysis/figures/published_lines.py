@@ -56,7 +56,7 @@ def _top(panel: Panel, theirs: Sequence[Line]) -> float | None:
     if panel.top is None or not theirs:
         return panel.top
     start = end_of_first_part(max(float(line.x.max()) for line in panel.lines))
-    upper = [(line.mean + np.nan_to_num(line.error))[line.x > start] for line in theirs]
+    upper = [np.fmax(line.high, line.mean)[line.x > start] for line in theirs]
     highest = max((float(values.max()) for values in upper if len(values)), default=-math.inf)
     lowest = min(float(line.mean.min()) for line in (*panel.lines, *theirs))
     return max(panel.top, with_margin(highest, lowest))
@@ -122,4 +122,4 @@ def _published(cell: Cell, compare: str, points: Sequence[tuple[float, ...]]) ->
     if not points:
         return None
     x, mean, error = np.array(points, dtype="float64").T
-    return Line(WORDS[compare], cell.estimator, x, mean, error, is_published=True)
+    return Line(WORDS[compare], cell.estimator, x, mean, np.stack([error, error]), is_published=True)

@@ -12,6 +12,7 @@ import pandas as pd
 from analysis.completeness import COUNTED, STATES
 from analysis.figure_error import FigureError
 from analysis.members import merged, wanted_members
+from analysis.statistics import INTERVAL
 from analysis.store import resolve_duplicates
 from analysis.tables import table
 from trainables.schema import Cell, CellRequest
@@ -23,7 +24,7 @@ class Results:
 
     Args:
         metric: The metric.
-        spread: What a band is, a key of `SPREADS`.
+        spread: What a band is, a key of `TABLE_SPREADS`.
         cells: The wanted cells.
         frame: The table of the metric, one row per cell.
         counted: The members that count: `row` (of the cells), `run_id` and `value` at the last epoch.
@@ -45,7 +46,7 @@ class Results:
             runs: A frame of `load_runs` that has the metric.
             requests: The cells and seeds wanted.
             metric: The metric.
-            spread: A key of `SPREADS`.
+            spread: A key of `TABLE_SPREADS`.
         Raises:
             FigureError: If no member counts.
         """
@@ -62,6 +63,13 @@ class Results:
     def labels(self) -> tuple[str, ...]:
         """The label of each cell, as in a table."""
         return tuple(self.frame["label"])
+
+    def errors(self, rows: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Return how far the spread of cells reaches below and above their means, shape (2, n)."""
+        shown = self.frame.iloc[list(rows)]
+        if self.spread == INTERVAL:
+            return np.stack([shown["mean"] - shown["low"], shown["high"] - shown["mean"]])
+        return np.stack([shown["error"]] * 2)
 
     def values(self, row: int) -> npt.NDArray[np.float64]:
         """Return the last values of the members of a cell that count."""

@@ -110,22 +110,21 @@ def _line(
     is_joined: bool,
 ) -> Line:
     cells = [results.cells[row] for row in rows]
-    columns = results.frame.iloc[list(rows)]
-    mean, error = (columns[name].to_numpy(dtype="float64") for name in ("mean", "error"))
+    mean, error = results.frame["mean"].to_numpy(dtype="float64")[list(rows)], results.errors(rows)
     x = np.array([places[setting(cell, against) or ""] for cell in cells])
     seeds = [(at, value) for at, row in zip(x, rows, strict=True) for value in results.values(row)]
     order = np.argsort(x, kind="stable")
     single = np.array(seeds, dtype="float64").reshape(-1, 2)
-    num_seeds = columns["n"].to_numpy(dtype="int64")[order]
+    num_seeds = results.frame["n"].to_numpy(dtype="int64")[list(rows)][order]
     names = () if is_joined else tuple(results.labels[rows[place]] for place in order)
-    ordered = x[order], mean[order], error[order]
+    ordered = x[order], mean[order], error[:, order]
     return Line(label, cells[0].estimator, *ordered, single, is_joined, num_seeds=num_seeds, cells=names)
 
 
 def _level_line(results: Results, row: int, label: str, ends: Numbers) -> Line:
-    mean, error = (float(results.frame[name].iloc[row]) for name in ("mean", "error"))
+    mean, error = float(results.frame["mean"].iloc[row]), results.errors([row])
     num_seeds = np.full(2, results.frame["n"].iloc[row])
-    level = np.full(2, mean), np.full(2, error)
+    level = np.full(2, mean), np.tile(error, 2)
     return Line(label, results.cells[row].estimator, ends, *level, num_seeds=num_seeds)
 
 

@@ -55,6 +55,6 @@ def dots(line: Line, x_axis: Axis, y_axis: Axis) -> str:
 
 def _ends(line: Line, axis: Axis) -> tuple[Numbers, Numbers]:
     """Return the pixels of mean ∓ spread; what a logarithmic axis cannot show is its end."""
-    low, high = axis.at(line.mean - line.error), axis.at(line.mean + line.error)
-    below = np.isfinite(line.error) & ~np.isfinite(low)
+    low, high = axis.at(line.low), axis.at(line.high)
+    below = np.isfinite(line.low) & ~np.isfinite(low)
     return np.where(below, axis.start, low), high

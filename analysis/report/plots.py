@@ -128,7 +128,7 @@ def _axes(panel: Panel) -> tuple[Axis, Axis]:
     lines = panel.lines
     seeds = [line.seeds.reshape(-1, 2) for line in lines if line.seeds is not None]
     across = np.concatenate([line.x for line in lines])
-    up = [line.mean + sign * np.nan_to_num(line.error) for line in lines for sign in (-1, 1)]
+    up = [end for line in lines for end in (np.fmin(line.low, line.mean), np.fmax(line.high, line.mean))]
     up += [pairs[:, 1] for pairs in seeds]
     x_axis = Axis.around(across, LEFT, WIDTH - RIGHT, is_log=panel.has_log_x, margin=0.03)
     values = np.concatenate(up)
@@ -190,9 +190,11 @@ def _said(frame: _Frame, line: Line) -> list[str]:
     """Return position, mean with its spread, and number of seeds of each point, with bars between them."""
     said = []
     panel, form = frame.panel, frame.form
-    for index, (x, mean, error) in enumerate(zip(line.x, line.mean, line.error, strict=True)):
+    for index, (x, mean, below, above) in enumerate(zip(line.x, line.mean, *line.error, strict=True)):
         name = panel.ticks[int(x)] if panel.ticks else f"{x:g}"
-        spread = f" ± {error:{form}}" if np.isfinite(error) else ""
+        spread = f" ± {below:{form}}" if np.isfinite(below) else ""
+        if np.isfinite(below) and below != above:
+            spread = f" [{mean - below:{form}}, {mean + above:{form}}]"
         seeds = "" if line.num_seeds is None else f"n = {line.num_seeds[index]}"
         cell = f"|{line.cells[index].translate(_SEPARATORS)}" if line.cells else ""
         said.append(f"{panel.x_label} {name}|{mean:{form}}{spread}|{seeds}{cell}")

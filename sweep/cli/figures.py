@@ -32,7 +32,9 @@ def command(
     output_format: Annotated[
         str, typer.Option("--format", help="pdf, svg and png, or some of them joined by commas.")
     ] = "pdf,svg,png",
-    spread: Annotated[str, typer.Option(help="What a band is: std, sem or sem-population.")] = "std",
+    spread: Annotated[
+        str, typer.Option(help="What a band is: std, sem or sem-population; ci: a 95 % interval.")
+    ] = "std",
     compare: Annotated[
         str | None,
         typer.Option(help="published: the paper's tables. curves: its authors' runs, where there are any."),
@@ -79,8 +81,7 @@ def figure_files(
     loaded, store = load_spec(spec), Store(home)
     for name in metrics:
         check_choice("metric", name, TASKS[loaded.task].metrics)
-    if not store.is_empty_file:
-        store.check()
+    store.check_readable()
     drawn = figures(
         home.tracking_uri,
         loaded.requests(),

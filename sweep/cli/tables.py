@@ -11,7 +11,11 @@ from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from trainables.tasks import TASKS, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sweep.home import Home
+
+MEASURED = "measured"
 
 
 def command(
@@ -24,7 +28,12 @@ def command(
         ),
     ] = None,
     output_format: Annotated[
-        str, typer.Option("--format", help="text, markdown, latex, html, csv or json.")
+        str,
+        typer.Option(
+            "--format",
+            help="text, markdown, latex, html, csv or json. measured: of a spec that judges gradients, "
+            "every measure at every measured epoch, as `make docs MEASURED=FILE` takes it.",
+        ),
     ] = "text",
     spread: Annotated[
         str, typer.Option(help="What ± is: std, sem or sem-population; ci: a 95 % interval.")
@@ -60,6 +69,16 @@ def command(
     from sweep.home import Home
 
     place = Home.resolve(home, tracking_uri)
+    if output_format == MEASURED:
+        given = {"--metric": metric, "--compare": compare, "--select": select, "--test": test or None}
+        _refuse(
+            [name for name, value in given.items() if value is not None] + ["--spread"] * (spread != "std")
+        )
+        text, missing = measured_text(spec, place)
+        for line in missing:
+            typer.echo(line, err=True)
+        typer.echo(text, nl=False)
+        return
     shown = table_text(spec, place, metric, output_format, spread, compare, select, select_by, test=test)
     typer.echo(shown)
 
@@ -80,7 +99,7 @@ def table_text(
     import pandas as pd
 
     from analysis import load_runs, render, table
-    from analysis.render import FORMATS_FOR_PROGRAMS
+    from analysis.formats import FORMATS_FOR_PROGRAMS
     from sweep.spec_file import load_spec
     from sweep.store import Store
 
@@ -91,8 +110,7 @@ def table_text(
     _check_metrics(task, metrics, select_by)
     requests = loaded.requests()
     store = Store(home)
-    if not store.is_empty_file:
-        store.check()
+    store.check_readable()
     needed = dict.fromkeys(metrics if select is None else [*metrics, select_by])
     runs = load_runs(home.tracking_uri, metrics=list(needed))
     if not loaded.search.is_grid:  # what there is, since nobody asked for every cell of the space
@@ -113,6 +131,27 @@ def table_text(
 def names_in(text: str | None) -> list[str]:
     """Return the names in an option that are joined by commas; none where it is not given."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def measured_text(spec: str, home: Home) -> tuple[str, tuple[str, ...]]:
+    """Return what a spec has measured of gradients as CSV, and what is missing, in words."""
+    from analysis.measured import measured_csv
+    from sweep.spec_file import load_spec
+    from sweep.store import Store
+
+    loaded, store = load_spec(spec), Store(home)
+    if not store.is_empty_file:
+        store.check()
+    return measured_csv(home.tracking_uri, loaded.requests())
+
+
+def _refuse(options: Sequence[str]) -> None:
+    from analysis.figure_error import FigureError
+
+    if options:
+        raise FigureError(
+            f"--format {MEASURED} has all measures with mean and std, and no {', '.join(options)}"
+        )
 
 
 def _check_metrics(task: Task, metrics: Sequence[str], select_by: str) -> None:

@@ -1,7 +1,9 @@
 import math
+from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from analysis.bootstrap import mean_interval
 from analysis.statistics import mean_and_spread
@@ -22,6 +24,31 @@ def test_interval_of_many_normal_values_is_that_of_the_normal_distribution():
     half = 1.96 * values.std(ddof=1) / len(values) ** 0.5
     assert low == pytest.approx(values.mean() - half, abs=0.1 * half)
     assert high == pytest.approx(values.mean() + half, abs=0.1 * half)
+
+
+def exact_bca(values):
+    """Return the BCa interval from the means of all n^n resamples, by Efron's formulas."""
+    n, mean = len(values), values.mean()
+    means = np.sort(np.array(list(product(values, repeat=n))).mean(axis=1))
+    left_out = np.array([np.delete(values, place).mean() for place in range(n)])
+    distance = left_out.mean() - left_out
+    acceleration = (distance**3).sum() / (6 * (distance**2).sum() ** 1.5)
+    below = ((means < mean).sum() + (means <= mean).sum()) / (2 * len(means))
+    bias = norm.ppf(below)
+    ends = []
+    for z in norm.ppf([0.025, 0.975]):
+        level = norm.cdf(bias + (bias + z) / (1 - acceleration * (bias + z)))
+        ends.append(means[min(int(level * len(means)), len(means) - 1)])
+    return ends
+
+
+def test_interval_is_bca_of_all_resamples():
+    values = np.array([1.0, 2.0, 2.5, 3.0, 3.5, 9.0])
+    low, high = exact_bca(values)  # all 46,656 of them
+    assert mean_interval(values) == (pytest.approx(low, abs=0.06), pytest.approx(high, abs=0.12))
+    means = np.array(list(product(values, repeat=6))).mean(axis=1)
+    percentile = np.quantile(means, [0.025, 0.975])  # the plain bootstrap, which knows of no skewness
+    assert abs(percentile[1] - high) > 0.3
 
 
 def test_interval_depends_on_the_values_alone():

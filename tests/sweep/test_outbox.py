@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sweep.outbox import Outbox, TakenOverError, WriteRefusedError
 from sweep.spool import Spool, read_spools
 from sweep.store import StoreError
-from sweep.writes import FinishMember, Write
+from sweep.writes import FinishMember, LogMetrics, StartMember, Write
 
 AWAY = (
     MlflowException("store is away\nand more"),
@@ -236,3 +236,68 @@ def test_a_fault_in_the_thread_comes_up_where_writes_are_added(
         outbox.settle(DEADLINE)
     with pytest.raises(ZeroDivisionError, match="planted"):
         outbox.add(write(1))
+
+
+class Runs:
+    """A store that keeps the whole writes, once it is open, unless it refuses a start that has metrics."""
+
+    def __init__(self, *, is_refusing: bool = False) -> None:
+        self.is_open = threading.Event()
+        self.is_refusing = is_refusing
+        self.taken: list[Write] = []
+
+    def apply(self, one: Write) -> None:
+        self.is_open.wait(DEADLINE)
+        if self.is_refusing and isinstance(one, StartMember) and one.rows:
+            raise WriteRefusedError("start: metrics are wrong")
+        self.taken.append(one)
+
+
+def life(member: str) -> tuple[StartMember, LogMetrics, FinishMember]:
+    return (
+        StartMember(member=member, params={"seed": member}, note="", pack_size=1),
+        LogMetrics(member=member, rows=(("train_kl", 1.0, 1, 1),)),
+        FinishMember(member=member, end_ms=1, diverged=None),
+    )
+
+
+@pytest.mark.parametrize("is_refusing", [False, True])
+def test_metrics_that_wait_go_with_their_start_and_alone_where_that_is_refused(
+    is_refusing: bool, spool: Spool
+) -> None:
+    runs, said = Runs(is_refusing=is_refusing), list[str]()
+    outbox = Outbox(runs.apply, spool, said.append, pauses=(0.01,), patience=DEADLINE)
+    one, two = life("1"), life("2")
+    outbox.add(write(0))
+    wait_until(lambda: len(outbox) == 1)  # in the thread's hands; what follows waits
+    outbox.add(one[0], two[0], one[1], two[1], one[2], two[2])
+    runs.is_open.set()
+    outbox.close()
+    whole = [start.model_copy(update={"rows": metrics.rows}) for start, metrics, _ in (one, two)]
+    parts = [one[0], two[0], one[1], two[1]]
+    # What was refused together is sent as its parts; the second start still tries with its metrics first.
+    assert runs.taken == [write(0), *(parts if is_refusing else whole), one[2], two[2]]
+    assert (said, spooled_members(spool)) == ([], [])
+
+
+def test_what_is_spooled_is_the_parts_and_they_are_sent_one_by_one(spool: Spool) -> None:
+    runs, said = Runs(), list[str]()
+    is_away = [True]
+
+    def apply(one: Write) -> None:
+        if is_away[0]:
+            raise AWAY[0]
+        runs.apply(one)
+
+    outbox = Outbox(apply, spool, said.append, pauses=(0.01,), patience=DEADLINE)
+    runs.is_open.set()
+    outbox.add(*life("1"), *life("2"))
+    wait_until(lambda: spooled_members(spool) == ["start", "metrics", "finish"] * 2)
+    is_away[0] = False
+    outbox.close()
+    assert runs.taken == [*life("1"), *life("2")]
+    assert not spool.path.exists()
+
+
+def spooled_members(spool: Spool) -> list[str]:
+    return [one.kind for found in read_spools(spool.path.parent) for one in found.writes]

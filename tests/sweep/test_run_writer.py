@@ -44,6 +44,8 @@ MEANS = WriteCell(
 )
 FORGET = ForgetPack(pack="p1", members=(MEMBER.hash,))
 LIFE: tuple[Write, ...] = (START, METRICS, PICTURE, FINISH, FORGET, MEANS, EndSweep(status="FINISHED"))
+START_WITH_METRICS = START.model_copy(update={"rows": METRICS.rows})
+LIVES = {"one by one": LIFE, "start and metrics in one": (START_WITH_METRICS, *LIFE[2:])}
 
 WRITING = ("create_run", "update_run", "log_batch", "set_terminated", "delete_tag", "log_artifact")
 
@@ -124,6 +126,32 @@ def test_repeating_every_write_changes_nothing(
     assert content(home) == expected
 
 
+def test_a_start_with_metrics_that_is_repeated_or_followed_by_its_parts_changes_nothing(
+    home: Home, writer: RunWriter, expected: object
+) -> None:
+    for write in (START_WITH_METRICS, START_WITH_METRICS, *LIFE):
+        writer.apply(write)
+    assert content(home) == expected
+
+
+def test_a_start_with_metrics_is_one_batch_as_long_as_they_fit(
+    home: Home, writer: RunWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[tuple[int, int]] = []
+    log_batch = writer._client.log_batch
+
+    def count(run_id: str, metrics: Any = (), params: Any = (), **more: Any) -> None:
+        batches.append((len(params), len(metrics)))
+        log_batch(run_id, metrics, params, **more)
+
+    writer.apply(StartMember(member=OTHER.hash, params=OTHER.params, note="odd", pack_size=1))
+    monkeypatch.setattr(writer._client, "log_batch", count)
+    many = tuple(("train_kl", 1.0, epoch, epoch) for epoch in range(1, 1001))
+    writer.apply(START.model_copy(update={"rows": many}))
+    assert batches == [(len(MEMBER.params), 900), (0, 100)]
+    assert rows(home, "select count(*), count(distinct step) from metrics") == [(1000, 1000)]
+
+
 def test_replaying_all_of_them_by_another_process_changes_nothing(home: Home, expected: object) -> None:
     for _ in range(3):
         writer = new_writer(home)
@@ -201,12 +229,13 @@ def apply_until_taken(writer: RunWriter, write: Write) -> None:
 
 @pytest.mark.parametrize("is_done", [True, False], ids=["answer lost", "request lost"])
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("life", LIVES.values(), ids=LIVES)
 def test_lost_requests_and_lost_answers_leave_no_trace(
-    seed: int, is_done: bool, home: Home, writer: RunWriter, expected: object
+    life: tuple[Write, ...], seed: int, is_done: bool, home: Home, writer: RunWriter, expected: object
 ) -> None:
     client = LossyClient(writer._client, seed, is_done)
     writer._client = client  # type: ignore[assignment]
-    for write in LIFE:
+    for write in life:
         apply_until_taken(writer, write)
     assert client.num_lost
     assert content(home) == expected

@@ -12,7 +12,16 @@ from mlflow.entities import Metric, Param
 from sweep.home import Home
 from sweep.store import Store, StoreError
 from tests.sweep.samples import Driver, spec_of
-from trainables.schema import KIND_MEMBER, TAG_DIVERGED, TAG_ERROR, TAG_KIND, TAG_SCHEMA_VERSION, Member
+from trainables.schema import (
+    KIND_MEMBER,
+    TAG_CELL,
+    TAG_DIVERGED,
+    TAG_ERROR,
+    TAG_KIND,
+    TAG_MEMBER,
+    TAG_SCHEMA_VERSION,
+    Member,
+)
 
 PARAMS = {
     "task": "mnist_vae",
@@ -72,6 +81,16 @@ def test_a_run_without_hashes_or_defaults_and_with_other_forms_of_numbers_is_rec
         {"test_neg_elbo": 100.0},
     )
     assert (one.is_finished, one.has_failed, one.diverged, one.error) == (True, False, None, "")
+
+
+def test_a_member_is_what_its_params_say_whatever_its_tags_say(
+    home: Home, log_run: Callable[..., str]
+) -> None:
+    """A run that someone copied from another, tags and all, and gave other params."""
+    other = asked_for(1)
+    log_run([2.0, 1.0], tags={TAG_MEMBER: other.hash, TAG_CELL: other.cell.hash}, lr="0.001")
+    (key,) = Store(home).members()
+    assert key == Member.from_params({**PARAMS, "lr": "0.001"}).hash != other.hash
 
 
 def test_a_finished_run_without_its_last_epoch_is_not_finished(

@@ -9,7 +9,7 @@ COSINE, DEVIATION = "gradient_cosine_batch", "gradient_relative_std"
 
 def part(results, **options):
     x = np.array([1.0, 2.0])
-    line = Line(results.labels[0], results.cells[0].estimator, x, x, x)
+    line = Line(results.labels[0], results.cells[0].estimator, x, x, np.stack([x, x]))
     line_of = dict(enumerate(results.labels))
     return Part(results, (Panel("8x4", "epoch", "y", (line,)),), line_of=line_of, **options)
 

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from analysis.bootstrap import mean_interval
 from analysis.figure_error import FigureError
 from analysis.figures import figures
 from analysis.figures.bars import bar_panels, point_panels
@@ -63,6 +64,38 @@ def test_a_curve_is_the_mean_over_the_seeds_with_its_band(spread, error, curves)
     np.testing.assert_allclose(lines["ReinMax"].get_ydata()[-1], 93.5)
     np.testing.assert_allclose(band(figure), (103.5 - error, 103.5 + error))
     assert "n = 3 seeds" in said(figure)
+
+
+def test_a_band_can_be_the_interval_that_a_table_shows(curves):
+    store, requests = curves
+    figure = figures(store.uri, requests, metrics=[METRIC], spread="ci")[f"{METRIC}-epoch"]
+    low, high = mean_interval(np.array([102.5, 103.5, 104.5]))
+    assert band(figure) == (pytest.approx(low), pytest.approx(high))
+    assert "Bands: 95% bootstrap interval of the mean (BCa, 9,999 resamples" in said(figure)
+    with pytest.raises(FigureError, match="an interval takes the single runs, which are not published"):
+        figures(store.uri, requests, metrics=[METRIC], spread="ci", compare="published")
+
+
+def test_final_values_have_intervals_of_two_sides(log_members, request_for):
+    grid = [request_for("reinmax_rk2", seeds=range(5), beta=beta) for beta in (0.0, 0.5, 1.0)]
+    values = [100.0, 101.0, 101.5, 102.0, 110.0]
+    metrics = {METRIC: lambda seed: {4: values[seed]}}
+    store = log_members(*((request, metrics, "FINISHED") for request in grid))
+    figure = figures(store.uri, grid, spread="ci")[f"{METRIC}-beta"]
+    low, high = mean_interval(np.array(values))
+    assert high - 102.9 > 1.5 * (102.9 - low)  # the values lean to the high side, and ± could not
+    assert band(figure) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_a_single_measured_epoch_has_bars_in_place_of_a_band_without_width(log_members, request_for):
+    request = request_for("reinmax", task="gradient_quality", epochs=4)
+    metrics = {"gradient_cosine": lambda seed: {4: 0.5 + 0.2 * seed}}
+    store = log_members((request, metrics, "FINISHED"))
+    figure = figures(store.uri, [request], metrics=["gradient_cosine"])["gradient_cosine-epoch"]
+    ((bar,),) = [collection.get_segments() for collection in figure.axes[0].collections]
+    std = 0.2 / math.sqrt(2)
+    np.testing.assert_allclose(bar, [(4, 0.6 - std), (4, 0.6 + std)])
+    assert "Bars: ± sample standard deviation" in said(figure)
 
 
 def test_curves_have_their_estimators_colour_and_marker(curves):
@@ -336,4 +369,4 @@ def test_bars_can_be_points_a_panel_for_each_metric_and_a_line_for_each_cell(res
         ("RLOO", [1.0], False),
     ]
     np.testing.assert_allclose(panel.lines[1].mean, [2e-5])
-    np.testing.assert_allclose(panel.lines[1].error, [2e-5 / math.sqrt(2)])
+    np.testing.assert_allclose(panel.lines[1].error, [[2e-5 / math.sqrt(2)]] * 2)

@@ -19,7 +19,7 @@ def example():
     import numpy as np
 
     ramp = np.array([1.0, 2.0, 3.0])
-    line = Line("ReinMax τ 1.0", "reinmax", ramp, ramp, ramp / 10)
+    line = Line("ReinMax τ 1.0", "reinmax", ramp, ramp, np.stack([ramp, ramp]) / 10)
     with own_look():
         return draw_lines((Panel("8x4", "epoch", "loss", (line,)),), {}, ("n = 2 seeds.",))
 

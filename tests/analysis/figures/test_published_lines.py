@@ -14,7 +14,7 @@ JUDGED = {"temperature": "1.3", "num_draws": "1024", "trained_with": "reinmax"}
 
 def panel_of(estimator, epochs, means, **options):
     mean = np.array(means, dtype="float64")
-    line = Line("ours", estimator, np.array(epochs, dtype="float64"), mean, np.ones_like(mean))
+    line = Line("ours", estimator, np.array(epochs, dtype="float64"), mean, np.ones((2, len(mean))))
     return Panel("8x4", "epoch", "loss", (line,), **options)
 
 
@@ -30,7 +30,7 @@ def test_axis_that_is_cut_has_room_for_the_authors_bars_after_the_steep_part(res
     panel, said = beside(panel, results, "curves")
     theirs = panel.lines[-1]
     late = theirs.x > 8
-    upper, lower = theirs.mean + theirs.error, theirs.mean - theirs.error
+    upper, lower = theirs.high, theirs.low
     assert upper[late].max() > 170  # at epoch 10: 148.84 + 23.10
     assert upper[late].max() < panel.top < upper.max()
     assert "The first, steep part of the training lies above the axis." in said

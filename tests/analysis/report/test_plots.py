@@ -17,7 +17,7 @@ from analysis.report.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, plots
 
 
 def line(x, mean, error, **changes):
-    arrays = (np.array(values, dtype="float64") for values in (x, mean, error))
+    arrays = (np.array(values, dtype="float64") for values in (x, mean, [error, error]))
     own = {"num_seeds": np.full(len(x), 2), **changes}
     return Line("ST", "st", *arrays, **own)
 

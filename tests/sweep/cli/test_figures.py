@@ -48,7 +48,7 @@ def test_the_same_store_gives_the_same_bytes(words: tuple[object, ...], catsweep
         ("--format", "jpg", "unknown format 'jpg'; allowed: pdf, svg, png"),
         ("--against", "epochz", "unknown axis 'epochz'; allowed: epoch, seconds, "),
         ("--against", "eta", "against must be a hyperparameter with several values in this spec, got 'eta'"),
-        ("--spread", "sems", "unknown spread 'sems'; allowed: std, sem, sem-population"),
+        ("--spread", "sems", "unknown spread 'sems'; allowed: std, sem, sem-population, ci"),
         ("--compare", "paper", "unknown comparison 'paper'; allowed: published, curves"),
     ],
 )

@@ -139,3 +139,15 @@ def test_without_a_store_there_is_a_table_of_what_is_missing(catsweep: Command, 
     assert answer.status == 0
     assert "n = 0: no run counts yet." in answer.out
     assert list(own_folder.iterdir()) == []
+
+
+def test_measured_file_is_of_specs_that_judge_gradients_and_takes_no_other_option(
+    words: tuple[object, ...], catsweep: Command
+) -> None:
+    measured = (*words, "--format", "measured")
+    assert catsweep(*measured).err.startswith("error: the spec must be of the task gradient_quality")
+    answer = catsweep(*measured, "--metric", "test_kl", "--spread", "sem", "--test")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err == (
+        "error: --format measured has all measures with mean and std, and no --metric, --test, --spread\n"
+    )
