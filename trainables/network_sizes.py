@@ -11,6 +11,15 @@ DECODER_WIDTHS = (256, 512)
 BERNOULLI_ENCODER_WIDTHS = (384, 256)
 BERNOULLI_DECODER_WIDTHS = (256, 384)
 
+DIGIT_NETWORK_SHAPES = (
+    *((6, 1, 5, 5), (6,)),
+    *((16, 6, 5, 5), (16,)),
+    *((120, 256), (120,)),
+    *((84, 120), (84,)),
+    *((10, 84), (10,)),
+)
+"""Weight and bias of each layer of the network that reads a digit, two convolutions before three products."""
+
 _ALIGNMENT = 16
 """Floats in 64 bytes: a cache line, and the widest vector register."""
 
