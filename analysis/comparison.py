@@ -12,7 +12,8 @@ from analysis import published
 from analysis.choices import check_choice
 from analysis.errata import erratum
 from analysis.statistics import z_score
-from trainables.schema import GRADIENT_QUALITY, Cell
+from trainables.schema import Cell
+from trainables.tasks import GRADIENT_QUALITY
 
 PUBLISHED = "published"
 CURVES = "curves"

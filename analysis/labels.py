@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.names import estimator_name
 from trainables import schema
 from trainables.schema import Cell
+from trainables.tasks import TASKS
 
 _PARTS: Mapping[str, Callable[[str], str]] = {
     "optimizer": str,
@@ -18,8 +19,11 @@ _PARTS: Mapping[str, Callable[[str], str]] = {
     "num_mc_samples": "K {}".format,
     "gap": "gap {}".format,
     "num_samples": "N {}".format,
+    "temperature_decay": "τ decay {}".format,
+    "temperature_floor": "τ floor {}".format,
     "batch_size": "batch {}".format,
     "epochs": "{} epochs".format,
+    "iterations_per_epoch": "{} iterations an epoch".format,
     "trained_with": "trained with {}".format,
     "trained_temperature": "at τ {}".format,
     "measured_epochs": "judged at {}".format,
@@ -36,6 +40,7 @@ def row_labels(cells: Sequence[Cell]) -> list[str]:
 
     The label is the estimator's name. Where an estimator has several cells of one latent, the params in which
     they differ follow; the same params at every latent, so that a grid's rows line up. A note comes last.
+    Where a task's estimators have a budget of samples, that is in every label, and alone where that will do.
     """
     groups: dict[tuple[str, str], dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
@@ -45,8 +50,23 @@ def row_labels(cells: Sequence[Cell]) -> list[str]:
     for cell in cells:
         key = (cell.estimator, cell.note)
         names = varying[key] if len(groups[key][cell.latent]) > 1 else []
-        labels.append(_label(cell, names))
+        budget = _budget(cell)
+        if not _tells_apart(budget, groups[key].values()):
+            budget = [name for name in _PARTS if name in (*budget, *names)]
+        labels.append(_label(cell, budget))
     return labels
+
+
+def _budget(cell: Cell) -> list[str]:
+    task = TASKS.get(cell.params.get("task", ""))
+    return [name for name in (task.label_params if task else ()) if name in cell.params]
+
+
+def _tells_apart(names: Sequence[str], by_latent: Iterable[Sequence[Cell]]) -> bool:
+    return all(
+        len({tuple(param_value(cell, name) for name in names) for cell in cells}) == len(cells)
+        for cells in by_latent
+    )
 
 
 def param_value(cell: Cell, name: str) -> str | None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from estimators.registry import REGISTRY
 from trainables import schema
+from trainables.metrics import METRIC
+from trainables.schema import Cell
+from trainables.tasks import TASKS
 
 ESTIMATOR_NAMES: Mapping[str, str] = {
     "stgs": "Gumbel",
@@ -36,6 +39,7 @@ PAPER_LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
 """The columns of Tables 2 and 3, categories x variables."""
 
 _EVERYWHERE = frozenset({"task_version", "batch_size"})
+_OF_SOME_TASKS = frozenset({"batch_size"})
 
 
 def estimator_name(estimator: str) -> str:
@@ -43,14 +47,17 @@ def estimator_name(estimator: str) -> str:
     return ESTIMATOR_NAMES.get(estimator, estimator)
 
 
-def applicable_defaults(estimator: str) -> dict[str, str]:
-    """Return the schema's defaults of the params that apply to an estimator.
+def applicable_defaults(cell: Cell) -> dict[str, str]:
+    """Return the schema's defaults of the params that apply to a cell's estimator and task.
 
     A run of `st` that states no `eta` has none; a run of `reinmax_cv` that states none has the default.
     Of an estimator that is not in the registry, only the defaults that every run has are returned.
     """
-    takes = REGISTRY[estimator].hyperparameters if estimator in REGISTRY else ()
+    estimator, task = cell.estimator, TASKS.get(cell.params.get("task", ""))
+    takes = () if estimator not in REGISTRY else REGISTRY[estimator].hyperparameters
     names = _EVERYWHERE | {hyperparameter.name for hyperparameter in takes}
+    if task is not None:
+        names -= _OF_SOME_TASKS - task.keys.keys()
     return {name: value for name, value in schema.DEFAULTS.items() if name in names}
 
 
@@ -62,30 +69,13 @@ class MetricName:
     unit: str
 
 
-_GRADIENT_METRICS = {
-    "gradient_cosine": MetricName("cosine with the exact gradient, per image", ""),
-    "gradient_cosine_batch": MetricName("cosine with the exact gradient, of the batch", ""),
-    "gradient_variance": MetricName("gradient variance over mean", "nats per image"),
-    "gradient_relative_std": MetricName("gradient standard deviation over mean", ""),
-    "gradient_std": MetricName("gradient standard deviation", "nats per image"),
-    schema.MEASUREMENT_SECONDS: MetricName("time per measurement", "seconds"),
-}
-_SPLITS = {"train": "train", "test": "test"}
-_QUANTITY_NAMES = {"neg_elbo": "negative ELBO", "recon": "reconstruction term", "kl": "KL term"}
-
-
 def metric_name(metric: str) -> MetricName:
-    """Return the name and unit of a metric; one outside the schema keeps its own name and states no unit."""
-    if metric == schema.EPOCH_SECONDS:
-        return MetricName("time per epoch", "seconds")
-    if metric in _GRADIENT_METRICS:
-        return _GRADIENT_METRICS[metric]
-    split, _, quantity = metric.partition("_")
-    if split in _SPLITS and quantity in _QUANTITY_NAMES:
-        return MetricName(f"{_SPLITS[split]} {_QUANTITY_NAMES[quantity]}", "nats per image")
-    return MetricName(metric, "the unit it was logged in")
+    """Return the name and unit of a metric; one of no task keeps its own name and states no unit."""
+    if metric not in METRIC:
+        return MetricName(metric, "the unit it was logged in")
+    return MetricName(METRIC[metric].text, METRIC[metric].unit)
 
 
 def digits_of(metric: str) -> int:
-    """Return how many digits after the point a metric is shown with: 4 of a gradient's measures, else 2."""
-    return 4 if metric in (*schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS) else 2
+    """Return how many digits after the point a metric is shown with; one of no task with 2."""
+    return METRIC[metric].digits if metric in METRIC else 2

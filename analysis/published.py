@@ -10,12 +10,12 @@ from functools import cache
 from importlib import resources
 
 from analysis.statistics import sample_sem
-from trainables import schema
+from trainables import schema, tasks
 from trainables.schema import Cell
 
 TABLE_1_SETTINGS = {"temperature": "1.3", "num_draws": "1024", "trained_with": "reinmax"}
 """What is known of how Table 1 was made, beside its epochs."""
-TASK = schema.MNIST_VAE
+TASK = tasks.MNIST_VAE
 DATASET = "mnist"
 EPOCHS = 160
 EPOCHS_OF_TABLE_1 = 50
@@ -68,7 +68,7 @@ class PublishedResult:
         """The epochs after which it was taken; None for Table 4, the time of an epoch."""
         if self.metric == schema.EPOCH_SECONDS:
             return None
-        return EPOCHS_OF_TABLE_1 if self.task == schema.GRADIENT_QUALITY else EPOCHS
+        return EPOCHS_OF_TABLE_1 if self.task == tasks.GRADIENT_QUALITY else EPOCHS
 
     @property
     def has_error(self) -> bool:
@@ -83,7 +83,7 @@ class PublishedResult:
     @property
     def task(self) -> str:
         """The task whose members have the metric."""
-        return schema.GRADIENT_QUALITY if self.table == "Table 1" else TASK
+        return tasks.GRADIENT_QUALITY if self.table == "Table 1" else TASK
 
     @property
     def sample_sem(self) -> float:

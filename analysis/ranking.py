@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis.labels import param_value
-from trainables.schema import GRADIENT_QUALITY, HIGHER_IS_BETTER, Cell
+from trainables.metrics import HIGHER_IS_BETTER
+from trainables.schema import Cell
+from trainables.tasks import TASKS
 
 _COMPARABLE = ("task", "task_version", "dataset", "epochs", "precision")
-"""Cells of a latent are ranked against each other only where these are the same."""
-_OF_ONE_TRAINING = ("batch_size", "optimizer", "lr", "trained_with", "trained_temperature", "num_draws")
-"""So they are, in the task `gradient_quality`, only where these are the same too: they make the model."""
+"""Cells of a latent are ranked against each other only where these are the same, and what their task adds."""
 
 
 def column_keys(cells: Sequence[Cell]) -> pd.Series:
@@ -42,4 +42,5 @@ def ranks(frame: pd.DataFrame, columns: pd.Series, metric: str) -> pd.Series[int
 
 
 def _names(cell: Cell) -> tuple[str, ...]:
-    return (*_COMPARABLE, *(_OF_ONE_TRAINING if cell.params.get("task") == GRADIENT_QUALITY else ()))
+    task = TASKS.get(cell.params.get("task", ""))
+    return (*_COMPARABLE, *(task.comparable_params if task else ()))

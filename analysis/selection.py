@@ -14,13 +14,13 @@ from analysis.members import counted_values, wanted_members
 from analysis.names import applicable_defaults
 from analysis.ranking import column_keys
 from analysis.selection_account import Candidate, account
-from trainables import schema
+from trainables.metrics import ALL_METRICS, HIGHER_IS_BETTER, names_of
 from trainables.schema import Cell, CellRequest
 
 SELECTIONS = ("best",)
 SELECT_BY = "train_neg_elbo"
 """The papers select by the training loss; the test set never selects."""
-SELECTION_METRICS = (*schema.TRAIN_METRICS, *schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS)
+SELECTION_METRICS = names_of(*(metric for metric in ALL_METRICS if metric.may_select))
 NOTHING_CHOSEN = "nothing chosen"
 SELECTION_COLUMNS = ("selected_by", "selected_mean", "num_candidates", "num_complete", "account")
 _OF_TABLE_5 = ("optimizer", "lr", "temperature", "eta")
@@ -117,7 +117,7 @@ def _candidates(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: s
 def _choose(group: Sequence[Candidate], metric: str) -> Choice:
     num_seeds = len({seed for candidate in group for seed in candidate.request.seeds})
     complete = [candidate for candidate in group if candidate.is_complete(num_seeds)]
-    sign = -1 if metric in schema.HIGHER_IS_BETTER else 1
+    sign = -1 if metric in HIGHER_IS_BETTER else 1
     best = min(complete, key=lambda candidate: sign * candidate.mean, default=None)
     text = account(group, best, num_seeds, higher_is_better=sign < 0)
     counts = (len(group), len(complete), text)
@@ -165,7 +165,7 @@ def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
 
 def _row(choice: Choice | None, cell: Cell) -> dict[str, object]:
     is_chosen = choice is None or choice.is_chosen
-    params = {**applicable_defaults(cell.estimator), **cell.params} if is_chosen else {}
+    params = {**applicable_defaults(cell), **cell.params} if is_chosen else {}
     row: dict[str, object] = {name: params.get(name, "") for name in _NAMES}
     if choice is None:
         return {**row, "account": ""}

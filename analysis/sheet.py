@@ -13,7 +13,7 @@ from analysis.sheet_parts import HIGHEST, LOWEST, UNDEFINED, Entry, Sheet, numbe
 from analysis.sheets_below import sheets_below
 from analysis.statistics import INTERVAL
 from analysis.table_notes import notes
-from trainables.schema import HIGHER_IS_BETTER
+from trainables.metrics import HIGHER_IS_BETTER
 
 BEST_RANKS = (1, 2, 3)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.names import metric_name
 from analysis.sheet_parts import UNDEFINED, Entry, Sheet, number
-from trainables.schema import HIGHER_IS_BETTER
+from trainables.metrics import HIGHER_IS_BETTER
 
 _SYMBOLS = {"temperature": "τ", "eta": "η", "beta": "β", "num_mc_samples": "K", "num_samples": "N"}
 _LEAST_P = 0.001

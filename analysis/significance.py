@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import pandas as pd
 
-from trainables.schema import HIGHER_IS_BETTER
+from trainables.metrics import HIGHER_IS_BETTER
 
 _FEWEST_VALUES = 2
 

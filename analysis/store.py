@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from analysis import store_http
 from analysis.names import applicable_defaults
 from trainables import run_tables, schema
+from trainables.metrics import METRICS
 from trainables.run_record import MemberReader, RunRecord
 
 _TEXT = ("run_id", "experiment", "member", "cell", "status", "error", "note", "latent", *schema.TEXT_PARAMS)
@@ -50,7 +51,7 @@ def load_runs(tracking_uri: str, *, metrics: Sequence[str] | None = None) -> pd.
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
-    wanted = tuple(schema.METRICS if metrics is None else (metrics,) if isinstance(metrics, str) else metrics)
+    wanted = tuple(METRICS if metrics is None else (metrics,) if isinstance(metrics, str) else metrics)
     return runs_frame(_read_records(tracking_uri, wanted), wanted)
 
 
@@ -126,7 +127,7 @@ def _row(record: RunRecord, metrics: Sequence[str], read_member: MemberReader) -
     if version != schema.SCHEMA_VERSION:
         raise ValueError(f"schema version {version}" if version else "no schema version")
     member = read_member(record.params)
-    params = {**applicable_defaults(member.cell.estimator), **member.params}
+    params = {**applicable_defaults(member.cell), **member.params}
     values = {name: record.metrics[name] for name in metrics if name in record.metrics}
     return {
         "run_id": record.run_id,

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from trainables.network_sizes import NUM_PIXELS
-from trainables.training import images_from_numpy
+from trainables.training_data import shared_tensor
 
 TEST_IMAGES = 10_000
 _NOISE_POWER = 6.6  # gives noise the mean of MNIST's bytes, 33
@@ -27,7 +27,7 @@ def mnist(data: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
     fetch("mnist", data)
     dataset = load("mnist", data)
-    return images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
+    return shared_tensor(dataset.train_images), shared_tensor(dataset.test_images)
 
 
 def load_images(wanted: str | None, home: Path, count: int) -> tuple[torch.Tensor, torch.Tensor, str]:
@@ -46,7 +46,7 @@ def load_images(wanted: str | None, home: Path, count: int) -> tuple[torch.Tenso
             from trainables import data  # fetches too, so it needs packages that may not be here
 
             dataset = data.load("mnist", home / "data")
-            train, test = images_from_numpy(dataset.train_images), images_from_numpy(dataset.test_images)
+            train, test = shared_tensor(dataset.train_images), shared_tensor(dataset.test_images)
             return train[:count], test, "MNIST"
         except ImportError as error:
             why_noise = f"what reads MNIST cannot be imported: {error}"

@@ -82,10 +82,13 @@ class Estimator:
 
     def can_train(self, categorical_dim: int, latent_dim: int) -> bool:
         """Say whether a model with L variables of C categories has few enough states C^L."""
-        if self.max_states is None:
-            return True
-        # In logarithms, since C^L may have millions of digits.
-        return latent_dim * math.log(categorical_dim) <= math.log(self.max_states) + 1e-9
+        return has_few_enough_states(categorical_dim, latent_dim, self.max_states)
+
+
+def has_few_enough_states(categorical_dim: int, latent_dim: int, most: int | None) -> bool:
+    """Say whether L variables of C categories have at most so many states C^L; none means any number."""
+    # In logarithms, since C^L may have millions of digits.
+    return most is None or latent_dim * math.log(categorical_dim) <= math.log(most) + 1e-9
 
 
 _ESTIMATORS = (

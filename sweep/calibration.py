@@ -50,7 +50,7 @@ def read_calibration(home: Home) -> Calibration:
 
 def calibrate(
     packs: Iterable[Pack],
-    dataset: ImageDataset,
+    dataset: ImageDataset | None,
     home: Home,
     resources: Resources,
     address: str | None = None,
@@ -60,7 +60,7 @@ def calibrate(
 
     Args:
         packs: The packs.
-        dataset: The images.
+        dataset: The images; none for a task that needs none.
         home: Where the seconds are kept.
         resources: What a pack gets.
         address: Address of a Ray cluster, on a node of which to measure; none measures in this process.
@@ -81,7 +81,7 @@ def calibrate(
 
 
 def _measure(
-    packs: Mapping[str, Pack], dataset: ImageDataset, resources: Resources, address: str | None
+    packs: Mapping[str, Pack], dataset: ImageDataset | None, resources: Resources, address: str | None
 ) -> Iterable[tuple[str, float]]:
     if address is None:
         for kind, pack in packs.items():
@@ -92,31 +92,36 @@ def _measure(
     from sweep.cluster import cluster
 
     with cluster(address, resources):
-        images = ray.put(dataset)
+        data = ray.put(dataset)
         task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_seconds_per_epoch)
         for kind, pack in packs.items():
-            yield kind, ray.get(task.remote(pack.to_params(), images, resources))
+            yield kind, ray.get(task.remote(pack.to_params(), data, resources))
 
 
-def _seconds_per_epoch(members: list[dict[str, str]], dataset: ImageDataset, resources: Resources) -> float:
+def _seconds_per_epoch(
+    members: list[dict[str, str]], dataset: ImageDataset | None, resources: Resources
+) -> float:
     """Train a few steps and evaluate on a few images, and say what a whole epoch would take."""
     import torch  # here, since an estimate from what was measured before need not wait for it
 
     from trainables.process import own_device, prepare_process
-    from trainables.tasks import trainer_of
-    from trainables.training import images_from_numpy
+    from trainables.trainers import trainer_of
+    from trainables.training_data import TrainingData
 
     prepare_process(resources.cpus, resources.gpus)
     device = own_device() if resources.gpus > 0 else torch.device("cpu")
     pack = Pack.from_params(members)
+    data = TrainingData.of(dataset)
+    if data is None:
+        trainer_of(pack, None, device).time_epoch()  # warms up
+        return trainer_of(pack, None, device).time_epoch().total
     batch_size = int(pack.shared["batch_size"])
-    test = images_from_numpy(dataset.test_images[:_TEST_IMAGES])
-    train = images_from_numpy(dataset.train_images)
-    trainer_of(pack, train[: _WARM_UP_STEPS * batch_size], test, device).time_epoch()
-    trainer = trainer_of(pack, train[: _TIMED_STEPS * batch_size], test, device)
+    trainer_of(pack, data.first(_WARM_UP_STEPS * batch_size, _TEST_IMAGES), device).time_epoch()
+    timed = data.first(_TIMED_STEPS * batch_size, _TEST_IMAGES)
+    trainer = trainer_of(pack, timed, device)
     if device.type == "cuda":
         trainer.time_epoch()  # records the graph of a step
     seconds = trainer.time_epoch()
-    steps = math.ceil(len(dataset.train_images) / batch_size)
+    steps = math.ceil(len(data.train_images) / batch_size)
     train_seconds = seconds.train / _TIMED_STEPS * steps
-    return train_seconds + seconds.test * len(dataset.test_images) / len(test) + seconds.other
+    return train_seconds + seconds.test * len(data.test_images) / len(timed.test_images) + seconds.other

@@ -6,9 +6,12 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from trainables.schema import METRICS, NUM_SEEDS, SCHEMA_VERSION, TAG_KIND, TAG_SCHEMA_VERSION, Cell
+from trainables.metrics import METRICS
+from trainables.schema import NUM_SEEDS, SCHEMA_VERSION, TAG_KIND, TAG_SCHEMA_VERSION, Cell
+from trainables.tasks import TASKS
 
 _SHORT = {"lr": "lr", "temperature": "τ", "eta": "η"}
+_BUDGETS = {"num_samples": "N"}
 
 
 def kind_tags(kind: str) -> dict[str, str]:
@@ -19,8 +22,11 @@ def kind_tags(kind: str) -> dict[str, str]:
 def cell_name(cell: Cell) -> str:
     """Return a name for people, for example "reinmax 8x4 adam lr=0.0005 τ=1.3"."""
     params = cell.params
-    settings = [f"{short}={params[name]}" for name, short in _SHORT.items() if name in params]
-    return " ".join((cell.estimator, cell.latent, params["optimizer"], *settings))
+    task = TASKS.get(params.get("task", ""))
+    names = {**_SHORT, **{name: _BUDGETS[name] for name in (task.label_params if task else ())}}
+    settings = [f"{short}={params[name]}" for name, short in names.items() if name in params]
+    optimizer = [params["optimizer"]] if "optimizer" in params else []
+    return " ".join((cell.estimator, cell.latent, *optimizer, *settings))
 
 
 def cell_values(results: Sequence[Mapping[str, float]]) -> dict[str, float]:

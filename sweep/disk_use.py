@@ -6,9 +6,7 @@ import heapq
 from collections.abc import Iterable
 
 from trainables.checkpoint import NUM_KEPT
-from trainables.network_sizes import num_vae_parameters
 from trainables.pack import Pack
-from trainables.schema import TRAINING_METRICS
 
 FILES_AT_ONCE = NUM_KEPT + 1
 """Checkpoints of a pack while the next one is written."""
@@ -27,7 +25,7 @@ _BYTES_PER_FILE = 2500
 def checkpoint_bytes(pack: Pack) -> int:
     """Return the size of a pack's last checkpoint; those before it have a shorter history."""
     shared = pack.shared
-    num_parameters = num_vae_parameters(int(shared["categorical_dim"]), int(shared["latent_dim"]))
+    num_parameters = pack.task.num_parameters(int(shared["categorical_dim"]), int(shared["latent_dim"]))
     of_model = num_parameters * _NUMBERS_PER_PARAMETER * _BYTES_PER_NUMBER + _BYTES_PER_MODEL
     return pack.num_models * of_model + len(pack) * pack.epochs * _BYTES_PER_RECORD + _BYTES_PER_FILE
 
@@ -37,6 +35,6 @@ def peak_checkpoint_bytes(packs: Iterable[Pack], num_at_once: int) -> int:
     return sum(heapq.nlargest(num_at_once, map(checkpoint_bytes, packs))) * FILES_AT_ONCE
 
 
-def store_bytes(num_runs: int, num_member_epochs: int) -> int:
+def store_bytes(num_runs: int, num_member_epochs: int, metrics_per_epoch: int) -> int:
     """Return what new runs and epochs of members add to the store."""
-    return num_runs * BYTES_PER_RUN + num_member_epochs * len(TRAINING_METRICS) * BYTES_PER_METRIC
+    return num_runs * BYTES_PER_RUN + num_member_epochs * metrics_per_epoch * BYTES_PER_METRIC

@@ -15,7 +15,9 @@ from rich.table import Table
 from sweep.cell_runs import cell_name
 from sweep.progress import Progress, RunningPack
 from sweep.redaction import redact
+from trainables.metrics import METRIC
 from trainables.pack import Pack
+from trainables.tasks import task_of
 
 LINE_SECONDS = 10.0
 
@@ -65,8 +67,9 @@ def pack_name(pack: Pack) -> str:
     return f"{cell_name(first.cell)} seed {first.seed}{more}"
 
 
-def _elbo(running: RunningPack) -> str:
-    return "" if running.train_neg_elbo is None else f"{running.train_neg_elbo:.2f}"
+def _value(running: RunningPack) -> str:
+    digits = METRIC[running.pack.task.progress].digits
+    return "" if running.value is None else f"{running.value:.{digits}f}"
 
 
 def _remaining(progress: Progress) -> str:
@@ -101,7 +104,7 @@ class LineDisplay:
         self._last = time.monotonic()
         progress = self._progress
         running = "; ".join(
-            f"{pack_name(one.pack)} epoch {one.epoch}/{one.pack.epochs} {_elbo(one)}".rstrip()
+            f"{pack_name(one.pack)} epoch {one.epoch}/{one.pack.epochs} {_value(one)}".rstrip()
             for one in progress.running.values()
         )
         self.say(
@@ -151,7 +154,9 @@ class LiveDisplay:
             ("members", progress.num_members_done, progress.num_members_asked),
         ):
             bars.add_row(what, ProgressBar(total=total, completed=done, width=40), f"{done}/{total}")
-        running = Table("running", "epoch", "train −ELBO (nats)", box=None, padding=(0, 2, 0, 0))
+        shown = METRIC[task_of(progress.plan.spec.task).progress]
+        unit = f" ({shown.unit})" if shown.unit else ""
+        running = Table("running", "epoch", f"{shown.text}{unit}", box=None, padding=(0, 2, 0, 0))
         for one in progress.running.values():
-            running.add_row(pack_name(one.pack), f"{one.epoch}/{one.pack.epochs}", _elbo(one))
+            running.add_row(pack_name(one.pack), f"{one.epoch}/{one.pack.epochs}", _value(one))
         return Group(bars, running, ", ".join([_remaining(progress), *progress.notes]))

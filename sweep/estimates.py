@@ -16,6 +16,7 @@ from sweep.schedule import makespan
 from sweep.store import StoredMember
 from trainables.pack import Pack
 from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS
+from trainables.tasks import task_of
 
 RECORDED = "recorded in the store, by whatever machines they ran on"
 CALIBRATED = "calibrated on"
@@ -73,7 +74,8 @@ def _seconds_of_an_epoch(stored: StoredMember) -> float:
     if stored.member is None or MEASUREMENT_SECONDS not in stored.metrics:
         return seconds
     cell = stored.member.cell
-    return seconds + stored.metrics[MEASUREMENT_SECONDS] * len(cell.measured_epochs) / stored.epoch
+    num_measured = len(cell.measured_epochs) or stored.epoch  # where none are listed, after every epoch
+    return seconds + stored.metrics[MEASUREMENT_SECONDS] * num_measured / stored.epoch
 
 
 def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
@@ -106,7 +108,11 @@ def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
         num_unknown=len(plan.packs) - len(durations),
         bases=dict(bases),
         checkpoint_bytes=peak_checkpoint_bytes(plan.packs, num_at_once),
-        store_bytes=store_bytes(len(new_runs) + len(new_cells), sum(epochs for _, epochs in members_left)),
+        store_bytes=store_bytes(
+            len(new_runs) + len(new_cells),
+            sum(epochs for _, epochs in members_left),
+            len(task_of(plan.spec.task).epoch_metrics),
+        ),
     )
 
 

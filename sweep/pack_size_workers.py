@@ -10,7 +10,7 @@ from trainables.data import ImageDataset
 from trainables.pack_size import measure_pack_size
 from trainables.process import own_device, prepare_process
 from trainables.schema import Member
-from trainables.training import images_from_numpy
+from trainables.training_data import shared_tensor
 
 
 class Workers:
@@ -47,7 +47,7 @@ def _best_size(params: dict[str, str], most: int, resources: Resources, dataset:
     return measure_pack_size(
         Member.from_params(params),
         most,
-        images_from_numpy(dataset.train_images),
-        images_from_numpy(dataset.test_images),
+        shared_tensor(dataset.train_images),
+        shared_tensor(dataset.test_images),
         own_device(),
     )

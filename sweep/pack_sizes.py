@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from sweep.home import Home
 from sweep.spec import Resources
 from trainables.pack import COST_PARAMS, shared_params
-from trainables.schema import GRADIENT_QUALITY, Member
+from trainables.schema import Member
+from trainables.tasks import task_of
 
 if TYPE_CHECKING:
     from trainables.data import ImageDataset
@@ -58,7 +59,7 @@ def pack_sizes(resources: Resources, home: Home) -> SizeOf:
     sizes = {kind: measured.size for kind, measured in known.items()}
 
     def size_of(member: Member) -> int:
-        if resources.members_per_pack is None and member.params["task"] == GRADIENT_QUALITY:
+        if resources.members_per_pack is None and task_of(member.params["task"]).trains_one_model:
             return sys.maxsize
         return resources.members_per_pack or sizes.get(_kind(member, resources), 1)
 
@@ -111,7 +112,7 @@ def _groups(members: Iterable[Member]) -> list[list[Member]]:
     """Return the members whose packs are of a measured size, by those with whom they may share one."""
     groups: dict[tuple[tuple[str, str], ...], list[Member]] = {}
     for member in members:
-        if member.params["task"] != GRADIENT_QUALITY:
+        if not task_of(member.params["task"]).trains_one_model:
             groups.setdefault(shared_params(member), []).append(member)
     return list(groups.values())
 

@@ -19,12 +19,13 @@ class RunningPack:
     Args:
         pack: The pack.
         epoch: Epochs done.
-        train_neg_elbo: Mean over its members that have not diverged, nats per image; none before epoch 1.
+        value: Mean of its task's `progress` metric over its members that have not diverged, in the metric's
+            unit; none before epoch 1.
     """
 
     pack: Pack
     epoch: int = 0
-    train_neg_elbo: float | None = None
+    value: float | None = None
 
 
 @dataclass
@@ -121,10 +122,10 @@ class Progress:
         last = records[-1]
         self._note_epoch(pack, last.epoch)
         self._epochs_run += 1
-        values = [metrics["train_neg_elbo"] for metrics in last.metrics if metrics is not None]
+        values = [metrics[pack.task.progress] for metrics in last.metrics if metrics is not None]
         running = self.running.setdefault(pack.hash, RunningPack(pack))
         running.epoch = last.epoch
-        running.train_neg_elbo = sum(values) / len(values) if values else None
+        running.value = sum(values) / len(values) if values else None
 
     def ended(
         self, pack: Pack, *, has_failed: bool, is_pruned: bool = False, diverged: Iterable[Member] = ()

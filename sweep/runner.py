@@ -113,9 +113,9 @@ def run_sweep(
             with _lease(spec, store) as lease:
                 _tracker(plan, store, lease, spec_text).close(is_complete=True)
             return _outcome(Progress(plan), is_interrupted=False)
-        dataset = training.images(spec.dataset, home.data)
+        dataset = training.data_of(spec.dataset, home.data)
         with cluster(address, spec.resources), _lease(spec, store) as lease:
-            if spec.resources.is_pack_size_measured:
+            if spec.resources.is_pack_size_measured and dataset is not None:
                 measure_pack_sizes(plan.members_to_run, spec.resources, dataset, home)
             # Anew, since another driver may have been at work until now.
             plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
@@ -147,7 +147,7 @@ def _search(
             tracker = _tracker(plan.for_store, store, lease, spec_text, pruned=queue.unnoted())
             tracker.close(is_complete=True)
             return _outcome(SearchProgress(plan, queue=queue), is_interrupted=False)
-        dataset = training.images(spec.dataset, home.data)
+        dataset = training.data_of(spec.dataset, home.data)
         with cluster(address, spec.resources):
             walk = search_walk(search_plan(spec, stored, home), queue, home)
             return _train(walk, store, lease, spec_text, training.trainable, dataset)
@@ -204,7 +204,7 @@ def _train(
     lease: Lease,
     spec_text: str,
     trainable: type[tune.Trainable],
-    dataset: ImageDataset,
+    dataset: ImageDataset | None,
 ) -> Outcome:
     progress = walk.progress
     is_interrupted = False
@@ -212,10 +212,8 @@ def _train(
         tracker = _tracker(walk.plan, store, lease, spec_text, display.say, walk.pruned)
         display.say(walk.announcement)
         try:
-            with_images = tune.with_parameters(
-                trainable, train_images=dataset.train_images, test_images=dataset.test_images
-            )
-            _tuner(walk, store.home, with_images, Path(scratch), tracker, display).fit()
+            with_data = tune.with_parameters(trainable, dataset=dataset)
+            _tuner(walk, store.home, with_data, Path(scratch), tracker, display).fit()
         except KeyboardInterrupt:
             is_interrupted = True
         finally:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-import estimators
 from estimators.hyperparameter import TEMPERATURE
 from sweep.spec_block import Block, SpecModel
+from sweep.spec_task import settled, settled_block, settled_measure
 from sweep.spec_values import (
     BatchSize,
     Concurrency,
@@ -19,6 +19,7 @@ from sweep.spec_values import (
     EstimatorName,
     Gpus,
     GraceEpochs,
+    IterationsPerEpoch,
     MeasuredEpochs,
     NumDraws,
     PackSize,
@@ -32,46 +33,45 @@ from sweep.spec_values import (
     SpecValueError,
     StoppingKind,
     SweepName,
-    Task,
+    TaskName,
     Temperature,
     Trials,
 )
-from trainables.schema import DEFAULTS, GRADIENT_QUALITY, MNIST_VAE, Cell, CellRequest
+from trainables.schema import DEFAULTS, Cell, CellRequest
+from trainables.tasks import MNIST_VAE, TASKS, takes_temperature
 
 
 class Measure(SpecModel):
     """How the task `gradient_quality` judges the grid's estimators: after which epochs of whose training.
 
     The model is trained by `trained_with`, at `trained_temperature` where that takes a temperature; every
-    estimator's gradient is drawn `draws` times.
+    estimator's gradient is drawn `draws` times. Which of these keys there are, and their defaults, is the
+    task's (`trainables.tasks`).
     """
 
-    epochs: MeasuredEpochs
-    draws: NumDraws = 1024
-    trained_with: EstimatorName = "reinmax"
+    epochs: MeasuredEpochs | None = None
+    draws: NumDraws | None = None
+    trained_with: EstimatorName | None = None
     trained_temperature: Temperature | None = None
 
     @field_validator("trained_temperature")
     @classmethod
     def _is_taken(cls, temperature: float | None, info: ValidationInfo) -> float | None:
         name = info.data.get("trained_with")
-        if name and temperature is not None and not _takes_temperature(name):
+        if name and temperature is not None and not takes_temperature(name):
             raise SpecValueError(f"trained_temperature must be left out: {name} takes none", temperature)
         return temperature
 
     def params(self) -> dict[str, object]:
         """Return what it adds to the params of a cell."""
         temperature = TEMPERATURE.default if self.trained_temperature is None else self.trained_temperature
+        is_annealed = self.trained_with is not None and takes_temperature(self.trained_with)
         return {
             "trained_with": self.trained_with,
-            "trained_temperature": temperature if _takes_temperature(self.trained_with) else None,
-            "measured_epochs": ",".join(map(str, self.epochs)),
+            "trained_temperature": temperature if is_annealed else None,
+            "measured_epochs": ",".join(map(str, self.epochs)) if self.epochs else None,
             "num_draws": self.draws,
         }
-
-
-def _takes_temperature(estimator: str) -> bool:
-    return TEMPERATURE in estimators.get(estimator).hyperparameters
 
 
 class EarlyStopping(SpecModel):
@@ -139,50 +139,75 @@ class Resources(SpecModel):
         return self.members_per_pack is None and self.gpus > 0
 
 
+_ANY = {"epochs": 1}
+"""What stands for a key that is not stated where it is not known whether it must be."""
+
+
 class Spec(SpecModel):
     """A sweep as declared: cells of the grid, all of them or those that a search chooses, with every seed."""
 
     name: SweepName
-    task: Task = MNIST_VAE
-    dataset: Dataset = "mnist"
-    epochs: Epochs
-    batch_size: BatchSize = 100
+    task: TaskName = MNIST_VAE
+    dataset: Dataset | None = Field(default=None, validate_default=True)
+    epochs: Epochs = Field(default=None, validate_default=True)
+    iterations_per_epoch: IterationsPerEpoch | None = Field(default=None, validate_default=True)
+    batch_size: BatchSize | None = Field(default=None, validate_default=True)
     seeds: Seeds
-    precision: Precision = DEFAULTS["precision"]
+    precision: Precision | None = Field(default=None, validate_default=True)
     measure: Measure | None = Field(default=None, validate_default=True)
     grid: Annotated[list[Block], Field(min_length=1)]
     search: Search = Search()
     resources: Resources = Resources()
 
+    @field_validator(
+        "dataset", "epochs", "iterations_per_epoch", "batch_size", "precision", "measure", mode="before"
+    )
+    @classmethod
+    def _belongs_to_the_task(cls, value: object, info: ValidationInfo) -> object:
+        task, key = TASKS.get(info.data.get("task", "")), info.field_name or ""
+        if task is None:  # which is said already
+            return _ANY.get(key) if value is None else value
+        return settled(task, key, value)
+
+    @field_validator("dataset")
+    @classmethod
+    def _is_one_of_the_task(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        task = TASKS.get(info.data.get("task", ""))
+        if task and dataset and dataset not in task.datasets:
+            rule = f"dataset must be one of {', '.join(task.datasets)} where task is {task.name}"
+            raise SpecValueError(rule, dataset, task.datasets)
+        return dataset
+
     @field_validator("measure")
     @classmethod
-    def _belongs_to_the_task(cls, measure: Measure | None, info: ValidationInfo) -> Measure | None:
-        task, epochs = info.data.get("task"), info.data.get("epochs")
-        if task is not None and (measure is None) == (task == GRADIENT_QUALITY):
-            rule, stated = ("given", None) if measure is None else ("left out", {"epochs": measure.epochs})
-            raise SpecValueError(f"measure must be {rule} where task is {task}", stated)
-        if measure is not None and epochs is not None and measure.epochs[-1] != epochs:
+    def _measures_to_the_end(cls, measure: Measure | None, info: ValidationInfo) -> Measure | None:
+        task, epochs = TASKS.get(info.data.get("task", "")), info.data.get("epochs")
+        if measure is None or task is None:
+            return measure
+        measure = settled_measure(task, measure)
+        if measure.epochs is not None and epochs is not None and measure.epochs[-1] != epochs:
             rule = f"epochs to measure after must end with the last, {epochs}"
             raise SpecValueError(rule, list(measure.epochs), place=("epochs",))
         return measure
 
     @field_validator("grid")
     @classmethod
-    def _has_an_exact_gradient(cls, grid: list[Block], info: ValidationInfo) -> list[Block]:
-        exact = estimators.get("exact")
-        for index, block in enumerate(grid):
-            for latent in block.latent if info.data.get("task") == GRADIENT_QUALITY else ():
-                if not exact.can_train(*map(int, latent.split("x"))):
-                    rule = f"latent must have at most {exact.max_states} states for an exact gradient"
-                    raise SpecValueError(rule, latent, place=(index, "latent"))
-        return grid
+    def _fits_the_task(cls, grid: list[Block], info: ValidationInfo) -> list[Block]:
+        task = TASKS.get(info.data.get("task", ""))
+        return grid if task is None else [settled_block(task, *one) for one in enumerate(grid)]
 
     @field_validator("search")
     @classmethod
-    def _fits_the_task(cls, search: Search, info: ValidationInfo) -> Search:
-        if not search.is_grid and info.data.get("task") == GRADIENT_QUALITY:
-            rule = f"kind must be grid where task is {GRADIENT_QUALITY}"
+    def _seeks_what_the_task_has(cls, search: Search, info: ValidationInfo) -> Search:
+        task = TASKS.get(info.data.get("task", ""))
+        if search.is_grid or task is None:
+            return search
+        if not task.search_metrics:
+            rule = f"kind must be grid where task is {task.name}"
             raise SpecValueError(rule, search.kind, place=("kind",))
+        if search.metric not in task.search_metrics:
+            rule = f"metric must be one of {', '.join(task.search_metrics)} where task is {task.name}"
+            raise SpecValueError(rule, search.metric, task.search_metrics, place=("metric",))
         return search
 
     @field_validator("search")
@@ -207,9 +232,9 @@ class Spec(SpecModel):
         return resources
 
     @property
-    def _stated_precision(self) -> dict[str, str]:
+    def _stated_precision(self) -> dict[str, object]:
         """The precision as a param, where it is not the one that members have anyway."""
-        return {} if self.precision == DEFAULTS["precision"] else {"precision": self.precision}
+        return {} if self.precision in (None, DEFAULTS["precision"]) else {"precision": self.precision}
 
     @model_validator(mode="after")
     def _precision_fits_the_device(self) -> Spec:
@@ -229,7 +254,7 @@ class Spec(SpecModel):
 
     def cells_of(self, block: Block) -> Iterator[Cell]:
         """Yield the cell of each of a block's settings."""
-        for setting in block.settings():
+        for setting in block.settings(TASKS[self.task]):
             yield Cell.from_params(
                 {
                     "task": self.task,
@@ -237,6 +262,7 @@ class Spec(SpecModel):
                     "dataset": self.dataset,
                     "batch_size": self.batch_size,
                     "epochs": self.epochs,
+                    "iterations_per_epoch": self.iterations_per_epoch,
                     **self._stated_precision,
                     **(self.measure.params() if self.measure else {}),
                     **setting,

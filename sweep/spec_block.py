@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 import estimators
+from estimators.hyperparameter import TEMPERATURE, Hyperparameter
 from sweep.spec_values import (
     Beta,
     EstimatorName,
@@ -21,7 +22,13 @@ from sweep.spec_values import (
     OptimizerName,
     SpecValueError,
     Temperature,
+    TemperatureDecay,
+    TemperatureFloor,
 )
+from trainables.tasks import Task, takes_temperature
+
+ANNEALING = ("temperature_decay", "temperature_floor")
+"""Keys that only an estimator with a temperature can have."""
 
 
 class SpecModel(BaseModel):
@@ -33,19 +40,24 @@ class SpecModel(BaseModel):
 class Block(SpecModel):
     """A block of a grid: lists multiply. A hyperparameter left out is at its default.
 
+    What a task may require or refuse of it is checked by the spec, which fills the task's defaults in.
+    Where the task anneals temperatures, that of an epoch is max(floor, τ exp(-decay · epochs done)).
+
     `note` says why cells are there that are no ordinary ones; tables show them apart and do not rank them.
     """
 
     estimator: Many[EstimatorName]
     latent: Many[Latent]
-    optimizer: Many[OptimizerName] = Field(default=["adam"])
-    lr: Many[LearningRate]
+    optimizer: Many[OptimizerName] | None = None
+    lr: Many[LearningRate] | None = None
     temperature: Many[Temperature] | None = None
     eta: Many[Eta] | None = None
     beta: Many[Beta] | None = None
     num_mc_samples: Many[NumMcSamples] | None = None
     gap: Many[Gap] | None = None
     num_samples: Many[NumSamples] | None = None
+    temperature_decay: Many[TemperatureDecay] | None = None
+    temperature_floor: Many[TemperatureFloor] | None = None
     note: str = ""
 
     @field_validator("latent")
@@ -62,36 +74,72 @@ class Block(SpecModel):
                     )
         return latents
 
-    @field_validator("temperature", "eta", "beta", "num_mc_samples", "gap", "num_samples")
+    @field_validator("temperature", "eta", "beta", "num_mc_samples", "gap")
     @classmethod
     def _belongs_to_every_estimator(
         cls, values: list[float] | None, info: ValidationInfo
     ) -> list[float] | None:
         for estimator in info.data.get("estimator", ()):
-            known = {own.name: own for own in estimators.get(estimator).hyperparameters}
-            own = known.get(info.field_name or "")
-            if values is not None and own is None:
-                takes = f"only {', '.join(known)}" if known else "none"
-                raise SpecValueError(f"{info.field_name} must be left out: {estimator} takes {takes}", values)
-            for value in values or ():
-                if own is not None and not own.allows(value):
-                    raise SpecValueError(f"{own.name} must be {own.rule} for {estimator}", value)
+            own = estimators.get(estimator).hyperparameters
+            check_hyperparameter(info.field_name or "", values, estimator, own)
         return values
 
-    def settings(self) -> Iterator[dict[str, object]]:
+    @field_validator("temperature_decay", "temperature_floor")
+    @classmethod
+    def _anneals_a_temperature(cls, values: list[float] | None, info: ValidationInfo) -> list[float] | None:
+        name = info.field_name or ""
+        for estimator in info.data.get("estimator", ()):
+            if values is not None and not takes_temperature(estimator):
+                raise SpecValueError(f"{name} must be left out: {estimator} takes no temperature", values)
+        lowest = min(info.data.get("temperature") or [TEMPERATURE.default])
+        if name == "temperature_floor" and values is not None and max(values) > lowest:
+            raise SpecValueError(f"{name} must be at most the temperature, {lowest:g}", max(values))
+        return values
+
+    def settings(self, task: Task) -> Iterator[dict[str, object]]:
         """Yield the params that the block settles, one dictionary for each combination."""
-        for estimator, latent, optimizer, lr in itertools.product(
-            self.estimator, self.latent, self.optimizer, self.lr
-        ):
-            hyperparameters = estimators.get(estimator).hyperparameters
-            choices = [getattr(self, own.name) or [own.default] for own in hyperparameters]
+        for estimator, latent in itertools.product(self.estimator, self.latent):
             categorical_dim, latent_dim = latent.split("x")
-            for values in itertools.product(*choices):
+            choices: dict[str, list[object]] = {
+                key: getattr(self, key)
+                for key in task.block_keys
+                if key not in ANNEALING or takes_temperature(estimator)
+            }
+            for own in task.hyperparameters_of(estimator):
+                choices[own.name] = getattr(self, own.name) or [own.default]
+            for values in itertools.product(*choices.values()):
                 yield {
                     "estimator": estimator,
                     "categorical_dim": categorical_dim,
                     "latent_dim": latent_dim,
-                    "optimizer": optimizer,
-                    "lr": lr,
-                    **{own.name: value for own, value in zip(hyperparameters, values, strict=True)},
+                    **dict(zip(choices, values, strict=True)),
                 }
+
+
+def check_hyperparameter(
+    name: str,
+    values: Sequence[float] | None,
+    estimator: str,
+    hyperparameters: Sequence[Hyperparameter],
+    place: tuple[str | int, ...] = (),
+) -> None:
+    """Refuse values of a hyperparameter that an estimator does not take, or does not allow.
+
+    Args:
+        name: The hyperparameter.
+        values: What the spec states; None where it states nothing.
+        estimator: The estimator's id.
+        hyperparameters: What it takes.
+        place: Keys that lead to the values from where the rule is checked.
+    Raises:
+        SpecValueError: If a value is stated that may not be.
+    """
+    known = {own.name: own for own in hyperparameters}
+    own = known.get(name)
+    if values is not None and own is None:
+        takes = f"only {', '.join(known)}" if known else "none"
+        rule = f"{name} must be left out: {estimator} takes {takes}"
+        raise SpecValueError(rule, values, place=place)
+    for value in values or ():
+        if own is not None and not own.allows(value):
+            raise SpecValueError(f"{name} must be {own.rule} for {estimator}", value, place=place)

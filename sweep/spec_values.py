@@ -20,15 +20,20 @@ from estimators.hyperparameter import (
 )
 from trainables.dataset_names import DATASET_NAMES
 from trainables.optimizers import OPTIMIZERS
-from trainables.schema import TASKS, TEST_METRICS, TRAIN_METRICS
+from trainables.tasks import TASKS
 
 PRECISIONS = ("float32", "tf32")
 SEARCHES = ("grid", "optuna")
 SAMPLERS = ("tpe", "random")
 STOPPINGS = ("asha",)
+SEARCH_METRICS = tuple(dict.fromkeys(name for task in TASKS.values() for name in task.search_metrics))
 
 _LATENT = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+MISSING = object()
+"""Stands for what a spec does not say."""
 
 
 class SpecValueError(ValueError):
@@ -36,7 +41,7 @@ class SpecValueError(ValueError):
 
     Args:
         rule: What must hold, for example "lr must be > 0".
-        value: What the spec says instead.
+        value: What the spec says instead, or `MISSING`.
         allowed: The valid names, where the value is a name.
         place: Keys that lead to the value from where the rule is checked.
     """
@@ -44,7 +49,7 @@ class SpecValueError(ValueError):
     def __init__(
         self, rule: str, value: object, allowed: Iterable[str] = (), place: tuple[str | int, ...] = ()
     ) -> None:
-        super().__init__(f"{rule}, got {value!r}")
+        super().__init__(rule if value is MISSING else f"{rule}, got {value!r}")
         self.value = value
         self.allowed = tuple(allowed)
         self.place = place
@@ -96,11 +101,14 @@ def _lr(value: Any) -> float:
     return number
 
 
-def _gpus(value: Any) -> float:
-    number = _number("gpus", value)
-    if not 0 <= number < float("inf"):
-        raise SpecValueError("gpus must be >= 0", value)
-    return number
+def _not_negative(what: str) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        number = _number(what, value)
+        if not 0 <= number < float("inf"):
+            raise SpecValueError(f"{what} must be >= 0", value)
+        return number
+
+    return check
 
 
 def _latent(value: Any) -> str:
@@ -150,7 +158,7 @@ Item = TypeVar("Item")
 Many = Annotated[list[Item], BeforeValidator(_as_list), Field(min_length=1)]
 """One value or a list of at least one."""
 
-Task = Annotated[str, BeforeValidator(_name("task", TASKS))]
+TaskName = Annotated[str, BeforeValidator(_name("task", TASKS))]
 Dataset = Annotated[str, BeforeValidator(_name("dataset", DATASET_NAMES))]
 EstimatorName = Annotated[str, BeforeValidator(_name("estimator", estimators.REGISTRY))]
 Precision = Annotated[str, BeforeValidator(_name("precision", PRECISIONS))]
@@ -163,19 +171,22 @@ Beta = Annotated[float, BeforeValidator(_hyperparameter(BETA))]
 NumMcSamples = Annotated[float, BeforeValidator(_hyperparameter(NUM_MC_SAMPLES))]
 Gap = Annotated[float, BeforeValidator(_hyperparameter(GAP))]
 NumSamples = Annotated[float, BeforeValidator(_hyperparameter(NUM_SAMPLES))]
+TemperatureDecay = Annotated[float, BeforeValidator(_not_negative("temperature_decay"))]
+TemperatureFloor = Annotated[float, BeforeValidator(_not_negative("temperature_floor"))]
 SweepName = Annotated[str, BeforeValidator(_sweep_name)]
 Epochs = Annotated[int, BeforeValidator(_count("epochs"))]
+IterationsPerEpoch = Annotated[int, BeforeValidator(_count("iterations_per_epoch"))]
 BatchSize = Annotated[int, BeforeValidator(_count("batch_size"))]
 Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
 Cpus = Annotated[int, BeforeValidator(_count("cpus"))]
-Gpus = Annotated[float, BeforeValidator(_gpus)]
+Gpus = Annotated[float, BeforeValidator(_not_negative("gpus"))]
 PackSize = Annotated[int | None, BeforeValidator(_count_or_auto("members_per_pack"))]
 """Members per pack; None stands for "auto"."""
 MeasuredEpochs = Annotated[tuple[int, ...], BeforeValidator(_measured_epochs)]
 NumDraws = Annotated[int, BeforeValidator(_count("draws"))]
 SearchKind = Annotated[str, BeforeValidator(_name("kind", SEARCHES))]
 Sampler = Annotated[str, BeforeValidator(_name("sampler", SAMPLERS))]
-SearchMetric = Annotated[str, BeforeValidator(_name("metric", (*TRAIN_METRICS, *TEST_METRICS)))]
+SearchMetric = Annotated[str, BeforeValidator(_name("metric", SEARCH_METRICS))]
 Trials = Annotated[int, BeforeValidator(_count("trials"))]
 SamplerSeed = Annotated[int, BeforeValidator(_count("seed", 0))]
 Concurrency = Annotated[int | None, BeforeValidator(_count_or_auto("concurrency"))]

@@ -12,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.home import Home
 from sweep.redaction import redact
+from trainables.metrics import METRICS
 from trainables.run_record import LastValue, MemberReader, RunRecord
 from trainables.run_tables import read_records
 from trainables.schema import (
     KIND_MEMBER,
-    METRICS,
     SCHEMA_VERSION,
     TAG_DIVERGED,
     TAG_ERROR,

@@ -34,6 +34,14 @@ class Training:
     trainable: type[tune.Trainable]
     images: Callable[[str, Path], ImageDataset]
 
+    def data_of(self, dataset: str | None, folder: Path) -> ImageDataset | None:
+        """Return the data set of a sweep, which may need none.
+
+        Raises:
+            DataError: If it is not to be had.
+        """
+        return None if dataset is None else self.images(dataset, folder)
+
 
 REAL = Training(PackTrainable, fetched_images)
 """Training as every command does it."""

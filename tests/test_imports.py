@@ -21,6 +21,8 @@ ALLOWED = {
         "analysis",
         "estimators.registry",  # names and rules alone, without torch
         "trainables.schema",
+        "trainables.metrics",
+        "trainables.tasks",
         "trainables.run_record",
         "trainables.run_tables",
     },

@@ -17,7 +17,8 @@ from estimators.diagnostics import GradientMoments
 from trainables.pack import Pack
 from trainables.process import set_precision
 from trainables.reconstruction import Reconstruction
-from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, MNIST_VAE, Cell, Member
+from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, Cell, Member
+from trainables.tasks import MNIST_VAE
 from trainables.training import (
     STATE_FORMAT,
     EpochRecord,

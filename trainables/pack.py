@@ -7,14 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from trainables.schema import GRADIENT_QUALITY, MNIST_VAE, TASKS, Member
-
-_FREE_PARAMS = {
-    MNIST_VAE: frozenset({"seed", "temperature", "eta", "beta"}),
-    GRADIENT_QUALITY: frozenset(
-        {"estimator", "temperature", "eta", "beta", "num_mc_samples", "gap", "num_samples"}
-    ),
-}
+from trainables.schema import Member
+from trainables.tasks import Task, task_of
 
 COST_PARAMS = (
     "task",
@@ -26,6 +20,7 @@ COST_PARAMS = (
     "num_mc_samples",
     "num_samples",
     "batch_size",
+    "iterations_per_epoch",
     "precision",
     "trained_with",
     "measured_epochs",
@@ -40,9 +35,7 @@ def free_params(task: str) -> frozenset[str]:
     Raises:
         ValueError: If there is no such task.
     """
-    if task not in _FREE_PARAMS:
-        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
-    return _FREE_PARAMS[task]
+    return task_of(task).free_params
 
 
 def shared_params(member: Member) -> tuple[tuple[str, str], ...]:
@@ -94,6 +87,11 @@ class Pack:
         return dict(shared_params(self.members[0]))
 
     @property
+    def task(self) -> Task:
+        """What is done with the members."""
+        return task_of(self.shared["task"])
+
+    @property
     def epochs(self) -> int:
         """How many epochs the pack trains for."""
         return int(self.shared["epochs"])
@@ -101,7 +99,7 @@ class Pack:
     @property
     def num_models(self) -> int:
         """How many models the pack trains: one for each member, unless it judges its members' estimators."""
-        return 1 if self.shared["task"] == GRADIENT_QUALITY else len(self)
+        return 1 if self.task.trains_one_model else len(self)
 
     def __len__(self) -> int:
         return len(self.members)

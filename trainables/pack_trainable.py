@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ray import tune
 
 from trainables.checkpoint import CheckpointFolder
+from trainables.data.image_dataset import ImageDataset
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.tasks import Trainer, trainer_of
-from trainables.training import images_from_numpy
+from trainables.trainers import Trainer, trainer_of
+from trainables.training_data import TrainingData
 
 PACK = "pack"
 """Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path),
@@ -31,21 +31,13 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
     The first result carries the records of every epoch so far, those before a restart too, so that an epoch
     that was checkpointed but never reached the store is reported again.
 
-    Its config holds `PACK`; the images come through Ray's object store, one copy a node.
+    Its config holds `PACK`; the data set comes through Ray's object store, one copy a node.
     """
 
-    def setup(
-        self,
-        config: Mapping[str, Any],
-        train_images: np.ndarray[Any, Any] | None = None,
-        test_images: np.ndarray[Any, Any] | None = None,
-    ) -> None:
-        """Take over the images and start the first pack."""
-        if train_images is None or test_images is None:
-            raise ValueError("PackTrainable must be given its images by tune.with_parameters")
+    def setup(self, config: Mapping[str, Any], dataset: ImageDataset | None = None) -> None:
+        """Take over the data set, which `tune.with_parameters` gives, and start the first pack."""
         self._num_reported = 0
-        self._train_images = images_from_numpy(train_images)
-        self._test_images = images_from_numpy(test_images)
+        self._data = TrainingData.of(dataset)
         self._start(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
@@ -77,9 +69,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         self._num_reported = 0
 
     def _trainer_of(self, pack: Mapping[str, Any], state: Mapping[str, Any] | None) -> Trainer:
-        trainer = trainer_of(
-            Pack.from_params(pack["members"]), self._train_images, self._test_images, pack["device"]
-        )
+        trainer = trainer_of(Pack.from_params(pack["members"]), self._data, pack["device"])
         if state is not None:
             trainer.load_state_dict(state)
         return trainer

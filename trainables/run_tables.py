@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from trainables import metrics as known
 from trainables import schema
 from trainables.run_record import TAG_PREFIX, LastValue, RunRecord
 
@@ -109,7 +110,7 @@ def _member_runs() -> sa.Select[Any]:
 
 def _is_any_of(key: sa.ColumnClause[Any], metrics: Sequence[str]) -> list[sa.ColumnElement[bool]]:
     """Return the condition for these metrics; none for all of the schema, which nearly all rows are of."""
-    return [] if set(metrics) == set(schema.METRICS) else [key.in_(metrics)]
+    return [] if set(metrics) == set(known.METRICS) else [key.in_(metrics)]
 
 
 def _by_run(

@@ -15,10 +15,6 @@ from functools import cached_property
 
 SCHEMA_VERSION = "1"
 
-MNIST_VAE = "mnist_vae"
-GRADIENT_QUALITY = "gradient_quality"
-TASKS = (MNIST_VAE, GRADIENT_QUALITY)
-
 TAG_KIND = "catsweep.kind"
 TAG_SCHEMA_VERSION = "catsweep.schema_version"
 TAG_MEMBER = "catsweep.member"
@@ -34,24 +30,8 @@ KIND_MEMBER = "member"
 KIND_CELL = "cell"
 KIND_SWEEP = "sweep"
 
-QUANTITIES = ("neg_elbo", "recon", "kl")
-"""Nats per image: negative evidence lower bound, and the two terms that it is the sum of."""
-TRAIN_METRICS = tuple(f"train_{quantity}" for quantity in QUANTITIES)
-TEST_METRICS = tuple(f"test_{quantity}" for quantity in QUANTITIES)
 EPOCH_SECONDS = "epoch_seconds"
-TRAINING_METRICS = (*TRAIN_METRICS, *TEST_METRICS, EPOCH_SECONDS)
-"""What every member logs, every epoch."""
-GRADIENT_COSINES = ("gradient_cosine", "gradient_cosine_batch")
-GRADIENT_SPREADS = ("gradient_variance", "gradient_relative_std", "gradient_std")
 MEASUREMENT_SECONDS = "measurement_seconds"
-GRADIENT_METRICS = (*GRADIENT_COSINES, *GRADIENT_SPREADS, MEASUREMENT_SECONDS)
-"""What a member of the task `gradient_quality` logs besides, at its measured epochs."""
-METRICS = (*TRAINING_METRICS, *GRADIENT_METRICS)
-METRICS_OF_TASK: Mapping[str, tuple[str, ...]] = {MNIST_VAE: TRAINING_METRICS, GRADIENT_QUALITY: METRICS}
-HEADLINE_METRICS = {MNIST_VAE: "test_neg_elbo", GRADIENT_QUALITY: "gradient_cosine_batch"}
-"""The metric of each task that is shown where none is asked for."""
-HIGHER_IS_BETTER = frozenset(GRADIENT_COSINES)
-"""Of these metrics the highest mean is the best, of all others the lowest."""
 NUM_SEEDS = "num_seeds"
 
 INTEGER_PARAMS = frozenset(
@@ -64,10 +44,22 @@ INTEGER_PARAMS = frozenset(
         "num_draws",
         "batch_size",
         "epochs",
+        "iterations_per_epoch",
         "seed",
     }
 )
-FLOAT_PARAMS = frozenset({"lr", "temperature", "eta", "beta", "gap", "trained_temperature"})
+FLOAT_PARAMS = frozenset(
+    {
+        "lr",
+        "temperature",
+        "temperature_decay",
+        "temperature_floor",
+        "eta",
+        "beta",
+        "gap",
+        "trained_temperature",
+    }
+)
 TEXT_PARAMS = frozenset(
     {"task", "dataset", "estimator", "optimizer", "precision", "trained_with", "measured_epochs"}
 )
@@ -86,8 +78,11 @@ CELL_PARAMS = (
     "num_mc_samples",
     "gap",
     "num_samples",
+    "temperature_decay",
+    "temperature_floor",
     "batch_size",
     "epochs",
+    "iterations_per_epoch",
     "precision",
     "trained_with",
     "trained_temperature",
@@ -104,6 +99,8 @@ DEFAULTS: Mapping[str, str] = {
     "num_mc_samples": "100",
     "gap": "1.0",
     "num_samples": "2",
+    "temperature_decay": "0.0",
+    "temperature_floor": "0.0",
     "batch_size": "100",
     "precision": "float32",
 }

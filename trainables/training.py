@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 import estimators
@@ -63,6 +61,11 @@ class EpochSeconds:
     train: float
     test: float
     other: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return self.train + self.test + self.other
 
 
 def seeded_generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
@@ -253,14 +256,6 @@ def read_history(state: Mapping[str, Any], pack: Pack) -> list[EpochRecord]:
     if any({len(record.metrics), len(record.diverged)} != {len(pack)} for record in records):
         raise ValueError(f"every record of the state must be of {len(pack)} members")
     return records
-
-
-def images_from_numpy(images: np.ndarray[Any, np.dtype[np.uint8]]) -> torch.Tensor:
-    """Return the images as a tensor that shares their memory, which may be read-only (Ray's store)."""
-    with warnings.catch_warnings():
-        # PyTorch warns that writing to read-only memory is undefined; nothing here writes to images.
-        warnings.filterwarnings("ignore", message="The given (buffer|NumPy array) is not writable")
-        return torch.from_numpy(images)
 
 
 def _member_means(losses: Sequence[NegElbo], num_images: int) -> list[tuple[float, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from analysis.names import metric_name
-from trainables import schema
+from trainables.metrics import METRIC
 
 _LETTERS_AN_INCH = 17
 
@@ -13,7 +13,7 @@ _LETTERS_AN_INCH = 17
 def metric_label(metric: str) -> str:
     """Return a metric's name with its unit, where it is known and has one."""
     name = metric_name(metric)
-    return f"{name.text} ({name.unit})" if name.unit and metric in schema.METRICS else name.text
+    return f"{name.text} ({name.unit})" if name.unit and metric in METRIC else name.text
 
 
 def broken(label: str, inches: float) -> str:
@@ -27,5 +27,5 @@ def broken(label: str, inches: float) -> str:
 
 
 def has_log_axis(metric: str) -> bool:
-    """Tell whether a metric is drawn on a logarithmic axis: the spreads of gradients."""
-    return metric in schema.GRADIENT_SPREADS
+    """Tell whether a metric is drawn on a logarithmic axis, as the spreads of gradients are."""
+    return metric in METRIC and METRIC[metric].has_log_axis

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.choices import check_choice
@@ -11,6 +11,7 @@ from analysis.figure_error import FigureError
 from analysis.names import applicable_defaults
 from trainables import schema
 from trainables.schema import Cell
+from trainables.tasks import TASKS, Figure
 
 EPOCH = "epoch"
 SECONDS = "seconds"
@@ -22,6 +23,8 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "lr": "learning rate",
     "num_mc_samples": "Monte-Carlo draws K",
     "num_samples": "samples N",
+    "temperature_decay": "temperature decay",
+    "temperature_floor": "least temperature",
     "gap": "gap",
     "batch_size": "batch size",
     "epochs": "epochs",
@@ -30,8 +33,6 @@ HYPERPARAMETERS: Mapping[str, str] = {
 }
 """What an axis of each says; the first of them win where several have equally many values."""
 
-_OF_GRADIENTS = ("gradient_cosine_batch", "gradient_relative_std")
-"""The two panels of Figure 1 of Beyond ReinMax."""
 _OF_CURVES = ("train_neg_elbo", "test_neg_elbo")
 _OF_FINAL_VALUES = ("train_neg_elbo",)
 _ENOUGH_FOR_AN_AXIS = 3
@@ -83,19 +84,15 @@ def choose(
     _check_axes(cells, axes)
     if metrics:
         return tuple(Choice((metric,), axes) for metric in dict.fromkeys(metrics))
-    if _judges_gradients(cells):
-        return (
-            (Choice(_OF_GRADIENTS, axes),)
-            if len(axes) == 1
-            else tuple(Choice((metric,), axes) for metric in _OF_GRADIENTS)
-        )
+    if own := _own_figures(cells):
+        return tuple(_choices(own, axes, is_asked=bool(against)))
     suggested = _OF_CURVES if axes[0] in CURVE_AXES else _OF_FINAL_VALUES
     return tuple(Choice((metric,), axes) for metric in suggested)
 
 
 def setting(cell: Cell, name: str) -> str | None:
     """Return a cell's value of a hyperparameter, or its default; None where its estimator takes none."""
-    return cell.params.get(name, applicable_defaults(cell.estimator).get(name))
+    return cell.params.get(name, applicable_defaults(cell).get(name))
 
 
 def varied(cells: Sequence[Cell]) -> dict[str, int]:
@@ -112,14 +109,25 @@ def _num_values(cells: Sequence[Cell], name: str) -> int:
     return max(map(len, values.values()), default=0)
 
 
-def _judges_gradients(cells: Sequence[Cell]) -> bool:
-    return any(cell.params.get("task") == schema.GRADIENT_QUALITY for cell in cells)
+def _own_figures(cells: Sequence[Cell]) -> tuple[Figure, ...]:
+    """Return the figures that the cells' task has of its own."""
+    return next((TASKS[task].figures for cell in cells if (task := cell.params.get("task", "")) in TASKS), ())
+
+
+def _choices(own: Sequence[Figure], axes: tuple[str, ...], *, is_asked: bool) -> Iterator[Choice]:
+    """Yield a task's own figures, or, where axes are asked for, what they show, against these."""
+    if not is_asked:
+        yield from (Choice(figure.metrics, (figure.against,)) for figure in own)
+        return
+    shown = dict.fromkeys(figure.metrics for figure in own)
+    for metrics in shown:
+        yield from [Choice(metrics, axes)] if len(axes) == 1 else [Choice((one,), axes) for one in metrics]
 
 
 def _axes(cells: Sequence[Cell]) -> tuple[str, ...]:
     several = varied(cells)
-    if _judges_gradients(cells):
-        return (EPOCH,)
+    if own := _own_figures(cells):
+        return (own[0].against,)
     if "beta" in several:
         return ("beta",)
     if {"temperature", "eta"} <= set(several):

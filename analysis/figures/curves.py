@@ -16,8 +16,8 @@ from analysis.figures.limits import check_number_of_lines
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.statistics import spread_from_std
 from trainables import schema
+from trainables.metrics import METRIC
 
-_FALLING = frozenset({*schema.TRAIN_METRICS, *schema.TEST_METRICS} - {"train_kl", "test_kl"})
 _FIRST_PART = 0.05
 """Losses fall so fast in this part of a long training that with it on the axis the rest would be flat."""
 _LONG = 20
@@ -104,7 +104,7 @@ def _seconds(history: pd.DataFrame) -> pd.DataFrame:
 def _top(curves: Sequence[pd.DataFrame], metric: str) -> float | None:
     """Return where to cut the first steep part of a long training off; None where nothing is cut."""
     last = max(curve["step"].max() for curve in curves)
-    if metric not in _FALLING or last < _LONG:
+    if metric not in METRIC or not METRIC[metric].is_steep or last < _LONG:
         return None
     upper = pd.concat([curve.assign(upper=curve["mean"] + curve["error"].fillna(0)) for curve in curves])
     late = upper.loc[upper["step"] > end_of_first_part(last), "upper"]

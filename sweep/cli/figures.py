@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
-from trainables.schema import METRICS_OF_TASK
+from trainables.tasks import TASKS
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -76,7 +76,7 @@ def figure_files(
         check_choice("format", name, FORMATS)
     loaded, store = load_spec(spec), Store(home)
     for name in metrics:
-        check_choice("metric", name, METRICS_OF_TASK[loaded.task])
+        check_choice("metric", name, TASKS[loaded.task].metrics)
     if not store.is_empty_file:
         store.check()
     drawn = figures(

@@ -164,10 +164,12 @@ def _calibrate(plan: Plan, home: Home, capacity: Capacity, address: str | None) 
     if not capacity.num_packs(plan.spec.resources):
         raise ClusterError(f"no pack fits on {capacity}, so that none can be calibrated there; see --address")
     home.make_folders()
-    fetch(plan.spec.dataset, home.data)
+    name = plan.spec.dataset
+    if name is not None:
+        fetch(name, home.data)
     recorded = recorded_seconds(plan.stored.values())
     packs = [pack for pack in plan.packs if kind_of(pack.members[0], len(pack)) not in recorded]
-    dataset = load(plan.spec.dataset, home.data)
+    dataset = None if name is None else load(name, home.data)
     calibrate(packs, dataset, home, plan.spec.resources, address, capacity.where)
 
 

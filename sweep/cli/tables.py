@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
-from trainables.schema import HEADLINE_METRICS, METRICS_OF_TASK
+from trainables.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -19,7 +19,7 @@ def command(
         str | None,
         typer.Option(
             help="A metric of the run schema; by default the task's: "
-            f"{', '.join(f'{metric} of {task}' for task, metric in HEADLINE_METRICS.items())}."
+            f"{', '.join(f'{task.headline} of {name}' for name, task in TASKS.items())}."
         ),
     ] = None,
     output_format: Annotated[
@@ -37,9 +37,12 @@ def command(
         typer.Option(help="best: of each estimator and latent only the best cell, with its hyperparameters."),
     ] = None,
     select_by: Annotated[
-        str,
-        typer.Option(help="The metric that selects: one of training or of the gradient, never of the test."),
-    ] = "train_neg_elbo",
+        str | None,
+        typer.Option(
+            help="The metric that selects: one of training or of the gradient, never of the test; by default "
+            "the first such metric of the task, where it trains a VAE train_neg_elbo."
+        ),
+    ] = None,
     test: Annotated[
         bool, typer.Option("--test", help="Test each cell against the best of its latent (Welch, Holm).")
     ] = False,
@@ -68,7 +71,7 @@ def table_text(
     spread: str = "std",
     compare: str | None = None,
     select: str | None = None,
-    select_by: str = "train_neg_elbo",
+    select_by: str | None = None,
     *,
     test: bool = False,
 ) -> str:
@@ -78,8 +81,10 @@ def table_text(
     from sweep.store import Store
 
     loaded = load_spec(spec)
-    metric = HEADLINE_METRICS[loaded.task] if metric is None else metric
-    _check_metrics(loaded.task, metric, select_by)
+    task = TASKS[loaded.task]
+    metric = task.headline if metric is None else metric
+    select_by = task.selection_metrics[0] if select_by is None else select_by
+    _check_metrics(task, metric, select_by)
     requests = loaded.requests()
     store = Store(home)
     if not store.is_empty_file:
@@ -102,10 +107,8 @@ def table_text(
     return render(frame, output_format)
 
 
-def _check_metrics(task: str, metric: str, select_by: str) -> None:
+def _check_metrics(task: Task, metric: str, select_by: str) -> None:
     from analysis.choices import check_choice
-    from analysis.selection import SELECTION_METRICS
 
-    known = METRICS_OF_TASK[task]
-    check_choice("metric", metric, known)
-    check_choice("metric to select by", select_by, [name for name in SELECTION_METRICS if name in known])
+    check_choice("metric", metric, task.metrics)
+    check_choice("metric to select by", select_by, task.selection_metrics)

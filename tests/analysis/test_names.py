@@ -2,13 +2,15 @@ import pytest
 
 from analysis.names import ESTIMATOR_NAMES, applicable_defaults, digits_of, estimator_name, metric_name
 from estimators.registry import REGISTRY
-from trainables import schema
+from trainables import metrics
+from trainables.schema import Cell
+from trainables.tasks import TASKS
 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_defaults_are_those_of_the_hyperparameters_that_the_estimator_takes(name):
     takes = {parameter.name for parameter in REGISTRY[name].hyperparameters}
-    assert set(applicable_defaults(name)) == {"task_version", "batch_size"} | takes
+    assert set(applicable_defaults(Cell((("estimator", name),)))) == {"task_version", "batch_size"} | takes
 
 
 def test_every_name_is_of_an_estimator():
@@ -20,7 +22,14 @@ def test_estimator_without_a_name_goes_by_its_id():
 
 
 def test_unknown_estimator_has_only_the_defaults_of_every_run():
-    assert applicable_defaults("mine") == {"task_version": "1", "batch_size": "100"}
+    cell = Cell((("estimator", "mine"),))
+    assert applicable_defaults(cell) == {"task_version": "1", "batch_size": "100"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_run_of_a_task_without_batches_has_no_batch_size(task):
+    defaults = applicable_defaults(Cell.from_params({"task": task, "estimator": "st"}))
+    assert ("batch_size" in defaults) == ("batch_size" in TASKS[task].keys)
 
 
 @pytest.mark.parametrize(
@@ -39,12 +48,12 @@ def test_metrics_have_names_and_units(metric, text, unit):
 
 
 def test_the_unit_of_every_metric_of_the_schema_is_known_and_ratios_have_none():
-    assert all("logged" not in metric_name(metric).unit for metric in schema.METRICS)
-    without = {metric for metric in schema.METRICS if not metric_name(metric).unit}
+    assert all("logged" not in metric_name(metric).unit for metric in metrics.METRICS)
+    without = {metric for metric in metrics.METRICS if not metric_name(metric).unit}
     assert without == {"gradient_cosine", "gradient_cosine_batch", "gradient_relative_std"}
 
 
 def test_measures_of_a_gradient_have_four_digits_and_all_else_two():
-    four = {metric for metric in schema.METRICS if digits_of(metric) == 4}
-    assert four == {*schema.GRADIENT_COSINES, *schema.GRADIENT_SPREADS}
-    assert {digits_of(metric) for metric in (*schema.TRAINING_METRICS, "measurement_seconds")} == {2}
+    four = {metric for metric in metrics.METRICS if digits_of(metric) == 4}
+    assert four == set(metrics.GRADIENT_METRICS) - {"measurement_seconds"}
+    assert {digits_of(metric) for metric in (*metrics.TRAINING_METRICS, "measurement_seconds")} == {2}

@@ -16,8 +16,9 @@ from sweep.spec import Spec
 from sweep.spool import Spool
 from sweep.store import Store
 from sweep.tracking import Tracker, open_experiment
+from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
-from trainables.schema import TRAINING_METRICS, Member
+from trainables.schema import Member
 from trainables.training import EpochRecord
 
 BLOCK = {"estimator": "st", "latent": "8x4", "lr": 0.0005}

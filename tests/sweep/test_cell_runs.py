@@ -7,7 +7,7 @@ import pytest
 
 from sweep.cell_runs import cell_name, cell_values
 from tests.sweep.samples import Driver, metrics_of, record, spec_of
-from trainables.schema import TRAINING_METRICS
+from trainables.metrics import TRAINING_METRICS
 
 
 def test_means_and_deviations_are_those_of_the_seeds() -> None:

@@ -9,12 +9,12 @@ import pytest
 from sweep.disk_use import checkpoint_bytes, peak_checkpoint_bytes, store_bytes
 from sweep.home import Home
 from tests.sweep.samples import Driver, spec_of
-from tests.trainables.members import images, member
+from tests.trainables.members import data, images, member
 from tests.trainables.test_gradient_quality import PACK as JUDGED
 from trainables.checkpoint import NUM_KEPT, CheckpointFolder
+from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
-from trainables.schema import TRAINING_METRICS
-from trainables.tasks import trainer_of
+from trainables.trainers import trainer_of
 from trainables.training import EpochRecord, PackTrainer
 
 
@@ -96,11 +96,11 @@ def test_a_real_store_grows_as_reckoned(home: Home, drive: Callable[..., Driver]
         driver.train(pack, *records)
     driver.tracker.close(is_complete=True)
     grown = path.stat().st_size - before
-    assert store_bytes(seeds, seeds * epochs) == pytest.approx(grown, rel=0.15)
+    assert store_bytes(seeds, seeds * epochs, len(TRAINING_METRICS)) == pytest.approx(grown, rel=0.15)
 
 
 def test_a_pack_that_judges_estimators_has_the_checkpoint_of_one_model(tmp_path: Path) -> None:
-    trainer = trainer_of(JUDGED, images(600), images(100))
+    trainer = trainer_of(JUDGED, data(600, 100))
     trainer.run_epoch()
     CheckpointFolder(tmp_path).save(trainer.state_dict(), 1)
     (file,) = tmp_path.iterdir()

@@ -38,7 +38,7 @@ def test_the_live_picture_shows_cells_members_what_is_running_and_when_it_ends(p
     assert cells.split() == ["cells", "━" * 40, "0/2"]
     assert members.split()[0] == "members"
     assert members.split()[-1] == "1/4"
-    assert heading.split() == ["running", "epoch", "train", "−ELBO", "(nats)"]
+    assert heading.split() == ["running", "epoch", "train", "negative", "ELBO", "(nats", "per", "image)"]
     assert running.split(" " * 2) == ["reinmax 8x4 adam lr=0.0005 τ=0.5 seed 1", "1/2", "", "123.46"]
     assert notes == "ETA 8 min 20 s"  # 5 of the 8 epochs are left
 

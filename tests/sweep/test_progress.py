@@ -50,13 +50,13 @@ def test_a_running_pack_shows_its_epoch_and_mean_loss(tmp_path: Path) -> None:
     progress = Progress(plan_of(tmp_path, resources={"members_per_pack": 2}))
     pack = progress.plan.packs[0]
     progress.started(pack)
-    assert (progress.running[pack.hash].epoch, progress.running[pack.hash].train_neg_elbo) == (0, None)
+    assert (progress.running[pack.hash].epoch, progress.running[pack.hash].value) == (0, None)
     progress.advanced(pack, [record(1, 110.0, 120.0)])
-    assert (progress.running[pack.hash].epoch, progress.running[pack.hash].train_neg_elbo) == (1, 115.0)
+    assert (progress.running[pack.hash].epoch, progress.running[pack.hash].value) == (1, 115.0)
     progress.advanced(pack, [record(2, None, 100.0)])
-    assert progress.running[pack.hash].train_neg_elbo == 100.0
+    assert progress.running[pack.hash].value == 100.0
     progress.advanced(pack, [record(2, None, None)])
-    assert progress.running[pack.hash].train_neg_elbo is None
+    assert progress.running[pack.hash].value is None
     progress.advanced(pack, [])
     assert progress.running[pack.hash].epoch == 2
     progress.ended(pack, has_failed=False)

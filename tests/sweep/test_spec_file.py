@@ -46,7 +46,7 @@ def test_anchors_and_aliases_work() -> None:
 def test_every_problem_is_reported_on_a_line_of_its_own() -> None:
     text = SPEC_TEXT.replace("epochs", "epoch").replace("8x4", "8by4").replace("0.0005", "[0.1, -1]")
     assert message(text).splitlines() == [
-        "grid.yaml, line 1: epochs must be given",
+        "grid.yaml, line 1: epochs must be given where task is mnist_vae",
         "grid.yaml, line 6: latent must be categories x variables, such as 8x4, got '8by4' (grid block 1)",
         "grid.yaml, line 7: lr must be > 0, got -1 (grid block 1)",
         "grid.yaml, line 2: unknown key 'epoch'; nearest: epochs",
@@ -60,15 +60,15 @@ def test_a_value_of_a_long_list_is_found_on_its_own_line() -> None:
 
 def test_the_block_is_named_by_its_number() -> None:
     text = SPEC_TEXT + "  - {estimator: st, latent: 8x4}\n"
-    assert message(text) == "grid.yaml, line 8: lr must be given (grid block 2)"
+    assert message(text) == "grid.yaml, line 8: lr must be given where task is mnist_vae (grid block 2)"
 
 
 @pytest.mark.parametrize(
     ("added", "expected"),
     [
         ("seed: 3\n", "unknown key 'seed'; nearest: seeds"),
-        ("zzz: 3\n", "unknown key 'zzz'; allowed: name, task, dataset, epochs, batch_size, seeds, "
-                     "precision, measure, grid, search, resources"),
+        ("zzz: 3\n", "unknown key 'zzz'; allowed: name, task, dataset, epochs, iterations_per_epoch, "
+                     "batch_size, seeds, precision, measure, grid, search, resources"),
         ("resources: {cpu: 2}\n", "unknown key 'cpu'; nearest: cpus"),
         ("resources: {member_per_pack: 2}\n", "unknown key 'member_per_pack'; nearest: members_per_pack"),
         ("search: {kind: optna}\n", "kind must be one of grid, optuna, got 'optna'; nearest: optuna"),
@@ -78,6 +78,12 @@ def test_the_block_is_named_by_its_number() -> None:
         ("    optimizer: adm\n", "optimizer must be one of adam, radam, got 'adm'; nearest: adam "
                                  "(grid block 1)"),
         ("    optimizer: []\n", "optimizer must not be empty (grid block 1)"),
+        ("    temperature_decay: 0.01\n", "temperature_decay must be left out where task is mnist_vae, "
+                                          "got [0.01] (grid block 1)"),
+        ("    num_samples: 10\n", "num_samples must be left out: st takes only temperature, got [10.0] "
+                                  "(grid block 1)"),
+        ("iterations_per_epoch: 20\n", "iterations_per_epoch must be left out where task is mnist_vae, "
+                                       "got 20"),
         ("dataset: mnst\n", "dataset must be one of mnist, fashion_mnist, omniglot, got 'mnst'; "
                             "nearest: mnist"),
     ],
@@ -92,8 +98,8 @@ JUDGED = SPEC_TEXT + "task: gradient_quality\n"
 @pytest.mark.parametrize(
     ("added", "line", "expected"),
     [
-        ("", 1, "measure must be given where task is gradient_quality, got None"),
-        ("measure: {}\n", 9, "epochs must be given"),
+        ("", 1, "measure must be given where task is gradient_quality"),
+        ("measure: {}\n", 9, "epochs must be given where task is gradient_quality"),
         ("measure: {epochs: [1, 3]}\n", 9, "epochs to measure after must end with the last, 2, got [1, 3]"),
         ("measure: {epochs: [3, 2]}\n", 9, "epochs to measure after must differ and increase, got [3, 2]"),
         ("measure: {epochs: [0]}\n", 9, "epochs to measure after must be integers >= 1, got [0]"),

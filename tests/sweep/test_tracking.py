@@ -15,13 +15,13 @@ from sweep.packing import write_manifest
 from sweep.store import Store
 from sweep.tracking import open_experiment
 from tests.sweep.samples import SPEC_TEXT, Driver, metrics_of, record, rows, spec_of
+from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
 from trainables.schema import (
     KIND_MEMBER,
     SCHEMA_VERSION,
     TAG_KIND,
     TAG_SCHEMA_VERSION,
-    TRAINING_METRICS,
     Member,
 )
 

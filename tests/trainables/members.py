@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from trainables.data import ImageDataset
 from trainables.schema import Member
+from trainables.training_data import TrainingData
 
 
 def member(seed: int = 0, **params: object) -> Member:
@@ -29,3 +31,17 @@ def images(count: int, seed: int = 0) -> torch.Tensor:
     """Return noise with the brightness of digits, shape (count, 784), uint8."""
     noise = torch.rand(count, 784, generator=torch.Generator().manual_seed(seed))
     return (noise**6 * 255).to(torch.uint8)
+
+
+def dataset(num_train: int, num_test: int) -> ImageDataset:
+    """Return noise with ten classes in turn, as a data set."""
+    train, test = images(num_train).numpy(), images(num_test, seed=1).numpy()
+    labels = [torch.arange(count).remainder(10).to(torch.uint8).numpy() for count in (num_train, num_test)]
+    return ImageDataset("mnist", train, labels[0], test, labels[1])
+
+
+def data(num_train: int, num_test: int) -> TrainingData:
+    """Return the same as trainers are given it."""
+    found = TrainingData.of(dataset(num_train, num_test))
+    assert found is not None
+    return found

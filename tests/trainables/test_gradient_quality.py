@@ -14,9 +14,10 @@ from torch.nn import functional
 from tests.trainables.members import images
 from trainables.checkpoint import CheckpointFolder
 from trainables.gradient_quality import GradientQualityTrainer, trained_member
+from trainables.metrics import GRADIENT_METRICS, TRAINING_METRICS
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.schema import EPOCH_SECONDS, GRADIENT_METRICS, MEASUREMENT_SECONDS, TRAINING_METRICS, Member
+from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS, Member
 from trainables.training import EpochRecord, PackTrainer
 
 SECONDS = {EPOCH_SECONDS, MEASUREMENT_SECONDS}

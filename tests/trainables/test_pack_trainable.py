@@ -13,15 +13,17 @@ from typing import Any, cast
 import pytest
 import torch
 
-from tests.trainables.members import images, member
+from tests.trainables.members import dataset, member
 from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK, RECORDS, WARNINGS, PackTrainable
-from trainables.tasks import TRAINERS
+from trainables.trainers import TRAINERS
 from trainables.training import PackTrainer
+from trainables.training_data import TrainingData
 
 EPOCHS = 3
-TRAIN, TEST = images(200).numpy(), images(100, seed=1).numpy()
+DATASET = dataset(200, 100)
+TRAIN, TEST = DATASET.train_images, DATASET.test_images
 
 
 class Trial:
@@ -37,7 +39,7 @@ class Trial:
             "num_threads": 1,
             "device": "cpu",
         }
-        self._trainable.setup({PACK: config}, TRAIN, TEST)
+        self._trainable.setup({PACK: config}, DATASET)
 
     def train(self, epochs: int = EPOCHS) -> list[dict[str, Any]]:
         results = []
@@ -193,9 +195,9 @@ def test_a_pack_is_gone_before_the_next_one_in_its_process_takes_memory(
     trial, lives_on = Trial(tmp_path / "one"), []
     last = weakref.ref(trial._trainable._trainer)
 
-    def make(*arguments: Any) -> PackTrainer:
+    def make(pack: Pack, data: TrainingData, device: str) -> PackTrainer:
         lives_on.append(last() is not None)
-        return PackTrainer(*arguments)
+        return PackTrainer(pack, data.train_images, data.test_images, device)
 
     monkeypatch.setitem(cast("dict[str, Any]", TRAINERS), "mnist_vae", make)
     config = {"members": Pack((member(5),)).to_params(), "checkpoint_folder": str(tmp_path / "other")}

@@ -8,9 +8,9 @@ import torch
 
 import estimators
 from tests.trainables.members import images, member
+from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.schema import TRAINING_METRICS
 from trainables.training import STATE_FORMAT, EpochRecord, PackTrainer
 
 TEST = images(200, seed=1)

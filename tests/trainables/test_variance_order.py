@@ -15,7 +15,8 @@ from trainables.data import load
 from trainables.pack import Pack
 from trainables.process import prepare_process
 from trainables.reconstruction import Reconstruction
-from trainables.training import PackTrainer, images_from_numpy
+from trainables.training import PackTrainer
+from trainables.training_data import shared_tensor
 
 Judge = Any
 """Maps an estimator and its hyperparameters to the standard deviation of its gradient."""
@@ -28,8 +29,8 @@ def spread(mnist_folder: Path) -> Judge:
     """Return a function that measures with an 8x4 model that ReinMax has trained for three epochs."""
     prepare_process(1)
     images = load("mnist", mnist_folder)
-    train = images_from_numpy(images.train_images)
-    trainer = PackTrainer(Pack((member(epochs=3),)), train, images_from_numpy(images.test_images[:100]))
+    train = shared_tensor(images.train_images)
+    trainer = PackTrainer(Pack((member(epochs=3),)), train, shared_tensor(images.test_images[:100]))
     while not trainer.is_finished:
         trainer.run_epoch()
     model = trainer.model

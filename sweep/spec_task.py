@@ -1,0 +1,75 @@
+"""What a spec may state depends on its task: keys that a task requires, takes or refuses."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from sweep.spec_block import ANNEALING, Block, SpecModel, check_hyperparameter
+from sweep.spec_values import MISSING, SpecValueError
+from trainables.tasks import OPTIONAL, REQUIRED, Keys, Task
+
+_BLOCK_KEYS = ("optimizer", "lr", *ANNEALING)
+"""The keys of a block that a task requires, takes or refuses."""
+
+Part = TypeVar("Part", bound=SpecModel)
+
+
+def settled(task: Task, key: str, value: object) -> object:
+    """Return the value of a spec's key: as stated, or the task's; None where it has none.
+
+    Args:
+        task: The task.
+        key: The key.
+        value: What the spec states; None where it states nothing.
+    Raises:
+        SpecValueError: If the key must be given or left out where this is the task.
+    """
+    if value is None and key in task.fixed:
+        return task.fixed[key]
+    return _settled(task, task.keys, key, value)
+
+
+def settled_block(task: Task, index: int, block: Block) -> Block:
+    """Return a block of the grid with the task's defaults filled in.
+
+    Args:
+        task: The task.
+        index: Its place in the grid.
+        block: The block as stated.
+    Raises:
+        SpecValueError: If a key must be given or left out where this is the task, or a latent has too many
+            states for it.
+    """
+    for estimator in block.estimator:
+        own, place = task.hyperparameters_of(estimator), (index, "num_samples")
+        check_hyperparameter("num_samples", block.num_samples, estimator, own, place)
+    for latent in block.latent if task.max_states is not None else ():
+        if not task.has_few_enough_states(*map(int, latent.split("x"))):
+            rule = f"latent must have at most {task.max_states} states for an exact gradient"
+            raise SpecValueError(rule, latent, place=(index, "latent"))
+    return _filled(task, task.block_keys, block, _BLOCK_KEYS, (index,))
+
+
+def settled_measure(task: Task, measure: Part) -> Part:
+    """Return how gradients are measured with the task's defaults filled in.
+
+    Raises:
+        SpecValueError: If a key must be given or left out where this is the task.
+    """
+    return _filled(task, task.measure_keys, measure, tuple(type(measure).model_fields), ())
+
+
+def _filled(task: Task, keys: Keys, part: Part, names: tuple[str, ...], place: tuple[str | int, ...]) -> Part:
+    filled = {name: _settled(task, keys, name, getattr(part, name), (*place, name)) for name in names}
+    return part.model_copy(update=filled)
+
+
+def _settled(task: Task, keys: Keys, key: str, value: object, place: tuple[str | int, ...] = ()) -> object:
+    if value is None:
+        default = keys.get(key, OPTIONAL)
+        if default is REQUIRED:
+            raise SpecValueError(f"{key} must be given where task is {task.name}", MISSING, place=place)
+        return None if default is OPTIONAL else default
+    if key not in keys:
+        raise SpecValueError(f"{key} must be left out where task is {task.name}", value, place=place)
+    return value

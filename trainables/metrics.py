@@ -1,0 +1,92 @@
+"""Every metric that a task logs: its name in the store, what people call it, its unit, and what is good.
+
+Standard library only, so that analysis can use it where torch is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that members log.
+
+    Args:
+        name: Its name in the store.
+        text: What tables and axes call it.
+        unit: Its unit; empty where it has none.
+        is_higher_better: Whether the highest mean is the best; of all others the lowest is.
+        may_select: Whether cells may be chosen by it: a metric of a test set never is.
+        digits: How many digits after the point a table shows.
+        has_log_axis: Whether figures draw it on a logarithmic axis.
+        is_steep: Whether it falls so fast at first that figures of a long training cut that part off.
+    """
+
+    name: str
+    text: str
+    unit: str = ""
+    is_higher_better: bool = False
+    may_select: bool = False
+    digits: int = 2
+    has_log_axis: bool = False
+    is_steep: bool = False
+
+
+_NATS = "nats per image"
+
+VAE_METRICS = (
+    Metric("train_neg_elbo", "train negative ELBO", _NATS, may_select=True, is_steep=True),
+    Metric("train_recon", "train reconstruction term", _NATS, may_select=True, is_steep=True),
+    Metric("train_kl", "train KL term", _NATS, may_select=True),
+    Metric("test_neg_elbo", "test negative ELBO", _NATS, is_steep=True),
+    Metric("test_recon", "test reconstruction term", _NATS, is_steep=True),
+    Metric("test_kl", "test KL term", _NATS),
+)
+"""The negative evidence lower bound and the two terms that it is the sum of."""
+
+SECONDS = Metric(EPOCH_SECONDS, "time per epoch", "seconds")
+MEASUREMENT = Metric(MEASUREMENT_SECONDS, "time per measurement", "seconds")
+
+
+def _cosine(name: str, of: str) -> Metric:
+    text = f"cosine with the exact gradient, {of}"
+    return Metric(name, text, is_higher_better=True, may_select=True, digits=4)
+
+
+def _spread(name: str, text: str, unit: str = "") -> Metric:
+    return Metric(name, text, unit, may_select=True, digits=4, has_log_axis=True)
+
+
+GRADIENT_QUALITY_METRICS = (
+    _cosine("gradient_cosine", "per image"),
+    _cosine("gradient_cosine_batch", "of the batch"),
+    _spread("gradient_variance", "gradient variance over mean", _NATS),
+    _spread("gradient_relative_std", "gradient standard deviation over mean"),
+    _spread("gradient_std", "gradient standard deviation", _NATS),
+)
+"""Of `estimators.diagnostics`, for a batch of images."""
+
+
+def names_of(*metrics: Metric) -> tuple[str, ...]:
+    """Return the names of metrics."""
+    return tuple(metric.name for metric in metrics)
+
+
+TRAINING_METRICS = names_of(*VAE_METRICS, SECONDS)
+"""What a member that trains a VAE logs, every epoch."""
+GRADIENT_METRICS = names_of(*GRADIENT_QUALITY_METRICS, MEASUREMENT)
+"""What a member of the task `gradient_quality` logs besides, at its measured epochs."""
+
+ALL_METRICS = (*VAE_METRICS, SECONDS, *GRADIENT_QUALITY_METRICS, MEASUREMENT)
+"""Those of every task, each once."""
+
+METRIC: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in ALL_METRICS})
+"""Every metric by its name in the store."""
+
+METRICS = tuple(METRIC)
+HIGHER_IS_BETTER = frozenset(metric.name for metric in ALL_METRICS if metric.is_higher_better)

@@ -1,0 +1,80 @@
+"""What trains the packs of each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+
+from trainables.gradient_quality import GradientQualityTrainer
+from trainables.pack import Pack
+from trainables.tasks import GRADIENT_QUALITY, MNIST_VAE
+from trainables.training import EpochRecord, EpochSeconds, PackTrainer
+from trainables.training_data import TrainingData
+
+
+class Trainer(Protocol):
+    """A pack in training, an epoch at a time."""
+
+    history: list[EpochRecord]
+
+    @property
+    def epoch(self) -> int:
+        """Number of epochs done."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to train."""
+
+    def run_epoch(self) -> EpochRecord:
+        """Train for one epoch; return (and keep) its record."""
+
+    def time_epoch(self) -> EpochSeconds:
+        """Do what an epoch does, and return the seconds; keeps no record."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that training goes on from."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+
+
+class MakeTrainer(Protocol):
+    """Makes a trainer of a pack from the task's data, which a task without data sets has none of."""
+
+    def __call__(self, pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
+        """Make it."""
+
+
+def _vae(pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
+    train, test = _needed(pack, data).images
+    return PackTrainer(pack, train, test, device)
+
+
+def _gradient_quality(pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
+    train, test = _needed(pack, data).images
+    return GradientQualityTrainer(pack, train, test, device)
+
+
+TRAINERS: Mapping[str, MakeTrainer] = {MNIST_VAE: _vae, GRADIENT_QUALITY: _gradient_quality}
+"""The trainer of each task."""
+
+
+def trainer_of(pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
+    """Return a trainer of a pack.
+
+    Args:
+        pack: The members.
+        data: Images and labels; none for a task that needs no data set.
+        device: Where to train.
+    Raises:
+        ValueError: If the task needs data and has none.
+    """
+    return TRAINERS[pack.task.name](pack, data, device)
+
+
+def _needed(pack: Pack, data: TrainingData | None) -> TrainingData:
+    if data is None:
+        raise ValueError(f"a pack of task {pack.task.name} must be given its data, got None")
+    return data
