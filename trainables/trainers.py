@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 import torch
 
+from trainables.epochs import EpochRecord, EpochSeconds
 from trainables.gradient_quality import GradientQualityTrainer
 from trainables.pack import Pack
 from trainables.tasks import GRADIENT_QUALITY, MNIST_VAE
-from trainables.training import EpochRecord, EpochSeconds, PackTrainer
+from trainables.training import PackTrainer
 from trainables.training_data import TrainingData
 
 

@@ -12,10 +12,11 @@ from tests.sweep.samples import Driver, spec_of
 from tests.trainables.members import data, images, member
 from tests.trainables.test_gradient_quality import PACK as JUDGED
 from trainables.checkpoint import NUM_KEPT, CheckpointFolder
+from trainables.epochs import EpochRecord
 from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
 from trainables.trainers import trainer_of
-from trainables.training import EpochRecord, PackTrainer
+from trainables.training import PackTrainer
 
 
 def pack_of(latent: str, size: int, epochs: int) -> Pack:

@@ -8,9 +8,9 @@ import torch
 
 from tests.trainables.members import images, member
 from trainables import pack_size
+from trainables.epochs import EpochSeconds
 from trainables.pack import Pack
 from trainables.pack_size import Trial, choose_pack_size, is_out_of_memory, measure_pack_size
-from trainables.training import EpochSeconds
 
 
 def _device(overhead: float, per_member: float, memory: float) -> Callable[[int], Trial | None]:

@@ -8,10 +8,11 @@ import torch
 
 import estimators
 from tests.trainables.members import images, member
+from trainables.epochs import STATE_FORMAT, EpochRecord
 from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.training import STATE_FORMAT, EpochRecord, PackTrainer
+from trainables.training import PackTrainer
 
 TEST = images(200, seed=1)
 
