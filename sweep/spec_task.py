@@ -8,7 +8,7 @@ from sweep.spec_block import ANNEALING, Block, SpecModel, check_hyperparameter
 from sweep.spec_values import MISSING, SpecValueError
 from trainables.tasks import OPTIONAL, REQUIRED, Keys, Task
 
-_BLOCK_KEYS = ("optimizer", "lr", *ANNEALING)
+_BLOCK_KEYS = ("optimizer", "lr", *ANNEALING, "epochs")
 """The keys of a block that a task requires, takes or refuses."""
 
 Part = TypeVar("Part", bound=SpecModel)
@@ -41,13 +41,24 @@ def settled_block(task: Task, index: int, block: Block) -> Block:
             states for it.
     """
     for estimator in block.estimator:
+        if not task.can_train_with(estimator):
+            rule = f"estimator must evaluate f at one-hot samples alone where task is {task.name}"
+            raise SpecValueError(rule, estimator, place=(index, "estimator"))
         own, place = task.hyperparameters_of(estimator), (index, "num_samples")
         check_hyperparameter("num_samples", block.num_samples, estimator, own, place)
-    for latent in block.latent if task.max_states is not None else ():
-        if not task.has_few_enough_states(*map(int, latent.split("x"))):
-            rule = f"latent must have at most {task.max_states} states for an exact gradient"
-            raise SpecValueError(rule, latent, place=(index, "latent"))
+    for latent in block.latent:
+        _check_latent(task, latent, (index, "latent"))
     return _filled(task, task.block_keys, block, _BLOCK_KEYS, (index,))
+
+
+def _check_latent(task: Task, latent: str, place: tuple[str | int, ...]) -> None:
+    categorical_dim, latent_dim = map(int, latent.split("x"))
+    if not task.has_few_enough_states(categorical_dim, latent_dim):
+        rule = f"latent must have at most {task.max_states} states for an exact gradient"
+        raise SpecValueError(rule, latent, place=place)
+    if task.categorical_dim not in (None, categorical_dim):
+        rule = f"latent must have {task.categorical_dim} categories where task is {task.name}"
+        raise SpecValueError(f"{rule}, such as {task.categorical_dim}x{latent_dim}", latent, place=place)
 
 
 def settled_measure(task: Task, measure: Part) -> Part:

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from trainables.networks import PackedMLP
+from trainables.reconstruction import with_gradient
 
 _ROWS_ON_CPU = 1000
 _ROWS_ON_ACCELERATOR = 2**14
@@ -33,7 +34,9 @@ class BernoulliReconstruction:
         return max(1, self._rows // self._grey_levels.shape[-2])
 
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
-        """Return the losses, shape (S, P, B)."""
+        """Return the losses, shape (S, P, B); samples may be relaxed, and may require a gradient."""
+        if samples.requires_grad:
+            return with_gradient(samples, self)
         return self._losses(self._pixel_logits(samples[..., 1]))
 
     def losses_of_draws(self, categories: torch.Tensor) -> torch.Tensor:
@@ -53,6 +56,15 @@ class BernoulliReconstruction:
         flipped = self._losses_of_flips(categories)
         is_one = categories.bool()
         return torch.stack((flipped.where(is_one, own), own.where(is_one, flipped)), -1)
+
+    def losses_and_gradients(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the losses, shape (S, P, B), and their gradients, shape (S, P, B, L, 2)."""
+        pixel_logits = self._pixel_logits(samples[..., 1])
+        losses = self._losses(pixel_logits)
+        grad_first = self._decoder.backward_to_first(self._grad_pixels(pixel_logits))
+        by_member = self._decoder.input_gradient(grad_first)
+        grad_values = by_member.reshape(samples[..., 1].movedim(0, 1).shape).movedim(1, 0)
+        return losses, torch.stack((torch.zeros_like(grad_values), grad_values), -1)
 
     def input_gradient(self, values: torch.Tensor, num_samples: int) -> torch.Tensor:
         """Return the gradient of the sum of losses with respect to what the latents are.

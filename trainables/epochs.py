@@ -8,13 +8,17 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
 
+import estimators
+from estimators.hyperparameter import Hyperparameter
+from trainables.discrete_vae import Sampler
 from trainables.optimizers import OPTIMIZERS, FusedAdam
-from trainables.pack import Pack
+from trainables.pack import Pack, free_params
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
 from trainables.state_layout import check_layout
 
@@ -120,6 +124,27 @@ class EpochTrainer(ABC):
             model.parameters, model.gradients, float(shared["lr"])
         )
         return self._optimizer
+
+    def _make_sampler(self, generators: Sequence[torch.Generator]) -> Sampler:
+        """Return the estimator with the hyperparameters of the epoch that follows."""
+        draw = estimators.get(self.pack.shared["estimator"]).draw
+        return partial(draw, **self._hyperparameters(), generator=generators)
+
+    def _hyperparameters(self) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        for hyperparameter in estimators.get(self.pack.shared["estimator"]).hyperparameters:
+            name = hyperparameter.name
+            values = self._values(hyperparameter)
+            if name in free_params(self.pack.shared["task"]):
+                arguments[name] = torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
+            else:
+                arguments[name] = hyperparameter.number(values[0])
+        return arguments
+
+    def _values(self, hyperparameter: Hyperparameter) -> list[float]:
+        """Return every member's value of a hyperparameter in the epoch that follows."""
+        name = hyperparameter.name
+        return [float(member.params.get(name, DEFAULTS[name])) for member in self.pack.members]
 
     @abstractmethod
     def _train(self) -> Sequence[Mapping[str, float]]:

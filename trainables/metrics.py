@@ -72,6 +72,30 @@ GRADIENT_QUALITY_METRICS = (
 """Of `estimators.diagnostics`, for a batch of images."""
 
 
+ESTIMATE_VARIANCE = Metric(
+    "estimate_variance",
+    "variance of the gradient",
+    may_select=True,
+    digits=4,
+    has_log_axis=True,
+)
+"""Of an estimate over draws at fixed parameters: the mean over the coordinates of each one's variance."""
+BERNOULLI_VAE_METRICS = (*VAE_METRICS, ESTIMATE_VARIANCE, SECONDS, MEASUREMENT)
+
+
+def _accuracy(name: str, text: str) -> Metric:
+    return Metric(name, text, is_higher_better=True, digits=4)
+
+
+MNIST_ADDITION_METRICS = (
+    Metric("train_loss", "train -log of the estimated probability of the sum", "nats", may_select=True),
+    _accuracy("test_sum_accuracy", "test accuracy of the sum"),
+    _accuracy("test_digit_accuracy", "test accuracy of a digit"),
+    SECONDS,
+)
+"""The loss is each estimator's own: estimates with fewer samples are of a higher one."""
+
+
 def names_of(*metrics: Metric) -> tuple[str, ...]:
     """Return the names of metrics."""
     return tuple(metric.name for metric in metrics)
@@ -82,7 +106,18 @@ TRAINING_METRICS = names_of(*VAE_METRICS, SECONDS)
 GRADIENT_METRICS = names_of(*GRADIENT_QUALITY_METRICS, MEASUREMENT)
 """What a member of the task `gradient_quality` logs besides, at its measured epochs."""
 
-ALL_METRICS = (*VAE_METRICS, SECONDS, *GRADIENT_QUALITY_METRICS, MEASUREMENT)
+ALL_METRICS = tuple(
+    dict.fromkeys(
+        (
+            *VAE_METRICS,
+            SECONDS,
+            *GRADIENT_QUALITY_METRICS,
+            MEASUREMENT,
+            *BERNOULLI_VAE_METRICS,
+            *MNIST_ADDITION_METRICS,
+        )
+    )
+)
 """Those of every task, each once."""
 
 METRIC: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in ALL_METRICS})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 NUM_PIXELS = 784
@@ -39,6 +40,16 @@ def bernoulli_vae_widths(latent_dim: int) -> tuple[tuple[int, ...], tuple[int, .
     """Return the widths of encoder and decoder of the VAE with binary latents, input and output included."""
     encoder_widths = (NUM_PIXELS, *BERNOULLI_ENCODER_WIDTHS, latent_dim)
     return encoder_widths, (latent_dim, *BERNOULLI_DECODER_WIDTHS, NUM_PIXELS)
+
+
+def num_bernoulli_vae_parameters(latent_dim: int) -> int:
+    """Return how many numbers a member's parameters take where latents are binary, alignment included."""
+    return sum(map(num_parameters, bernoulli_vae_widths(latent_dim)))
+
+
+def num_digit_network_parameters() -> int:
+    """Return how many parameters the network has that reads a digit."""
+    return sum(map(math.prod, DIGIT_NETWORK_SHAPES))
 
 
 def num_parameters(widths: Sequence[int]) -> int:

@@ -16,17 +16,25 @@ from estimators import registry
 from estimators.hyperparameter import NUM_SAMPLES, TEMPERATURE, Hyperparameter
 from trainables.dataset_names import DATASET_NAMES
 from trainables.metrics import (
+    BERNOULLI_VAE_METRICS,
     GRADIENT_QUALITY_METRICS,
     MEASUREMENT,
+    MNIST_ADDITION_METRICS,
     SECONDS,
     VAE_METRICS,
     Metric,
     names_of,
 )
-from trainables.network_sizes import num_vae_parameters
+from trainables.network_sizes import (
+    num_bernoulli_vae_parameters,
+    num_digit_network_parameters,
+    num_vae_parameters,
+)
 
 MNIST_VAE = "mnist_vae"
 GRADIENT_QUALITY = "gradient_quality"
+BERNOULLI_VAE = "bernoulli_vae"
+MNIST_ADDITION = "mnist_addition"
 
 
 class Stated(Enum):
@@ -78,6 +86,9 @@ class Task:
         measured_metrics: What a member logs besides, after the epochs at which gradients are measured.
         search_metrics: Metrics that a search may seek the lowest mean of; none where there is no searching.
         trains_one_model: Whether the members of a pack share one model, in whose training they are judged.
+        categorical_dim: How many categories its variables have; none means any number.
+        is_differentiable: Whether f has a gradient with respect to the samples; where it has none, only
+            estimators that evaluate it at one-hot samples alone can train.
         max_states: Most states C^L, where they are enumerated for exact gradients; none means any.
         averages_draws: Whether a pathwise estimator averages over `num_samples` draws here.
         comparable_params: Params that cells must share to be ranked, besides those that all must.
@@ -100,11 +111,18 @@ class Task:
     measured_metrics: tuple[Metric, ...] = ()
     search_metrics: tuple[str, ...] = ()
     trains_one_model: bool = False
+    categorical_dim: int | None = None
+    is_differentiable: bool = True
     max_states: int | None = None
     averages_draws: bool = False
     comparable_params: tuple[str, ...] = ()
     label_params: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
+
+    def can_train_with(self, estimator: str) -> bool:
+        """Say whether f is all that an estimator needs it to be."""
+        own = registry.get(estimator)
+        return self.is_differentiable or (own.needs_objective and not own.relaxes_samples)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -173,6 +191,43 @@ _TASKS = (
             "batch_size", "optimizer", "lr", "trained_with", "trained_temperature", "num_draws",
         ),
         figures=(Figure(("gradient_cosine_batch", "gradient_relative_std")),),
+    ),
+    Task(
+        BERNOULLI_VAE,
+        BERNOULLI_VAE_METRICS,
+        headline="test_neg_elbo",
+        progress="train_neg_elbo",
+        free_params=frozenset({"seed", "temperature", "eta", "beta"}),
+        num_parameters=lambda _categorical_dim, latent_dim: num_bernoulli_vae_parameters(latent_dim),
+        keys={**_VAE_KEYS, "measure": {"draws": 10}},
+        measure_keys={"draws": 10},
+        block_keys={
+            **_TRAINING_KEYS,
+            "temperature_decay": [0.0],
+            "temperature_floor": [0.0],
+            "epochs": OPTIONAL,
+        },
+        datasets=DATASET_NAMES,
+        categorical_dim=2,
+        averages_draws=True,
+        comparable_params=("num_draws",),
+        label_params=("num_samples",),
+        figures=(Figure(("train_neg_elbo", "test_neg_elbo", "estimate_variance"), "seconds"),),
+    ),
+    Task(
+        MNIST_ADDITION,
+        MNIST_ADDITION_METRICS,
+        headline="test_sum_accuracy",
+        progress="test_sum_accuracy",
+        free_params=frozenset({"seed"}),
+        num_parameters=lambda _categorical_dim, _latent_dim: num_digit_network_parameters(),
+        keys={**_VAE_KEYS, "batch_size": 10},
+        block_keys={**_TRAINING_KEYS, "epochs": OPTIONAL},
+        datasets=("mnist",),
+        categorical_dim=10,
+        is_differentiable=False,
+        label_params=("num_samples",),
+        figures=(Figure(("test_sum_accuracy",)),),
     ),
 )  # fmt: skip
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import cached_property, partial
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Protocol
 
 import torch
 
-import estimators
-from estimators.hyperparameter import Hyperparameter
 from trainables.discrete_vae import DiscreteVAE, NegElbo, Sampler
 from trainables.epochs import EpochTrainer, Model
 from trainables.gradient_step import GradientStep
-from trainables.pack import Pack, free_params
+from trainables.pack import Pack
 from trainables.process import set_precision
-from trainables.schema import DEFAULTS
 
 EVALUATION_BATCH_SIZE = 1000
 _STEPS_FETCHED_AT_ONCE = 10
@@ -57,27 +54,6 @@ class VaeTrainer(EpochTrainer):
     @abstractmethod
     def _make_model(self) -> VAE:
         """Return the auto-encoders with their initial parameters."""
-
-    def _make_sampler(self, generators: Sequence[torch.Generator]) -> Sampler:
-        """Return the estimator with the hyperparameters of the epoch that follows."""
-        draw = estimators.get(self.pack.shared["estimator"]).draw
-        return partial(draw, **self._hyperparameters(), generator=generators)
-
-    def _hyperparameters(self) -> dict[str, Any]:
-        arguments: dict[str, Any] = {}
-        for hyperparameter in estimators.get(self.pack.shared["estimator"]).hyperparameters:
-            name = hyperparameter.name
-            values = self._values(hyperparameter)
-            if name in free_params(self.pack.shared["task"]):
-                arguments[name] = torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
-            else:
-                arguments[name] = hyperparameter.number(values[0])
-        return arguments
-
-    def _values(self, hyperparameter: Hyperparameter) -> list[float]:
-        """Return every member's value of a hyperparameter in the epoch that follows."""
-        name = hyperparameter.name
-        return [float(member.params.get(name, DEFAULTS[name])) for member in self.pack.members]
 
     @abstractmethod
     def _differentiate(self, images: torch.Tensor) -> NegElbo:
