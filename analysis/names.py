@@ -76,6 +76,6 @@ def metric_name(metric: str) -> MetricName:
     return MetricName(METRIC[metric].text, METRIC[metric].unit)
 
 
-def digits_of(metric: str) -> int:
-    """Return how many digits after the point a metric is shown with; one of no task with 2."""
-    return METRIC[metric].digits if metric in METRIC else 2
+def form_of(metric: str) -> str:
+    """Return the format of a metric's numbers, such as ".4f" or ".1e"; that of one of no task is ".2f"."""
+    return METRIC[metric].form if metric in METRIC else ".2f"

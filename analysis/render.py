@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from analysis.choices import check_choice
-from analysis.names import digits_of
+from analysis.names import form_of
 from analysis.render_csv import render_csv
 from analysis.render_html import render_html
 from analysis.render_json import render_json
@@ -42,7 +42,7 @@ def render(
     Args:
         frame: A table of `analysis.table`.
         format: "text", "markdown", "latex", "html", "csv" or "json".
-        digits: Digits after the point, not of CSV and JSON; by default 4 of a gradient's measures, else 2.
+        digits: Digits after the point, not of CSV and JSON; by default as many as the metric has.
         terminal: Whether text may hold ANSI escapes.
         width: Columns that text must fit into; by default as many as it needs.
     Raises:
@@ -51,9 +51,8 @@ def render(
     check_choice("format", format, FORMATS)
     if format in _FOR_PROGRAMS:
         return _FOR_PROGRAMS[format](frame)
-    if digits is None:
-        digits = max(map(digits_of, set(frame["metric"])), default=2)
-    sheet = lay_out(frame, digits)
+    forms = {form_of(metric) for metric in frame["metric"]} if digits is None else {f".{digits}f"}
+    sheet = lay_out(frame, max(forms, default=".2f"))
     if format == "text":
         return render_text(sheet, terminal=terminal, width=width)
     return _FOR_PEOPLE[format](sheet)

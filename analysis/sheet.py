@@ -18,14 +18,14 @@ from trainables.metrics import HIGHER_IS_BETTER
 BEST_RANKS = (1, 2, 3)
 
 
-def lay_out(frame: pd.DataFrame, digits: int = 2) -> Sheet:
+def lay_out(frame: pd.DataFrame, form: str = ".2f") -> Sheet:
     """Lay a table out: estimators by latents, or, with a comparison, one row per cell.
 
     Below it stand the hyperparameters that were chosen and the tests, where the table has them.
 
     Args:
         frame: A table of `analysis.table` of one metric.
-        digits: Digits after the point.
+        form: Format of the numbers, such as ".2f".
     Raises:
         ValueError: If the frame holds more than one metric or kind of ±.
     """
@@ -34,15 +34,15 @@ def lay_out(frame: pd.DataFrame, digits: int = 2) -> Sheet:
             found = ", ".join(sorted(frame[column].unique()))
             raise ValueError(f"one table shows one {column}, got {found}; render each on its own")
     is_compared = set(COMPARISON_COLUMNS) <= set(frame.columns)
-    sheet = _side_by_side(frame, digits) if is_compared else _wide(frame, digits)
-    return replace(sheet, below=sheets_below(frame, digits))
+    sheet = _side_by_side(frame, form) if is_compared else _wide(frame, form)
+    return replace(sheet, below=sheets_below(frame, form))
 
 
-def _wide(frame: pd.DataFrame, digits: int) -> Sheet:
+def _wide(frame: pd.DataFrame, form: str) -> Sheet:
     latents = list(dict.fromkeys(frame["latent"]))
     shows_n = frame.loc[frame["n"] > 0, "n"].nunique() > 1
     entries = {
-        (row["label"], row["latent"]): _mean(row, digits, shows_n=shows_n) for _, row in frame.iterrows()
+        (row["label"], row["latent"]): _mean(row, form, shows_n=shows_n) for _, row in frame.iterrows()
     }
     rows = tuple(
         (Entry(label), *(entries.get((label, latent), Entry("")) for latent in latents))
@@ -51,20 +51,20 @@ def _wide(frame: pd.DataFrame, digits: int) -> Sheet:
     return Sheet(("estimator", *latents), rows, notes(frame), 1, _best(frame))
 
 
-def _side_by_side(frame: pd.DataFrame, digits: int) -> Sheet:
+def _side_by_side(frame: pd.DataFrame, form: str) -> Sheet:
     marks = footnote_marks(frame)
     rows = tuple(
         (
             Entry(row["label"]),
             Entry(row["latent"]),
             Entry(str(row["n"])),
-            _mean(row, digits, shows_n=False),
+            _mean(row, form, shows_n=False),
             Entry(
-                _plus_minus(row["published"], row["published_error"], digits),
+                _plus_minus(row["published"], row["published_error"], form),
                 mark=marks.get(row["erratum"], ""),
             ),
-            Entry(number(row["difference"], f"+.{digits}f")),
-            Entry(number(row["z"], f"+.{digits}f")),
+            Entry(number(row["difference"], f"+{form}")),
+            Entry(number(row["z"], f"+{form}")),
         )
         for _, row in frame.iterrows()
     )
@@ -76,19 +76,19 @@ def _best(frame: pd.DataFrame) -> str:
     return HIGHEST if set(frame["metric"]) & HIGHER_IS_BETTER else LOWEST
 
 
-def _mean(row: pd.Series, digits: int, *, shows_n: bool) -> Entry:
+def _mean(row: pd.Series, form: str, *, shows_n: bool) -> Entry:
     if not row["n"]:
         return Entry(UNDEFINED)
     if row["error_kind"] == INTERVAL:
-        low, high = (number(row[bound], f".{digits}f") for bound in ("low", "high"))
-        text = f"{row['mean']:.{digits}f} [{low}, {high}]"
+        low, high = (number(row[bound], form) for bound in ("low", "high"))
+        text = f"{row['mean']:{form}} [{low}, {high}]"
     else:
-        text = _plus_minus(row["mean"], row["error"], digits)
+        text = _plus_minus(row["mean"], row["error"], form)
     rank = row["rank"] if pd.notna(row["rank"]) and row["rank"] in BEST_RANKS else None
     return Entry(f"{text} (n={row['n']})" if shows_n else text, rank)
 
 
-def _plus_minus(mean: float, error: float, digits: int) -> str:
+def _plus_minus(mean: float, error: float, form: str) -> str:
     if math.isnan(mean):
         return UNDEFINED
-    return f"{mean:.{digits}f} ± {number(error, f'.{digits}f')}"
+    return f"{mean:{form}} ± {number(error, form)}"

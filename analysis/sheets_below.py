@@ -24,22 +24,22 @@ _TEST_NOTES = (
 )
 
 
-def sheets_below(frame: pd.DataFrame, digits: int) -> tuple[Sheet, ...]:
+def sheets_below(frame: pd.DataFrame, form: str) -> tuple[Sheet, ...]:
     """Return what a table shows below itself; nothing where cells were neither chosen nor tested.
 
     Args:
         frame: A table of `analysis.table`.
-        digits: Digits after the point.
+        form: Format of the numbers, such as ".2f".
     """
     sheets = []
     if "selected_by" in frame.attrs and len(frame):
-        sheets.append(_chosen(frame, digits))
+        sheets.append(_chosen(frame, form))
     if frame.attrs.get("tested"):
-        sheets.append(_tests(frame, digits))
+        sheets.append(_tests(frame, form))
     return tuple(sheets)
 
 
-def _chosen(frame: pd.DataFrame, digits: int) -> Sheet:
+def _chosen(frame: pd.DataFrame, form: str) -> Sheet:
     """Lay out the chosen cells as Table 5 does, one line each, with an account of every choice."""
     names = [str(name) for name in frame.attrs["hyperparameters"]]
     rows = [row for _, row in frame.iterrows() if row["account"]]
@@ -48,7 +48,7 @@ def _chosen(frame: pd.DataFrame, digits: int) -> Sheet:
             Entry(row["label"]),
             Entry(row["latent"]),
             *(Entry(row[name] or UNDEFINED if row["cell"] else UNDEFINED) for name in names),
-            Entry(number(row["selected_mean"], f".{digits}f")),
+            Entry(number(row["selected_mean"], form)),
             Entry(f"{row['num_complete']} of {row['num_candidates']}"),
         )
         for row in rows
@@ -74,13 +74,13 @@ def _choice_notes(metric: str, *, is_shown: bool) -> Iterator[str]:
         yield f"The {metric} shown is also what chose: new seeds of the chosen cells would do a little worse."
 
 
-def _tests(frame: pd.DataFrame, digits: int) -> Sheet:
+def _tests(frame: pd.DataFrame, form: str) -> Sheet:
     rows = tuple(
         (
             Entry(row["label"]),
             Entry(row["latent"]),
             Entry(str(row["n"])),
-            Entry("best" if row["best"] == row["cell"] else number(row["to_best"], f"+.{digits}f")),
+            Entry("best" if row["best"] == row["cell"] else number(row["to_best"], f"+{form}")),
             Entry(_p_value(row["p_welch"])),
             Entry(_p_value(row["p_holm"])),
             Entry(number(row["p_better"], ".2f")),

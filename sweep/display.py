@@ -68,8 +68,8 @@ def pack_name(pack: Pack) -> str:
 
 
 def _value(running: RunningPack) -> str:
-    digits = METRIC[running.pack.task.progress].digits
-    return "" if running.value is None else f"{running.value:.{digits}f}"
+    form = METRIC[running.pack.task.progress].form
+    return "" if running.value is None else f"{running.value:{form}}"
 
 
 def _remaining(progress: Progress) -> str:

@@ -116,7 +116,7 @@ class RunWriter:
 
     @singledispatchmethod
     def _apply(self, write: Write) -> None:
-        raise NotImplementedError(f"write {type(write).__name__} has no meaning")
+        raise TypeError(f"write must be one that sweep.writes declares, got {type(write).__name__}")
 
     @_apply.register
     def _(self, write: StartMember) -> None:

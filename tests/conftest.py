@@ -1,12 +1,22 @@
 """What the tests of all four packages share."""
 
-import os
-from pathlib import Path
+from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
 import pytest
 from filelock import FileLock
 
 from trainables.data import fetch
+
+if TYPE_CHECKING:
+    from tests.chaos.servers import PostgresServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -34,3 +44,18 @@ def empty_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
+
+
+@pytest.fixture
+def postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL server."""
+    from tests.chaos.servers import PostgresServer, postgres_programs
+
+    if postgres_programs() is None or psutil.Process().username() != "root":
+        pytest.skip("needs PostgreSQL's programs, and root, who may start them as another user")
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # pytest's folders are closed to other users
+    server = PostgresServer(folder)
+    server.start()
+    yield server
+    server.kill()
+    shutil.rmtree(folder)

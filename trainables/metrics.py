@@ -23,6 +23,7 @@ class Metric:
         is_higher_better: Whether the highest mean is the best; of all others the lowest is.
         may_select: Whether cells may be chosen by it: a metric of a test set never is.
         digits: How many digits after the point a table shows.
+        is_scientific: Whether a table shows it as 1.2e-05.
         has_log_axis: Whether figures draw it on a logarithmic axis.
         is_steep: Whether it falls so fast at first that figures of a long training cut that part off.
     """
@@ -33,8 +34,14 @@ class Metric:
     is_higher_better: bool = False
     may_select: bool = False
     digits: int = 2
+    is_scientific: bool = False
     has_log_axis: bool = False
     is_steep: bool = False
+
+    @property
+    def form(self) -> str:
+        """The format of its numbers where people read them, such as ".4f" or ".1e"."""
+        return ".1e" if self.is_scientific else f".{self.digits}f"
 
 
 _NATS = "nats per image"
@@ -72,14 +79,38 @@ GRADIENT_QUALITY_METRICS = (
 """Of `estimators.diagnostics`, for a batch of images."""
 
 
+SYNTHETIC_GRADIENT_METRICS = (
+    Metric("gradient_bias", "1 - cosine with the exact gradient", may_select=True, is_scientific=True),
+    Metric(
+        "cosine_variance",
+        "variance of the cosine with the exact gradient",
+        may_select=True,
+        is_scientific=True,
+        has_log_axis=True,
+    ),
+    Metric("function_evaluations", "function evaluations per estimate", digits=0),
+    Metric("estimate_seconds", "time per estimate", "seconds", is_scientific=True),
+    SECONDS,
+)
+"""Over repeated estimates of one gradient. The seconds are those of a whole pack."""
+
+EXPECTED_VALUE = Metric("expected_value", "expected value", is_higher_better=True, may_select=True, digits=6)
 ESTIMATE_VARIANCE = Metric(
     "estimate_variance",
     "variance of the gradient",
     may_select=True,
-    digits=4,
+    is_scientific=True,
     has_log_axis=True,
 )
 """Of an estimate over draws at fixed parameters: the mean over the coordinates of each one's variance."""
+SYNTHETIC_OPTIMISATION_METRICS = (
+    EXPECTED_VALUE,
+    ESTIMATE_VARIANCE,
+    Metric("near_optimum_iteration", "first iteration near the optimum", "iterations", digits=1),
+    SECONDS,
+    MEASUREMENT,
+)
+"""The iteration is there from when a value above 0.2505 is reached."""
 BERNOULLI_VAE_METRICS = (*VAE_METRICS, ESTIMATE_VARIANCE, SECONDS, MEASUREMENT)
 
 
@@ -113,6 +144,8 @@ ALL_METRICS = tuple(
             SECONDS,
             *GRADIENT_QUALITY_METRICS,
             MEASUREMENT,
+            *SYNTHETIC_GRADIENT_METRICS,
+            *SYNTHETIC_OPTIMISATION_METRICS,
             *BERNOULLI_VAE_METRICS,
             *MNIST_ADDITION_METRICS,
         )

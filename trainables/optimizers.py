@@ -1,4 +1,4 @@
-"""Adam and RAdam, both on PyTorch's fused Adam kernel."""
+"""Adam and RAdam, both on PyTorch's fused Adam kernel, and RMSprop."""
 
 from __future__ import annotations
 
@@ -104,7 +104,43 @@ class FusedRAdam(FusedAdam):
         return self._lr * rectification, _EPS / math.sqrt(1 - beta2_power)
 
 
-OPTIMIZERS: Mapping[str, Callable[[torch.Tensor, torch.Tensor, float], FusedAdam]] = MappingProxyType(
-    {"adam": FusedAdam, "radam": FusedRAdam}
+class RMSprop:
+    """RMSprop on one tensor as Keras has it since 2.11, at its defaults; arguments as for `FusedAdam`.
+
+        v ← ρ v + (1-ρ) g²,    θ ← θ - lr g / √(v + ε),    ρ = 0.9, ε = 1e-7
+
+    ε is under the root, where PyTorch adds 1e-8 to the root, and takes ρ = 0.99. Gradients far below
+    √ε = 3e-4 are thus not made larger than lr / √ε times themselves.
+
+    Source: Tieleman and Hinton (2012), Lecture 6.5; `keras.optimizers.RMSprop` for ρ, ε and its place.
+    """
+
+    _RHO, _EPS = 0.9, 1e-7
+
+    def __init__(self, parameters: torch.Tensor, gradients: torch.Tensor, lr: float) -> None:
+        import torch
+
+        self._parameters = parameters
+        self._gradients = gradients
+        self._lr = lr
+        self._mean_square = torch.zeros_like(parameters)
+
+    def step(self) -> None:
+        """Take one step."""
+        self._mean_square.mul_(self._RHO).addcmul_(self._gradients, self._gradients, value=1 - self._RHO)
+        scale = (self._mean_square + self._EPS).rsqrt_()
+        self._parameters.addcmul_(self._gradients, scale, value=-self._lr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that optimisation goes on from."""
+        return {"mean_square": self._mean_square}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        self._mean_square.copy_(state["mean_square"])
+
+
+OPTIMIZERS: Mapping[str, Callable[[torch.Tensor, torch.Tensor, float], FusedAdam | RMSprop]] = (
+    MappingProxyType({"adam": FusedAdam, "radam": FusedRAdam, "rmsprop": RMSprop})
 )
 """Optimisers by their id, each made from parameters, gradients and a learning rate."""

@@ -21,6 +21,8 @@ from trainables.metrics import (
     MEASUREMENT,
     MNIST_ADDITION_METRICS,
     SECONDS,
+    SYNTHETIC_GRADIENT_METRICS,
+    SYNTHETIC_OPTIMISATION_METRICS,
     VAE_METRICS,
     Metric,
     names_of,
@@ -33,6 +35,8 @@ from trainables.network_sizes import (
 
 MNIST_VAE = "mnist_vae"
 GRADIENT_QUALITY = "gradient_quality"
+SYNTHETIC_GRADIENT = "synthetic_gradient"
+SYNTHETIC_OPTIMISATION = "synthetic_optimisation"
 BERNOULLI_VAE = "bernoulli_vae"
 MNIST_ADDITION = "mnist_addition"
 
@@ -56,7 +60,7 @@ class Figure:
 
     Args:
         metrics: A panel each.
-        against: "epoch", "iteration" or "seconds".
+        against: "epoch", "iteration" or "seconds"; or "estimator", for bars of two metrics.
     """
 
     metrics: tuple[str, ...]
@@ -191,6 +195,47 @@ _TASKS = (
             "batch_size", "optimizer", "lr", "trained_with", "trained_temperature", "num_draws",
         ),
         figures=(Figure(("gradient_cosine_batch", "gradient_relative_std")),),
+    ),
+    Task(
+        SYNTHETIC_GRADIENT,
+        SYNTHETIC_GRADIENT_METRICS,
+        headline="cosine_variance",
+        progress="gradient_bias",
+        free_params=frozenset({"seed"}),
+        num_parameters=lambda _categorical_dim, _latent_dim: 0,
+        keys={"measure": {"draws": 1000}},
+        measure_keys={"draws": 1000},
+        block_keys={},
+        fixed={"epochs": 1},
+        averages_draws=True,
+        comparable_params=("num_draws",),
+        label_params=("num_samples",),
+        figures=(Figure(("gradient_bias", "cosine_variance"), against="estimator"),),
+    ),
+    Task(
+        SYNTHETIC_OPTIMISATION,
+        SYNTHETIC_OPTIMISATION_METRICS,
+        headline="expected_value",
+        progress="expected_value",
+        free_params=frozenset({"seed"}),
+        num_parameters=lambda _categorical_dim, latent_dim: latent_dim,
+        keys={"epochs": REQUIRED, "iterations_per_epoch": 20, "measure": {"draws": 10}},
+        measure_keys={"draws": 10},
+        block_keys={
+            "optimizer": ["rmsprop"],
+            "lr": REQUIRED,
+            "temperature_decay": [0.0],
+            "temperature_floor": [0.0],
+        },
+        categorical_dim=2,
+        averages_draws=True,
+        comparable_params=("iterations_per_epoch", "num_draws"),
+        label_params=("num_samples",),
+        figures=(
+            Figure(("expected_value",), "iteration"),
+            Figure(("expected_value",), "seconds"),
+            Figure(("estimate_variance",), "iteration"),
+        ),
     ),
     Task(
         BERNOULLI_VAE,

@@ -12,7 +12,16 @@ from trainables.epochs import EpochRecord, EpochSeconds
 from trainables.gradient_quality import GradientQualityTrainer
 from trainables.mnist_addition import MnistAdditionTrainer
 from trainables.pack import Pack
-from trainables.tasks import BERNOULLI_VAE, GRADIENT_QUALITY, MNIST_ADDITION, MNIST_VAE
+from trainables.synthetic_gradient import SyntheticGradientTrainer
+from trainables.synthetic_optimisation import SyntheticOptimisationTrainer
+from trainables.tasks import (
+    BERNOULLI_VAE,
+    GRADIENT_QUALITY,
+    MNIST_ADDITION,
+    MNIST_VAE,
+    SYNTHETIC_GRADIENT,
+    SYNTHETIC_OPTIMISATION,
+)
 from trainables.training import PackTrainer
 from trainables.training_data import TrainingData
 
@@ -46,7 +55,9 @@ class Trainer(Protocol):
 class MakeTrainer(Protocol):
     """Makes a trainer of a pack from the task's data, which a task without data sets has none of."""
 
-    def __call__(self, pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
+    def __call__(
+        self, pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu", /
+    ) -> Trainer:
         """Make it."""
 
 
@@ -58,6 +69,18 @@ def _vae(pack: Pack, data: TrainingData | None, device: str | torch.device = "cp
 def _gradient_quality(pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
     train, test = _needed(pack, data).images
     return GradientQualityTrainer(pack, train, test, device)
+
+
+def _synthetic_gradient(
+    pack: Pack, _data: TrainingData | None, device: str | torch.device = "cpu"
+) -> Trainer:
+    return SyntheticGradientTrainer(pack, device)
+
+
+def _synthetic_optimisation(
+    pack: Pack, _data: TrainingData | None, device: str | torch.device = "cpu"
+) -> Trainer:
+    return SyntheticOptimisationTrainer(pack, device)
 
 
 def _bernoulli_vae(pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
@@ -72,6 +95,8 @@ def _mnist_addition(pack: Pack, data: TrainingData | None, device: str | torch.d
 TRAINERS: Mapping[str, MakeTrainer] = {
     MNIST_VAE: _vae,
     GRADIENT_QUALITY: _gradient_quality,
+    SYNTHETIC_GRADIENT: _synthetic_gradient,
+    SYNTHETIC_OPTIMISATION: _synthetic_optimisation,
     BERNOULLI_VAE: _bernoulli_vae,
     MNIST_ADDITION: _mnist_addition,
 }

@@ -104,6 +104,9 @@ def _meaning(parts: Sequence[Part]) -> Iterator[str]:
     if any(part.maps for part in parts):
         yield f"Numbers: mean over {_seeds(parts)}{_after(parts)}."
         return
+    if parts[0].bars:
+        yield from _meaning_of_bars(parts)
+        return
     panels = [panel for part in parts for panel in part.panels]
     lines = [line for panel in panels for line in panel.lines if not line.is_published]
     has_seeds = any(line.seeds is not None for line in lines)
@@ -121,6 +124,18 @@ def _meaning(parts: Sequence[Part]) -> Iterator[str]:
     if not joined:
         every = "Every point and every level line" if any(line.is_joined for line in lines) else "Every point"
         yield f"{every} is a cell; other hyperparameters differ between them."
+
+
+def _meaning_of_bars(parts: Sequence[Part]) -> Iterator[str]:
+    has_single = any(1 in _counts(part) for part in parts)
+    yield (
+        f"Bars: mean over {_seeds(parts)}. Whiskers: ± {SPREADS[parts[0].results.spread]}"
+        f"{'; one seed has none' if has_single else ''}."
+    )
+    if len(parts) > 1:
+        yield f"Full bars, left axis: {parts[0].metric_text}; hatched, right axis: {parts[1].metric_text}."
+    if any(axis.has_log_y and (axis.mean <= 0).any() for panel in parts[0].bars for axis in panel.axes):
+        yield "No bar on a logarithmic axis: the mean is 0."
 
 
 def _after(parts: Sequence[Part]) -> str:

@@ -15,7 +15,10 @@ from trainables.tasks import TASKS, Figure
 
 EPOCH = "epoch"
 SECONDS = "seconds"
-CURVE_AXES: Mapping[str, str] = {EPOCH: "epoch", SECONDS: "seconds of training"}
+ITERATION = "iteration"
+CURVE_AXES: Mapping[str, str] = {EPOCH: "epoch", SECONDS: "seconds of training", ITERATION: "iteration"}
+ESTIMATOR = "estimator"
+"""The axis of bars: a bar, or two, for each cell."""
 HYPERPARAMETERS: Mapping[str, str] = {
     "beta": "β",
     "temperature": "temperature τ",
@@ -43,8 +46,9 @@ class Choice:
     """One figure to be drawn.
 
     Args:
-        metrics: Its metrics, each a panel of its own.
-        against: "epoch", "seconds" or a hyperparameter; two hyperparameters are the axes of a heat map.
+        metrics: Its metrics, each a panel of its own, or, of bars, an axis of its own.
+        against: "epoch", "seconds", "iteration", "estimator" or a hyperparameter; two hyperparameters are the
+            axes of a heat map.
     """
 
     metrics: tuple[str, ...]
@@ -54,6 +58,11 @@ class Choice:
     def is_curves(self) -> bool:
         """Whether histories are drawn, not final values."""
         return self.against[0] in CURVE_AXES
+
+    @property
+    def is_bars(self) -> bool:
+        """Whether final values are drawn as bars."""
+        return self.against[0] == ESTIMATOR
 
     @property
     def is_heat_map(self) -> bool:
@@ -138,14 +147,17 @@ def _axes(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def _check_axes(cells: Sequence[Cell], axes: Sequence[str]) -> None:
-    if len(axes) > 2 or (len(axes) == 2 and (axes[0] == axes[1] or set(axes) & set(CURVE_AXES))):
+    alone = {*CURVE_AXES, ESTIMATOR}
+    if len(axes) > 2 or (len(axes) == 2 and (axes[0] == axes[1] or set(axes) & alone)):
         raise FigureError(
-            "against must be epoch, seconds, a hyperparameter, or two different hyperparameters for a heat "
-            f"map, got {','.join(axes)!r}"
+            f"against must be {', '.join(CURVE_AXES)}, estimator, a hyperparameter, or two different "
+            f"hyperparameters for a heat map, got {','.join(axes)!r}"
         )
     for name in axes:
-        check_choice("axis", name, (*CURVE_AXES, *HYPERPARAMETERS))
-        if name not in CURVE_AXES and len({setting(cell, name) for cell in cells} - {None}) < 2:
+        check_choice("axis", name, (*CURVE_AXES, ESTIMATOR, *HYPERPARAMETERS))
+        if name == ITERATION and not all("iterations_per_epoch" in cell.params for cell in cells):
+            raise FigureError("against must not be iteration: the task of this spec does not count them")
+        if name not in alone and len({setting(cell, name) for cell in cells} - {None}) < 2:
             several = ", ".join(varied(cells)) or "no hyperparameter"
             raise FigureError(
                 f"against must be a hyperparameter with several values in this spec, got {name!r}; "

@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 from analysis.choices import check_choice
 from analysis.comparison import COMPARISONS
 from analysis.figure_error import FigureError
+from analysis.figures.bar_plot import draw_bars
+from analysis.figures.bars import bar_panels
 from analysis.figures.caption import caption, legend_suffixes
-from analysis.figures.choice import EPOCH, Choice, choose
+from analysis.figures.choice import SECONDS, Choice, choose
 from analysis.figures.curves import curve_panels, mean_curves
 from analysis.figures.heat_maps import heat_panels
 from analysis.figures.heat_plot import draw_heat_maps
@@ -47,8 +49,8 @@ def figures(
         tracking_uri: The store.
         requests: The cells and seeds of the spec.
         metrics: A figure for each; by default what the task and the axis suggest.
-        against: "epoch", "seconds" or a hyperparameter; two hyperparameters for a heat map. By default what
-            the spec varies suggests (`analysis.figures.choice.choose`).
+        against: "epoch", "seconds", "iteration", "estimator" or a hyperparameter; two hyperparameters for a
+            heat map. By default what the task and the spec suggest (`analysis.figures.choice.choose`).
         spread: What bands and bars are: "std", "sem" or "sem-population".
         compare: "published" adds the printed values, "curves" the authors' training curves at 8x4, where
             there are any.
@@ -89,6 +91,10 @@ def _results(
 
 
 def _figure(choice: Choice, results: Sequence[Results], tracking_uri: str, compare: str | None) -> Figure:
+    if choice.is_bars:
+        bars = tuple(bar_panels(results))
+        check_number_of_panels(len(bars))
+        return draw_bars(bars, caption([Part(one, bars=bars) for one in results], compare))
     if choice.is_heat_map:
         parts = [Part(one, maps=tuple(heat_panels(one, choice.against, compare))) for one in results]
     else:
@@ -119,6 +125,6 @@ def _lines(results: Results, choice: Choice, tracking_uri: str, compare: str | N
 
 
 def _curves(results: Results, against: str, tracking_uri: str) -> pd.DataFrame:
-    needed = [results.metric] if against == EPOCH else [results.metric, EPOCH_SECONDS]
+    needed = [results.metric, EPOCH_SECONDS] if against == SECONDS else [results.metric]
     history = load_history(tracking_uri, list(dict.fromkeys(needed)), list(results.counted["run_id"]))
     return mean_curves(history, results, against)

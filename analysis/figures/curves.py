@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, metric_label
-from analysis.figures.choice import CURVE_AXES, SECONDS
+from analysis.figures.choice import CURVE_AXES, ITERATION, SECONDS
 from analysis.figures.drawing import Line, Panel
 from analysis.figures.limits import check_number_of_lines
 from analysis.figures.results import Results, panel_key, panel_keys
@@ -26,14 +26,15 @@ _LONG = 20
 def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.DataFrame:
     """Return `row, step, x, n, mean, error` for each cell and step at which all its members have a value.
 
-    x is the step, or the mean of the seconds of training until then. `attrs["num_dropped"]` counts the points
-    at which a member has no value, or one that is not finite: a mean there would be over fewer seeds.
+    x is the step, the iterations until its end, or the mean of the seconds of training until then.
+    `attrs["num_dropped"]` counts the points at which a member has no value, or one that is not finite: a mean
+    there would be over fewer seeds.
     `attrs["without_points"]` names the cells of which no point is left.
 
     Args:
         history: A frame of `load_history` with the metric, for seconds also with `epoch_seconds`.
         results: The members that count.
-        against: "epoch" or "seconds".
+        against: "epoch", "iteration" or "seconds".
     """
     row_of = dict(zip(results.counted["run_id"], results.counted["row"], strict=True))
     points = history[history["metric"] == results.metric].drop(columns="metric")
@@ -43,6 +44,9 @@ def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.Dat
         points = points.assign(x=points["step"].astype("float64"))
     rows = np.array([row_of.get(run_id, -1) for run_id in points["run_id"].cat.categories], dtype="int64")
     points = points.assign(row=rows[points["run_id"].cat.codes.to_numpy()]).query("row >= 0")
+    if against == ITERATION:
+        per_epoch = [int(cell.params["iterations_per_epoch"]) for cell in results.cells]
+        points = points.assign(x=points["x"] * np.array(per_epoch)[points["row"]])
     usable = points[np.isfinite(points["value"]) & np.isfinite(points["x"])]
     curve: pd.DataFrame = usable.groupby(["row", "step"], as_index=False).agg(
         x=("x", "mean"), n=("value", "size"), mean=("value", "mean"), std=("value", "std")
@@ -65,7 +69,7 @@ def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[P
     Args:
         results: The members that count.
         curves: A frame of `mean_curves`.
-        against: "epoch" or "seconds".
+        against: "epoch", "iteration" or "seconds".
     Raises:
         FigureError: If a panel would have too many lines, or no cell a point.
     """

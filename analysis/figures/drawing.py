@@ -61,6 +61,40 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class BarAxis:
+    """The bars of one metric.
+
+    Args:
+        label: Name and unit.
+        mean: Means over the seeds, a bar each, shape (n,); NaN where there is none.
+        error: Their spread, shape (n,); NaN where none is defined.
+        has_log_y: Whether the axis is logarithmic.
+    """
+
+    label: str
+    mean: Numbers
+    error: Numbers
+    has_log_y: bool
+
+
+@dataclass(frozen=True)
+class BarPanel:
+    """Bars of one or two metrics side by side, the second on an axis of its own.
+
+    Args:
+        title: What it shows apart from the metrics, such as the latent.
+        labels: What each bar, or pair of bars, is called, shape (n,).
+        estimators: The estimator's id of each.
+        axes: The metrics.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    estimators: tuple[str, ...]
+    axes: tuple[BarAxis, ...]
+
+
+@dataclass(frozen=True)
 class HeatPanel:
     """One heat map.
 
@@ -74,7 +108,7 @@ class HeatPanel:
         mean: Means over the seeds, shape (y, x); NaN where there is none.
         num_counted: How many seeds each mean is over, shape (y, x).
         num_requested: How many were asked for, shape (y, x); 0 where no cell was.
-        digits: Digits after the point of the numbers in the fields.
+        form: Format of the numbers in the fields.
         published: Row and column of the setting behind a printed number, and the number with its ±.
     """
 
@@ -87,5 +121,5 @@ class HeatPanel:
     mean: Numbers
     num_counted: npt.NDArray[np.int64]
     num_requested: npt.NDArray[np.int64]
-    digits: int
+    form: str
     published: tuple[int, int, str] | None = None

@@ -16,7 +16,7 @@ from analysis.figures.published_lines import printed_value
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.figures.settings import positions_of, without
 from analysis.labels import row_labels
-from analysis.names import digits_of
+from analysis.names import form_of
 
 
 def heat_panels(results: Results, against: Sequence[str], compare: str | None) -> list[HeatPanel]:
@@ -69,7 +69,7 @@ def _panel(
         mean,
         counted,
         requested,
-        digits_of(results.metric),
+        form_of(results.metric),
         _printed(results, rows, against, places) if compare == PUBLISHED else None,
     )
 
@@ -81,7 +81,7 @@ def _printed(
     places: Mapping[tuple[str, str], tuple[int, int]],
 ) -> tuple[int, int, str] | None:
     """Return where the setting of a printed number lies in a map that agrees with it in all else."""
-    digits = digits_of(results.metric)
+    form = form_of(results.metric)
     for row in rows:
         cell = results.cells[row]
         found = printed_value(cell, results.metric, results.spread)
@@ -91,6 +91,6 @@ def _printed(
         across, up = (setting(cell, name) or "" for name in against)
         if "epochs" in against and cell.params["epochs"] != str(result.epochs):
             continue
-        text = f"{mean:.{digits}f}" + (f" ± {error:.{digits}f}" if result.has_error else "")
+        text = f"{mean:{form}}" + (f" ± {error:{form}}" if result.has_error else "")
         return (*places[up, across], text)
     return None

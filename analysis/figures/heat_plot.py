@@ -71,7 +71,7 @@ def _draw(figure: Figure, axes: Axes, panel: HeatPanel, height: float) -> None:
 
 
 def _number(panel: HeatPanel, row: int, column: int) -> str:
-    return f"{panel.mean[row, column]:.{panel.digits}f}" if panel.num_counted[row, column] else ""
+    return f"{panel.mean[row, column]:{panel.form}}" if panel.num_counted[row, column] else ""
 
 
 def _longest(panel: HeatPanel) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from analysis.figures.drawing import HeatPanel, Panel
+from analysis.figures.drawing import BarPanel, HeatPanel, Panel
 from analysis.figures.results import Results
 from analysis.names import metric_name
 
@@ -17,7 +17,8 @@ class Part:
     Args:
         results: What they were made from.
         panels: Panels of lines.
-        maps: Heat maps; a figure has either.
+        maps: Heat maps.
+        bars: Panels of bars, which show all of a figure's metrics; a figure has one of the three.
         line_of: The label of the line that each row of the table belongs to.
         num_dropped: Points that are left out since some seed has no finite value there.
         without_points: Cells of which no point is left.
@@ -26,6 +27,7 @@ class Part:
     results: Results
     panels: tuple[Panel, ...] = ()
     maps: tuple[HeatPanel, ...] = ()
+    bars: tuple[BarPanel, ...] = ()
     line_of: Mapping[int, str] = field(default_factory=dict)
     num_dropped: int = 0
     without_points: tuple[str, ...] = ()

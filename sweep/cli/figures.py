@@ -24,7 +24,8 @@ def command(
     against: Annotated[
         str | None,
         typer.Option(
-            help="epoch, seconds or a hyperparameter; two, with a comma, for a heat map. [default: see above]"
+            help="epoch, iteration, seconds, estimator (bars) or a hyperparameter; two, with a comma, for a "
+            "heat map. [default: see above]"
         ),
     ] = None,
     output_format: Annotated[

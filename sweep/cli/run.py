@@ -17,6 +17,7 @@ from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from sweep.cli.plan import print_summary
 from sweep.cli.tables import table_text
 from sweep.redaction import redact
+from trainables.tasks import task_of
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -56,9 +57,13 @@ def command(
     start = time.monotonic()
     outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
     if not outcome.is_interrupted:
-        typer.echo(table_text(spec, place, compare="published"))
+        typer.echo(table_text(spec, place, compare=_comparison(spec, "published")))
     _say_where_and_what_next(
-        outcome, place, _options_as_given(spec, home, tracking_uri), duration(time.monotonic() - start)
+        outcome,
+        place,
+        _options_as_given(spec, home, tracking_uri),
+        duration(time.monotonic() - start),
+        has_curves=_comparison(spec, "curves") is not None,
     )
     if outcome.is_interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -66,7 +71,17 @@ def command(
         raise typer.Exit(EXIT_MEMBERS_FAILED)
 
 
-def _say_where_and_what_next(outcome: Outcome, place: Home, options: str, seconds: str) -> None:
+def _comparison(spec: str, compare: str) -> str | None:
+    """Return what the table at the end is compared with; nothing, where nothing is published."""
+    from analysis.comparison import published_metrics
+    from sweep.spec_file import load_spec
+
+    return compare if task_of(load_spec(spec).task).headline in published_metrics(compare) else None
+
+
+def _say_where_and_what_next(
+    outcome: Outcome, place: Home, options: str, seconds: str, *, has_curves: bool
+) -> None:
     lines = [
         "",
         f"{outcome.num_run} members finished in {seconds}",
@@ -77,9 +92,12 @@ def _say_where_and_what_next(outcome: Outcome, place: Home, options: str, second
     if outcome.num_failed:
         lines.append(f"{outcome.num_failed} members failed; to see why: {_program()} status {options}")
     program = _program()
+    curves = {
+        f"{program} tables {options} --compare curves": "beside the authors' own runs at the same epoch"
+    }
     hints = {
         f"{program} tables {options} --format latex": "the table for a paper; also markdown, html, csv, json",
-        f"{program} tables {options} --compare curves": "beside the authors' own runs at the same epoch",
+        **(curves if has_curves else {}),
         f"{program} ui{_without_spec(options)}": "every run in the browser",
     }
     width = max(map(len, hints))

@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.conftest import Drive
 from tests.chaos.servers import MlflowServer
 from tests.chaos.small_disk import can_mount, small_disk
-from tests.chaos.sweeps import Sweep
+from tests.chaos.sweeps import Command, Sweep
 
 Check = Callable[[Sweep], None]
 Mount = Callable[[Path, int], None]
@@ -19,6 +19,7 @@ Mount = Callable[[Path, int], None]
 CHECKPOINT_BYTES = 15 * 2**20
 """More than one checkpoint of the sweep takes, and less than two do."""
 NO_ROOM = "cannot be written (No space left on device)"
+FILLER = "filler"
 
 pytestmark = pytest.mark.slow
 
@@ -32,13 +33,11 @@ def mount() -> Iterator[Mount]:
         yield lambda folder, num_bytes: disks.enter_context(small_disk(folder, num_bytes))
 
 
-def fill(folder: Path) -> Path:
-    """Fill the disk under a folder to its last byte, and return the file that does."""
-    filler = folder / "filler"
-    with suppress(OSError), filler.open("wb", buffering=0) as file:
+def fill(folder: Path) -> None:
+    """Fill the disk under a folder to its last byte."""
+    with suppress(OSError), (folder / FILLER).open("wb", buffering=0) as file:
         while True:
             file.write(bytes(2**10))
-    return filler
 
 
 def test_checkpoints_do_not_fit(
@@ -53,9 +52,9 @@ def test_not_even_a_manifest_fits(
     sweep: Sweep, mount: Mount, drive: Drive, check_equals_undisturbed: Check
 ) -> None:
     mount(sweep.checkpoints, 2**16)
-    filler = fill(sweep.checkpoints)
+    fill(sweep.checkpoints)
     assert f"{NO_ROOM}; training goes on" in drive(sweep).finish()
-    filler.unlink()
+    (sweep.checkpoints / FILLER).unlink()
     check_equals_undisturbed(sweep)
 
 
@@ -82,33 +81,33 @@ def test_a_driver_is_killed_whose_checkpoints_do_not_fit(
     check_equals_undisturbed(sweep)
 
 
-def test_the_spool_does_not_fit(
-    served_sweep: Sweep, server: MlflowServer, mount: Mount, drive: Drive, check_equals_undisturbed: Check
-) -> None:
+@pytest.fixture
+def stuck(served_sweep: Sweep, server: MlflowServer, mount: Mount, drive: Drive) -> Command:
+    """A driver whose server was killed after an epoch, and which has no room for a spool."""
     mount(served_sweep.spool, 2**16)
-    filler = fill(served_sweep.spool)
+    fill(served_sweep.spool)
     driver = drive(served_sweep)
     driver.wait_for(served_sweep.has_epoch)
     server.kill()
     driver.wait_until_it_says(f"{NO_ROOM}; writes wait in memory")
-    with driver.training_held():
+    return driver
+
+
+def test_the_spool_does_not_fit(
+    stuck: Command, served_sweep: Sweep, server: MlflowServer, check_equals_undisturbed: Check
+) -> None:
+    with stuck.training_held():
         server.start()
-    driver.finish()
-    filler.unlink()
+    stuck.finish()
+    (served_sweep.spool / FILLER).unlink()
     check_equals_undisturbed(served_sweep)
 
 
 def test_a_driver_is_killed_whose_spool_does_not_fit(
-    served_sweep: Sweep, server: MlflowServer, mount: Mount, drive: Drive, check_equals_undisturbed: Check
+    stuck: Command, served_sweep: Sweep, server: MlflowServer, drive: Drive, check_equals_undisturbed: Check
 ) -> None:
-    mount(served_sweep.spool, 2**16)
-    filler = fill(served_sweep.spool)
-    driver = drive(served_sweep)
-    driver.wait_for(served_sweep.has_epoch)
-    server.kill()
-    driver.wait_until_it_says(f"{NO_ROOM}; writes wait in memory")
-    driver.kill()
+    stuck.kill()
     server.start()
     drive(served_sweep).finish()
-    filler.unlink()
+    (served_sweep.spool / FILLER).unlink()
     check_equals_undisturbed(served_sweep)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.chaos.conftest import Drive
-from tests.chaos.servers import MlflowServer, PostgresServer, Server, postgres_programs
+from tests.chaos.servers import MlflowServer, PostgresServer, Server
 from tests.chaos.slow_proxy import slow_proxy
 from tests.chaos.sweeps import Command, Sweep
 
@@ -22,19 +19,6 @@ Check = Callable[[Sweep], None]
 AWAY = "the tracking store does not take a write"
 BACK = "the tracking store answers again"
 SLOW_SECONDS = 1.0
-
-
-@pytest.fixture
-def postgres() -> Iterator[PostgresServer]:
-    """A running PostgreSQL server."""
-    if postgres_programs() is None or psutil.Process().username() != "root":
-        pytest.skip("needs PostgreSQL's programs, and root, who may start them as another user")
-    folder = Path(tempfile.mkdtemp(prefix="chaos-postgres-"))  # pytest's folders are closed to other users
-    server = PostgresServer(folder)
-    server.start()
-    yield server
-    server.kill()
-    shutil.rmtree(folder)
 
 
 def kill_for(seconds: float, server: Server, driver: Command) -> None:

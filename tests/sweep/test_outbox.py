@@ -207,7 +207,8 @@ def test_room_on_disk_is_used_once_it_is_there(
     outbox.add(write(0), write(1))
     wait_until(lambda: book.num_tries > 2)
     is_full[0] = False
-    wait_until(lambda: spooled(spool) == [0, 1])
+    wait_until(lambda: spooled(spool))
+    assert spooled(spool) == [0, 1]
 
 
 def test_after_another_driver_has_taken_over_nothing_is_sent(

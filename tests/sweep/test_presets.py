@@ -28,9 +28,17 @@ MEMBERS = {
     "figure1": (8, 80),
     "figure2": (87, 435),
     "gradient-quality-8x4": (17, 51),
+    "catlog-figure1": (12, 60),
+    "catlog-figure1-smoke": (12, 12),
+    "catlog-figure2": (4, 40),
+    "catlog-figure2-smoke": (4, 8),
 }
 
 HASHES = {
+    "catlog-figure1": "ed9f40d38add3c82",
+    "catlog-figure1-smoke": "5df53d28e5e63e5b",
+    "catlog-figure2": "29fda58d877f45e0",
+    "catlog-figure2-smoke": "2b383e2afbc8e6dd",
     "figure1": "a2911403c449f402",
     "figure2": "85a793b712333aac",
     "gradient-quality-8x4": "dd59a383e12a9865",
@@ -46,6 +54,12 @@ HASHES = {
 """Of the hashes of a preset's members. Stores hold these: no change of specs or tasks may change one."""
 
 JUDGING = {"table1", "figure1", "gradient-quality-8x4"}
+SYNTHETIC = {
+    "catlog-figure1": "synthetic_gradient",
+    "catlog-figure1-smoke": "synthetic_gradient",
+    "catlog-figure2": "synthetic_optimisation",
+    "catlog-figure2-smoke": "synthetic_optimisation",
+}
 
 
 def cells(preset: str) -> list[Cell]:
@@ -90,8 +104,9 @@ def test_every_preset_is_tested_here() -> None:
 @pytest.mark.parametrize("preset", preset_names())
 def test_a_preset_has_its_name_its_cells_and_its_members(preset: str) -> None:
     spec = load_spec(preset)
-    assert (spec.name, spec.dataset, spec.batch_size) == (preset, "mnist", 100)
-    assert spec.task == ("gradient_quality" if preset in JUDGING else "mnist_vae")
+    data = (None, None) if preset in SYNTHETIC else ("mnist", 100)
+    assert (spec.name, spec.dataset, spec.batch_size) == (preset, *data)
+    assert spec.task == SYNTHETIC.get(preset, "gradient_quality" if preset in JUDGING else "mnist_vae")
     assert (len(spec.requests()), len(hashes(preset))) == MEMBERS[preset]
 
 
@@ -175,3 +190,36 @@ def test_the_cells_that_were_selected_lie_in_the_grids_they_were_selected_from()
         assert lr in LEARNING_RATES
         assert temperature in TEMPERATURES
         assert table["reinmax_cv", latent][3] in ETAS
+
+
+@pytest.mark.parametrize("preset", ["catlog-figure1", "catlog-figure1-smoke"])
+def test_catlog_figure1_gives_indecater_one_sample_and_the_others_a_thousand(preset: str) -> None:
+    budgets = {(cell.estimator, cell.latent, cell.params["num_samples"]) for cell in cells(preset)}
+    assert budgets == {
+        (estimator, latent, count)
+        for latent in ("3x12", "10x6", "100x3")
+        for estimator, count in (
+            ("indecater", "1"),
+            ("reinforce", "1000"),
+            ("rloo", "1000"),
+            ("stgs", "1000"),
+        )
+    }
+    assert {cell.params.get("temperature") for cell in cells(preset)} == {None, "1.0"}
+
+
+@pytest.mark.parametrize(("preset", "iterations"), [("catlog-figure2", 2000), ("catlog-figure2-smoke", 200)])
+def test_catlog_figure2_has_the_paper_s_budgets_learning_rates_and_temperatures(
+    preset: str, iterations: int
+) -> None:
+    own = ("estimator", "latent", "num_samples", "lr", "optimizer")
+    assert [settings(cell, *own) for cell in cells(preset)] == [
+        ("indecater", "2x200", "2", "5.0", "rmsprop"),
+        ("rloo", "2x200", "800", "5.0", "rmsprop"),
+        ("rloo", "2x200", "2", "1.0", "rmsprop"),
+        ("stgs", "2x200", "800", "0.01", "rmsprop"),
+    ]
+    annealed = cells(preset)[-1].params
+    assert (annealed["temperature"], annealed["temperature_decay"]) == ("0.1", "0.05")
+    assert int(annealed["epochs"]) * int(annealed["iterations_per_epoch"]) == iterations
+    assert annealed["iterations_per_epoch"] == "20"

@@ -66,6 +66,10 @@ class Sweep:
     def unfinished(self) -> list[Path]:
         return [path.parent for path in self.home.glob("checkpoints/*/pack.json")]
 
+    def is_in_the_middle(self) -> bool:
+        """Whether a pack has finished and another is between two epochs."""
+        return bool(self.finished()) and self.has_checkpoint()
+
     def has_checkpoint(self) -> bool:
         return any(self.home.glob("checkpoints/*/epoch-*.pt"))
 
@@ -90,15 +94,15 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _kill_in_the_middle(sweep: Sweep) -> None:
-    """Start the sweep and kill its driver when a pack has finished and another is between two epochs."""
+def kill_in_the_middle(sweep: Sweep) -> None:
+    """Start the sweep and kill its driver in its middle."""
     driver = subprocess.Popen(
         sweep.command("run"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment()
     )
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         assert driver.poll() is None, "the sweep ended before it could be killed"
-        if sweep.finished() and sweep.has_checkpoint():
+        if sweep.is_in_the_middle():
             break
         time.sleep(0.05)
     driver.send_signal(signal.SIGKILL)
@@ -115,7 +119,7 @@ def check_killed_sweep_equals_uninterrupted(spec: str, mnist_folder: Path, tmp_p
     whole, killed = sweeps
     whole.run("run")
 
-    _kill_in_the_middle(killed)
+    kill_in_the_middle(killed)
     finished_before = killed.finished()
     again = killed.run("run")
 

@@ -75,7 +75,7 @@ def test_the_block_is_named_by_its_number() -> None:
         ("search: {trails: 3}\n", "unknown key 'trails'; nearest: trials"),
         ("precision: tf32\n", "precision must be float32 where resources.gpus is 0, got 'tf32'"),
         ("    temprature: 1\n", "unknown key 'temprature'; nearest: temperature (grid block 1)"),
-        ("    optimizer: adm\n", "optimizer must be one of adam, radam, got 'adm'; nearest: adam "
+        ("    optimizer: adm\n", "optimizer must be one of adam, radam, rmsprop, got 'adm'; nearest: adam "
                                  "(grid block 1)"),
         ("    optimizer: []\n", "optimizer must not be empty (grid block 1)"),
         ("    temperature_decay: 0.01\n", "temperature_decay must be left out where task is mnist_vae, "
@@ -192,3 +192,72 @@ def test_a_key_is_found_in_the_spec_that_states_it() -> None:
     assert place_in_spec("grid.yaml", "resources", "cpus") == "grid.yaml, line 10"
     assert place_in_spec("grid.yaml", "grid", 0, "lr") == "grid.yaml, line 7"
     assert place_in_spec("quickstart", "grid", 1) == "preset quickstart, line 10"
+
+
+GRADIENT = """name: known
+task: synthetic_gradient
+seeds: 1
+grid:
+  - {estimator: indecater, latent: 3x4, num_samples: 1}
+"""
+OPTIMISATION = """name: binary
+task: synthetic_optimisation
+epochs: 3
+seeds: 1
+grid:
+  - estimator: stgs
+    latent: 2x200
+    lr: 0.01
+"""
+
+
+def test_a_task_without_a_data_set_has_neither_images_nor_batches() -> None:
+    Path("grid.yaml").write_text(GRADIENT)
+    (request,) = load_spec("grid.yaml").requests()
+    assert request.cell.params == {
+        "task": "synthetic_gradient", "task_version": "1", "estimator": "indecater", "categorical_dim": "3",
+        "latent_dim": "4", "num_samples": "1", "epochs": "1", "num_draws": "1000",
+    }  # fmt: skip
+
+
+def test_a_pathwise_estimator_has_a_number_of_draws_and_a_temperature_that_falls() -> None:
+    Path("grid.yaml").write_text(OPTIMISATION + "    temperature_decay: 0.05\n    num_samples: 800\n")
+    (request,) = load_spec("grid.yaml").requests()
+    assert request.cell.params == {
+        "task": "synthetic_optimisation", "task_version": "1", "estimator": "stgs", "categorical_dim": "2",
+        "latent_dim": "200", "optimizer": "rmsprop", "lr": "0.01", "temperature": "1.0", "num_samples": "800",
+        "temperature_decay": "0.05", "temperature_floor": "0.0", "epochs": "3",
+        "iterations_per_epoch": "20", "num_draws": "10",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (GRADIENT + "dataset: mnist\n",
+         "line 6: dataset must be left out where task is synthetic_gradient, got 'mnist'"),
+        (GRADIENT + "epochs: 3\n",
+         "line 6: epochs must be left out where task is synthetic_gradient, got 3"),
+        (GRADIENT + "measure: {epochs: 1}\n",
+         "line 6: epochs must be left out where task is synthetic_gradient, got (1,)"),
+        (GRADIENT + "  - {estimator: st, latent: 3x4, lr: 0.1}\n",
+         "line 6: lr must be left out where task is synthetic_gradient, got [0.1] (grid block 2)"),
+        (OPTIMISATION.replace("2x200", "3x200"),
+         "line 7: latent must have 2 categories where task is synthetic_optimisation, such as 2x200, got "
+         "'3x200' (grid block 1)"),
+        (OPTIMISATION.replace("epochs: 3\n", ""),
+         "line 1: epochs must be given where task is synthetic_optimisation"),
+        (OPTIMISATION + "search: {kind: optuna, trials: 2}\n",
+         "line 9: kind must be grid where task is synthetic_optimisation, got 'optuna'"),
+        (OPTIMISATION + "    num_samples: 0\n",
+         "line 9: num_samples must be an integer >= 1, got 0 (grid block 1)"),
+        (OPTIMISATION + "    temperature_decay: -1\n",
+         "line 9: temperature_decay must be >= 0, got -1 (grid block 1)"),
+        (OPTIMISATION + "    temperature_floor: 2\n",
+         "line 9: temperature_floor must be at most the temperature, 1, got 2.0 (grid block 1)"),
+        (OPTIMISATION.replace("stgs", "rloo") + "    temperature_decay: 0.1\n",
+         "line 9: temperature_decay must be left out: rloo takes no temperature, got [0.1] (grid block 1)"),
+    ],
+)  # fmt: skip
+def test_what_a_task_does_not_take_is_refused(text: str, expected: str) -> None:
+    assert message(text) == f"grid.yaml, {expected}"

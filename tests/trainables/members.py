@@ -45,3 +45,15 @@ def data(num_train: int, num_test: int) -> TrainingData:
     found = TrainingData.of(dataset(num_train, num_test))
     assert found is not None
     return found
+
+
+def synthetic(estimator: str, seed: int = 0, task: str = "synthetic_gradient", **params: object) -> Member:
+    """Return a member of a task without a data set."""
+    own = {
+        "synthetic_gradient": {"categorical_dim": 3, "latent_dim": 4, "epochs": 1, "num_draws": 30},
+        "synthetic_optimisation": {
+            "categorical_dim": 2, "latent_dim": 16, "epochs": 3, "num_draws": 4, "iterations_per_epoch": 5,
+            "optimizer": "rmsprop", "lr": 0.5,
+        },
+    }[task]  # fmt: skip
+    return Member.from_params({"task": task, "estimator": estimator, "seed": seed, **own, **params})

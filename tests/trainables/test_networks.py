@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from tests.complaint import complaint
 from trainables.network_sizes import num_parameters
 from trainables.networks import PackedMLP
 
@@ -99,7 +100,7 @@ def _check_gradients(pack: PackedMLP, gradients: torch.Tensor, batch_size: int) 
 @pytest.mark.parametrize("batch_size", [1, 7, 16])
 def test_gradients_equal_automatic_differentiation(batch_size: int) -> None:
     pack, gradients = _pack()
-    _check_gradients(pack, gradients, batch_size)
+    assert complaint(_check_gradients, pack, gradients, batch_size) == ""
 
 
 def test_gradient_check_rejects_a_backward_pass_without_relu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from trainables.optimizers import OPTIMIZERS, FusedAdam, FusedRAdam
+from trainables.optimizers import OPTIMIZERS, FusedAdam, FusedRAdam, RMSprop
 
 
 def _gradients(steps: int, shape: tuple[int, ...]) -> list[torch.Tensor]:
@@ -15,7 +15,7 @@ def _gradients(steps: int, shape: tuple[int, ...]) -> list[torch.Tensor]:
     return [torch.randn(shape, generator=generator) * scales for _ in range(steps)]
 
 
-def _ours(kind: type[FusedAdam], steps: int, shape: tuple[int, ...] = (3, 40)) -> torch.Tensor:
+def _ours(kind: type[FusedAdam | RMSprop], steps: int, shape: tuple[int, ...] = (3, 40)) -> torch.Tensor:
     parameters, gradients = torch.zeros(shape), torch.zeros(shape)
     optimizer = kind(parameters, gradients, 0.0007)
     for gradient in _gradients(steps, shape):
@@ -66,3 +66,24 @@ def test_restored_optimizer_goes_on_bit_for_bit(name: str) -> None:
         if step >= 7:
             restored.step()
     assert torch.equal(half, whole)
+
+
+def _rmsprop(rho: float, eps_inside: float, eps_outside: float, steps: int) -> torch.Tensor:
+    """RMSprop as a recurrence in float64."""
+    theta, mean_square = torch.zeros(3, 40, dtype=torch.float64), torch.zeros(3, 40, dtype=torch.float64)
+    for gradient in _gradients(steps, (3, 40)):
+        mean_square = rho * mean_square + (1 - rho) * gradient.double() ** 2
+        theta = theta - 0.0007 * gradient.double() / ((mean_square + eps_inside).sqrt() + eps_outside)
+    return theta.float()
+
+
+@pytest.mark.parametrize("steps", [1, 7, 300])
+def test_rmsprop_is_its_recurrence(steps: int) -> None:
+    torch.testing.assert_close(_ours(RMSprop, steps), _rmsprop(0.9, 1e-7, 0, steps), rtol=1e-5, atol=1e-8)
+
+
+def test_rmsprop_is_not_that_of_pytorch_whose_small_constant_is_outside_the_root() -> None:
+    outside = _rmsprop(0.99, 0, 1e-8, 7)
+    torch.testing.assert_close(_theirs(torch.optim.RMSprop, 7), outside, rtol=1e-5, atol=1e-8)
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(_ours(RMSprop, 7), outside, rtol=1e-5, atol=1e-8)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from tests.complaint import complaint
 from trainables.network_sizes import num_parameters
 from trainables.networks import PackedMLP
 from trainables.reconstruction import Reconstruction
@@ -77,7 +78,7 @@ def _check(decoder: PackedMLP, num_samples: int, *, relaxed: bool, images: torch
 @pytest.mark.parametrize("num_samples", [1, 2, 7])
 def test_losses_and_gradients_are_those_of_ordinary_layers(num_samples: int, relaxed: bool) -> None:
     decoder, _ = _decoder()
-    _check(decoder, num_samples, relaxed=relaxed, images=_grey_levels())
+    assert complaint(_check, decoder, num_samples, relaxed=relaxed, images=_grey_levels()) == ""
 
 
 def test_check_rejects_a_backward_pass_without_relu(monkeypatch: pytest.MonkeyPatch) -> None:

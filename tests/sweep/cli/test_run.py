@@ -14,6 +14,7 @@ import pytest
 from estimators import REGISTRY
 from sweep.home import Home
 from sweep.runner import Outcome
+from sweep.spec_file import load_spec, preset_names
 from sweep.training import Training, fetched_images
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, rows, spec_of
@@ -267,6 +268,19 @@ def test_the_table_is_all_that_goes_to_stdout(
     assert (answer.status, answer.out) == (0, table.out)
     assert "105.00" in answer.out
     assert answer.err.splitlines()[2] == f"store: {home.tracking_uri}"
+
+
+@pytest.mark.parametrize("preset", {load_spec(name).task: name for name in preset_names()}.values())
+def test_whatever_its_task_a_run_ends_with_its_table_and_with_hints_that_work(
+    preset: str, catsweep: Command, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweep.api.execute", lambda *words, **options: Outcome(0, 0, is_interrupted=False))
+    answer = catsweep("run", preset, "--home", home.path)
+    assert (answer.status, answer.out.split()[0]) == (0, "estimator")
+    hints = [line.split("  ")[1].split() for line in answer.err.partition("next:\n")[2].splitlines()]
+    tables = [hint[1:] for hint in hints if hint[1] == "tables"]
+    assert tables
+    assert [catsweep(*words).status for words in tables] == [0] * len(tables)
 
 
 def test_a_dry_run_says_what_would_run_and_does_nothing(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 import sqlite3
-import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sweep.search.study import CELL, PRUNED
 from sweep.store import Store
-from tests.sweep.test_resume import DEADLINE_SECONDS, MEMBERS, Sweep, _environment
+from tests.sweep.test_resume import MEMBERS, Sweep, kill_in_the_middle
 
 SPEC = """
 name: {name}
@@ -57,6 +54,10 @@ class Search(Sweep):
             assert member.member is not None
             found.setdefault(member.member.cell.hash, []).append(member)
         return found
+
+    def is_in_the_middle(self) -> bool:
+        """Whether a cell has been told and another one is between two epochs."""
+        return self.has_a_told_and_a_running_trial() and self.has_checkpoint()
 
     def has_a_told_and_a_running_trial(self) -> bool:
         try:
@@ -121,21 +122,6 @@ def test_a_search_trains_its_trials_and_no_more(search_in: Any) -> None:
     assert search.outcomes() == outcomes
 
 
-def _kill_in_the_middle(search: Search) -> None:
-    """Kill the driver when a cell has been told and another one is between two epochs."""
-    driver = subprocess.Popen(
-        search.command("run"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment()
-    )
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        assert driver.poll() is None, "the search ended before it could be killed"
-        if search.has_a_told_and_a_running_trial() and search.has_checkpoint():
-            break
-        time.sleep(0.05)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait(30)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(search_in: Any) -> None:
@@ -144,7 +130,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(search_in: Any) -> N
     whole: Search = search_in("whole", **options)
     whole.run("run")
     killed: Search = search_in("killed", **options)
-    _kill_in_the_middle(killed)
+    kill_in_the_middle(killed)
     finished_before = killed.finished()
     again = killed.run("run")
 

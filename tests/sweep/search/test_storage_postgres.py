@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
-import psutil
-import pytest
 import sqlalchemy as sa
 
 from sweep.home import Home
 from sweep.search.storage import SCHEMA, open_storage
 from sweep.store import Store
-from tests.chaos.servers import PostgresServer, postgres_programs
-
-
-@pytest.fixture
-def postgres() -> Iterator[PostgresServer]:
-    if postgres_programs() is None or psutil.Process().username() != "root":
-        pytest.skip("needs PostgreSQL, and root to run it as another user")
-    folder = Path(tempfile.mkdtemp(prefix="study-postgres-"))  # pytest's folders are closed to other users
-    server = PostgresServer(folder)
-    server.start()
-    yield server
-    server.kill()
-    shutil.rmtree(folder)
+from tests.chaos.servers import PostgresServer
 
 
 def test_study_and_store_are_in_one_database_in_schemas_of_their_own(

@@ -1,0 +1,41 @@
+"""Final values of each cell as bars, of one metric or of two side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.figure_error import FigureError
+from analysis.figures.axis_labels import has_log_axis, metric_label
+from analysis.figures.drawing import BarAxis, BarPanel
+from analysis.figures.results import Results, panel_key, panel_keys
+
+MOST_BARS = 12
+
+
+def bar_panels(results: Sequence[Results]) -> list[BarPanel]:
+    """Return a panel for each latent with a bar, or two, for each of its cells.
+
+    Args:
+        results: The members that count for each metric, one or two, of the same cells.
+    Raises:
+        FigureError: If a panel would have too many bars.
+    """
+    cells = results[0].cells
+    panels = []
+    for key, title in panel_keys(cells).items():
+        rows = [row for row, cell in enumerate(cells) if panel_key(cell) == key]
+        if len(rows) > MOST_BARS:
+            raise FigureError(
+                f"a panel must have at most {MOST_BARS} bars of a metric; {title} has {len(rows)}; choose "
+                "another axis, such as --against epoch"
+            )
+        labels = tuple(results[0].labels[row] for row in rows)
+        axes = tuple(_axis(one, rows) for one in results)
+        panels.append(BarPanel(title, labels, tuple(cells[row].estimator for row in rows), axes))
+    return panels
+
+
+def _axis(results: Results, rows: Sequence[int]) -> BarAxis:
+    columns = results.frame.iloc[list(rows)]
+    mean, error = (columns[name].to_numpy(dtype="float64") for name in ("mean", "error"))
+    return BarAxis(metric_label(results.metric), mean, error, has_log_axis(results.metric))
