@@ -17,7 +17,7 @@ import torch
 import estimators
 from estimators.hyperparameter import Hyperparameter
 from trainables.discrete_vae import Sampler
-from trainables.optimizers import OPTIMIZERS, FusedAdam
+from trainables.optimizers import OPTIMIZERS
 from trainables.pack import Pack, free_params
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
 from trainables.state_layout import check_layout
@@ -116,14 +116,13 @@ class EpochTrainer(ABC):
         self._noise = [seeded_generator(seed, "noise", self._device) for seed in self._seeds]
         self._precision = pack.shared.get("precision", DEFAULTS["precision"])
 
-    def _start(self, model: Model) -> FusedAdam:
-        """Take over a model, whose initial parameters came from `_initial`; return its optimiser."""
+    def _start(self, model: Model) -> None:
+        """Take over a model, whose initial parameters came from `_initial`, and make its optimiser."""
         shared = self.pack.shared
         self._parameters = model.parameters
         self._optimizer = OPTIMIZERS[shared["optimizer"]](
             model.parameters, model.gradients, float(shared["lr"])
         )
-        return self._optimizer
 
     def _make_sampler(self, generators: Sequence[torch.Generator]) -> Sampler:
         """Return the estimator with the hyperparameters of the epoch that follows."""
