@@ -23,6 +23,8 @@ _FOR_PEOPLE: Mapping[str, Callable[[Sheet], str]] = {
     "html": render_html,
 }
 _FOR_PROGRAMS: Mapping[str, Callable[[pd.DataFrame], str]] = {"csv": render_csv, "json": render_json}
+FORMATS_FOR_PROGRAMS = tuple(_FOR_PROGRAMS)
+"""Formats that hold tables of several metrics as they are."""
 FORMATS = ("text", *_FOR_PEOPLE, *_FOR_PROGRAMS)
 
 

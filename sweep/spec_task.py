@@ -65,8 +65,12 @@ def settled_measure(task: Task, measure: Part) -> Part:
     """Return how gradients are measured with the task's defaults filled in.
 
     Raises:
-        SpecValueError: If a key must be given or left out where this is the task.
+        SpecValueError: If a key must be given or left out where this is the task, or draws are too few.
     """
+    draws = getattr(measure, "draws", None)
+    if draws is not None and draws < task.least_draws:
+        rule = f"draws must be an integer >= {task.least_draws} where task is {task.name}"
+        raise SpecValueError(rule, draws, place=("draws",))
     return _filled(task, task.measure_keys, measure, tuple(type(measure).model_fields), ())
 
 

@@ -89,6 +89,7 @@ class Task:
         fixed: Values of keys that no spec of it need state.
         measured_metrics: What a member logs besides, after the epochs at which gradients are measured.
         search_metrics: Metrics that a search may seek the lowest mean of; none where there is no searching.
+        least_draws: Fewest estimates of a gradient that it measures by.
         trains_one_model: Whether the members of a pack share one model, in whose training they are judged.
         categorical_dim: How many categories its variables have; none means any number.
         is_differentiable: Whether f has a gradient with respect to the samples; where it has none, only
@@ -114,6 +115,7 @@ class Task:
     fixed: Mapping[str, object] = field(default_factory=dict)
     measured_metrics: tuple[Metric, ...] = ()
     search_metrics: tuple[str, ...] = ()
+    least_draws: int = 1
     trains_one_model: bool = False
     categorical_dim: int | None = None
     is_differentiable: bool = True
@@ -228,6 +230,7 @@ _TASKS = (
             "temperature_floor": [0.0],
         },
         categorical_dim=2,
+        least_draws=2,
         averages_draws=True,
         comparable_params=("iterations_per_epoch", "num_draws"),
         label_params=("num_samples",),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
+from sweep.cli.tables import names_in
 from trainables.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def figure_files(
     from sweep.spec_file import load_spec
     from sweep.store import Store
 
-    metrics, formats = _names(metric), _names(output_format) or [output_format]
+    metrics, formats = names_in(metric), names_in(output_format) or [output_format]
     for name in formats:
         check_choice("format", name, FORMATS)
     loaded, store = load_spec(spec), Store(home)
@@ -84,13 +85,9 @@ def figure_files(
         home.tracking_uri,
         loaded.requests(),
         metrics=metrics,
-        against=_names(against),
+        against=names_in(against),
         spread=spread,
         compare=compare,
         is_search=not loaded.search.is_grid,
     )
     return write_files({f"{loaded.name}-{name}": figure for name, figure in drawn.items()}, out, formats)
-
-
-def _names(text: str | None) -> list[str]:
-    return [name.strip() for name in (text or "").split(",") if name.strip()]

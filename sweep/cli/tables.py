@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,7 @@ def command(
     metric: Annotated[
         str | None,
         typer.Option(
-            help="A metric of the run schema; by default the task's: "
+            help="Metrics of the run schema, joined by commas, a table each; by default the task's: "
             f"{', '.join(f'{task.headline} of {name}' for name, task in TASKS.items())}."
         ),
     ] = None,
@@ -76,39 +77,47 @@ def table_text(
     test: bool = False,
 ) -> str:
     """Return a spec's table as text in one of the formats; arguments as the command's options."""
+    import pandas as pd
+
     from analysis import load_runs, render, table
+    from analysis.render import FORMATS_FOR_PROGRAMS
     from sweep.spec_file import load_spec
     from sweep.store import Store
 
     loaded = load_spec(spec)
     task = TASKS[loaded.task]
-    metric = task.headline if metric is None else metric
+    metrics = list(dict.fromkeys(names_in(metric))) or [task.headline]
     select_by = task.selection_metrics[0] if select_by is None else select_by
-    _check_metrics(task, metric, select_by)
+    _check_metrics(task, metrics, select_by)
     requests = loaded.requests()
     store = Store(home)
     if not store.is_empty_file:
         store.check()
-    needed = dict.fromkeys([metric] if select is None else [metric, select_by])
+    needed = dict.fromkeys(metrics if select is None else [*metrics, select_by])
     runs = load_runs(home.tracking_uri, metrics=list(needed))
     if not loaded.search.is_grid:  # what there is, since nobody asked for every cell of the space
         begun = set(runs["cell"])
         requests = tuple(request for request in requests if request.cell.hash in begun)
-    frame = table(
-        runs,
-        requests,
-        metric=metric,
-        spread=spread,
-        compare=compare,
-        select=select,
-        select_by=select_by,
-        test=test,
-    )
-    return render(frame, output_format)
+    frames = [
+        table(
+            runs, requests, metric=name, spread=spread, compare=compare, select=select, select_by=select_by,
+            test=test,
+        )
+        for name in metrics
+    ]  # fmt: skip
+    if output_format in FORMATS_FOR_PROGRAMS:
+        return render(pd.concat(frames, ignore_index=True), output_format)
+    return "\n".join(render(frame, output_format) for frame in frames)
 
 
-def _check_metrics(task: Task, metric: str, select_by: str) -> None:
+def names_in(text: str | None) -> list[str]:
+    """Return the names in an option that are joined by commas; none where it is not given."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _check_metrics(task: Task, metrics: Sequence[str], select_by: str) -> None:
     from analysis.choices import check_choice
 
-    check_choice("metric", metric, task.metrics)
+    for metric in metrics:
+        check_choice("metric", metric, task.metrics)
     check_choice("metric to select by", select_by, task.selection_metrics)

@@ -69,3 +69,16 @@ def test_every_param_that_a_row_does_not_show_tells_cells_apart(cell, name):
 def test_noted_cell_leaves_the_ordinary_one_its_plain_name(cell):
     cells = [cell("st", lr="0.007"), cell("st", lr="0.0007", note="as printed in Table 5")]
     assert row_labels(cells) == ["ST", "ST (as printed in Table 5)"]
+
+
+def test_a_budget_of_samples_is_in_every_label_and_alone_where_it_tells_cells_apart(cell):
+    task = {"task": "synthetic_optimisation"}
+    cells = [
+        cell("indecater", "2x200", lr="5.0", num_samples="2", **task),
+        cell("rloo", "2x200", lr="5.0", num_samples="800", **task),
+        cell("rloo", "2x200", lr="1.0", num_samples="2", **task),
+    ]
+    assert row_labels(cells) == ["IndeCateR N 2", "RLOO N 800", "RLOO N 2"]
+    more = cell("rloo", "2x200", lr="5.0", num_samples="2", **task)
+    assert row_labels([*cells, more])[1:] == ["RLOO lr 5.0 N 800", "RLOO lr 1.0 N 2", "RLOO lr 5.0 N 2"]
+    assert row_labels([cell("rloo", num_samples="4"), cell("st")]) == ["RLOO", "ST"]

@@ -1,6 +1,6 @@
 import pytest
 
-from analysis.names import ESTIMATOR_NAMES, applicable_defaults, digits_of, estimator_name, metric_name
+from analysis.names import ESTIMATOR_NAMES, applicable_defaults, estimator_name, form_of, metric_name
 from estimators.registry import REGISTRY
 from trainables import metrics
 from trainables.schema import Cell
@@ -50,10 +50,15 @@ def test_metrics_have_names_and_units(metric, text, unit):
 def test_the_unit_of_every_metric_of_the_schema_is_known_and_ratios_have_none():
     assert all("logged" not in metric_name(metric).unit for metric in metrics.METRICS)
     without = {metric for metric in metrics.METRICS if not metric_name(metric).unit}
-    assert without == {"gradient_cosine", "gradient_cosine_batch", "gradient_relative_std"}
+    assert without == {
+        "gradient_cosine", "gradient_cosine_batch", "gradient_relative_std", "gradient_bias",
+        "cosine_variance", "function_evaluations", "expected_value", "estimate_variance",
+    }  # fmt: skip
 
 
-def test_measures_of_a_gradient_have_four_digits_and_all_else_two():
-    four = {metric for metric in metrics.METRICS if digits_of(metric) == 4}
+def test_measures_of_a_gradient_have_four_digits_losses_two_and_what_spans_magnitudes_an_exponent():
+    four = {metric for metric in metrics.METRICS if form_of(metric) == ".4f"}
     assert four == set(metrics.GRADIENT_METRICS) - {"measurement_seconds"}
-    assert {digits_of(metric) for metric in (*metrics.TRAINING_METRICS, "measurement_seconds")} == {2}
+    assert {form_of(metric) for metric in (*metrics.TRAINING_METRICS, "measurement_seconds")} == {".2f"}
+    assert {form_of(metric) for metric in ("cosine_variance", "estimate_variance")} == {".1e"}
+    assert (form_of("expected_value"), form_of("mine")) == (".6f", ".2f")

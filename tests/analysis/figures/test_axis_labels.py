@@ -24,4 +24,6 @@ def test_the_spreads_of_gradients_are_on_logarithmic_axes():
         "gradient_variance",
         "gradient_relative_std",
         "gradient_std",
+        "cosine_variance",
+        "estimate_variance",
     ]

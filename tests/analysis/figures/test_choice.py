@@ -31,6 +31,18 @@ def cells(request_for, *settings):
             [{"task": "gradient_quality"}],
             [(("gradient_cosine_batch", "gradient_relative_std"), ("epoch",))],
         ),
+        (
+            [{"task": "synthetic_gradient", "num_samples": 1}],
+            [(("gradient_bias", "cosine_variance"), ("estimator",))],
+        ),
+        (
+            [{"task": "synthetic_optimisation", "iterations_per_epoch": 20}],
+            [
+                (("expected_value",), ("iteration",)),
+                (("expected_value",), ("seconds",)),
+                (("estimate_variance",), ("iteration",)),
+            ],
+        ),
     ],
 )
 def test_what_varies_decides_the_figure(settings, expected, request_for):
@@ -45,11 +57,17 @@ def test_metrics_and_axis_can_be_chosen(request_for):
 @pytest.mark.parametrize(
     ("against", "error", "message"),
     [
-        (["tau"], UnknownNameError, r"unknown axis 'tau'; allowed: epoch, seconds, beta, temperature"),
+        (
+            ["tau"],
+            UnknownNameError,
+            r"unknown axis 'tau'; allowed: epoch, seconds, iteration, estimator, beta",
+        ),
         (["eta"], FigureError, r"with several values in this spec, got 'eta'; several values has lr"),
         (["lr", "lr"], FigureError, r"two different hyperparameters for a heat map, got 'lr,lr'"),
         (["epoch", "lr"], FigureError, r"got 'epoch,lr'"),
         (["lr", "eta", "beta"], FigureError, r"got 'lr,eta,beta'"),
+        (["estimator", "lr"], FigureError, r"got 'estimator,lr'"),
+        (["iteration"], FigureError, r"must not be iteration: the task of this spec does not count them"),
     ],
 )
 def test_axes_that_cannot_be_are_refused(against, error, message, request_for):

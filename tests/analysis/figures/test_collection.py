@@ -236,3 +236,86 @@ def test_authors_curves_and_printed_values_stand_beside_ours_where_there_are_any
     assert "other hyperparameters than ours of ST" in said(printed)
     other = figures(store.uri, wanted[1:], metrics=[METRIC], compare="curves")[f"{METRIC}-epoch"]
     assert legend(other) == ["Exact"]
+
+
+def test_an_axis_of_iterations_has_so_many_an_epoch_for_each_cell(log_members, request_for):
+    task = {"task": "synthetic_optimisation", "latent": "2x200", "epochs": 3}
+    cells = [
+        request_for("indecater", num_samples=2, iterations_per_epoch=20, **task),
+        request_for("rloo", num_samples=2, iterations_per_epoch=5, **task),
+    ]
+    metrics = {
+        "expected_value": lambda seed: {1: 0.25, 2: 0.2505, 3: 0.251 + 0.0002 * seed},
+        "estimate_variance": lambda seed: {1: 1e-3, 2: 1e-6, 3: 1e-9},
+        "epoch_seconds": lambda seed: {1: 2.0, 2: 2.0, 3: 3.0},
+    }
+    store = log_members(*((one, metrics, "FINISHED") for one in cells))
+    made = figures(store.uri, cells)
+    assert list(made) == ["expected_value-iteration", "expected_value-seconds", "estimate_variance-iteration"]
+    lines = drawn(made["expected_value-iteration"])
+    np.testing.assert_allclose(lines["IndeCateR N 2"].get_xydata(), [(20, 0.25), (40, 0.2505), (60, 0.2511)])
+    np.testing.assert_allclose(lines["RLOO N 2"].get_xdata(), [5, 10, 15])
+    np.testing.assert_allclose(drawn(made["expected_value-seconds"])["RLOO N 2"].get_xdata(), [2, 4, 7])
+    axes = made["estimate_variance-iteration"].axes[0]
+    assert (axes.get_xlabel(), axes.get_yscale()) == ("iteration", "log")
+
+
+@pytest.fixture
+def bars(log_members, request_for):
+    """A function that draws the figure of three cells whose variances are given."""
+
+    def make(*variances):
+        task = {"task": "synthetic_gradient", "latent": "3x12", "epochs": 1}
+        cells = [request_for(name, num_samples=5, **task) for name in ("indecater", "rloo", "stgs")]
+        logged = [
+            {
+                "gradient_bias": lambda seed, at=at: {1: 0.1 * at + 0.02 * seed},
+                "cosine_variance": lambda seed, v=v: {1: v},
+            }
+            for at, v in enumerate(variances)
+        ]
+        store = log_members(*((one, own, "FINISHED") for one, own in zip(cells, logged, strict=True)))
+        return figures(store.uri, cells)
+
+    return make
+
+
+def heights(axes):
+    return [bar.get_height() for bar in axes.patches]
+
+
+def test_known_gradients_are_pairs_of_bars_the_variance_on_a_logarithmic_axis_of_its_own(bars):
+    ((name, figure),) = bars(1e-26, 1e-5, 1e-4).items()
+    assert name == "gradient_bias-cosine_variance-estimator"
+    left, right = figure.axes
+    assert left.get_title() == "3x12"
+    assert (left.get_yscale(), right.get_yscale()) == ("linear", "log")
+    np.testing.assert_allclose(heights(left), [0.01, 0.11, 0.21])
+    np.testing.assert_allclose(heights(right), [1e-26, 1e-5, 1e-4])
+    assert right.get_ylim()[0] < 1e-26 < 1e-4 < right.get_ylim()[1]
+    assert [text.get_text() for text in left.get_xticklabels()] == ["IndeCateR N 5", "RLOO N 5", "Gumbel N 5"]
+    places = [bar.get_x() + bar.get_width() / 2 for axes in (left, right) for bar in axes.patches]
+    assert sorted(places) == pytest.approx([-0.2, 0.2, 0.8, 1.2, 1.8, 2.2])
+    assert left.get_position().bounds == right.get_position().bounds
+    assert {bar.get_hatch() for bar in left.patches} == {None}
+    assert {bar.get_hatch() for bar in right.patches} == {"////"}
+    assert "Bars: mean over n = 2 seeds." in said(figure)
+    assert "hatched, right axis: variance of the cosine with the exact gradient." in said(figure)
+
+
+def test_a_variance_of_zero_has_no_bar_on_a_logarithmic_axis_and_the_caption_says_why(bars):
+    (figure,) = bars(0.0, 1e-5, 1e-4).values()
+    np.testing.assert_allclose(heights(figure.axes[1]), [1e-5, 1e-4])
+    assert "No bar on a logarithmic axis: the mean is 0." in said(figure)
+    (other,) = bars(1e-30, 1e-5, 1e-4).values()
+    assert "No bar on" not in said(other)
+
+
+def test_bars_of_one_metric_are_drawn_of_any_task_but_not_of_too_many_cells(log_members, request_for):
+    cells = [request_for(lr=0.1 * (1 + number)) for number in range(13)]
+    store = log_members(*((one, {METRIC: lambda seed: {4: 100.0 + seed}}, "FINISHED") for one in cells))
+    ((name, figure),) = figures(store.uri, cells[:3], metrics=[METRIC], against=["estimator"]).items()
+    assert name == f"{METRIC}-estimator"
+    assert heights(figure.axes[0]) == [100.5] * 3
+    with pytest.raises(FigureError, match=r"at most 12 bars of a metric; 8x4 has 13"):
+        figures(store.uri, cells, metrics=[METRIC], against=["estimator"])
