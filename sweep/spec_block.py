@@ -26,7 +26,8 @@ from sweep.spec_values import (
     TemperatureDecay,
     TemperatureFloor,
 )
-from trainables.tasks import Task, takes_temperature
+from trainables.task import Task
+from trainables.tasks import takes_temperature
 
 ANNEALING = ("temperature_decay", "temperature_floor")
 """Keys that only an estimator with a temperature can have."""

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sweep.spec_block import ANNEALING, Block, SpecModel, check_hyperparameter
 from sweep.spec_values import MISSING, SpecValueError
-from trainables.tasks import OPTIONAL, REQUIRED, Keys, Task
+from trainables.task import OPTIONAL, REQUIRED, Keys, Task
 
 _BLOCK_KEYS = ("optimizer", "lr", *ANNEALING, "epochs")
 """The keys of a block that a task requires, takes or refuses."""

@@ -22,6 +22,7 @@ ALLOWED = {
         "estimators.registry",  # names and rules alone, without torch
         "trainables.schema",
         "trainables.metrics",
+        "trainables.task",
         "trainables.tasks",
         "trainables.run_record",
         "trainables.run_tables",
