@@ -38,7 +38,8 @@ def _metric_notes(frame: pd.DataFrame) -> Iterator[str]:
     data = " and ".join(frame.attrs.get("datasets", []))
     where = f" on {data}" if data else ""
     unit = f", in {name.unit}" if name.unit else ""
-    yield f"{name.text[0].upper()}{name.text[1:]} ({metric}){where}{unit}, {_epochs(frame)}."
+    when = f", {_epochs(frame)}" if frame.attrs.get("has_epochs", True) else ""
+    yield f"{name.text[0].upper()}{name.text[1:]} ({metric}){where}{unit}{when}."
     kind = frame["error_kind"].iloc[0]
     yield f"{'[low, high]' if kind == INTERVAL else '±'} is the {TABLE_SPREADS[kind]}."
     counts = sorted(set(frame.loc[frame["n"] > 0, "n"]))

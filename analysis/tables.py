@@ -18,6 +18,7 @@ from analysis.significance import add_tests
 from analysis.statistics import INTERVAL, TABLE_SPREADS, mean_and_spread
 from analysis.store import resolve_duplicates, step_column
 from trainables.schema import Cell, CellRequest
+from trainables.tasks import TASKS
 
 COLUMNS = (
     "estimator", "latent", "metric", "n", "mean", "error", "error_kind", "rank", "status", "note",
@@ -144,9 +145,16 @@ def _frame(
     frame.attrs = {
         "skipped": members.attrs.get("skipped", {}),
         "num_duplicated": int((members["num_finished"] > 1).sum()),
+        "has_epochs": any(_has_epochs(cell) for cell in cells),
         "datasets": sorted({cell.params.get("dataset", "") for cell in cells} - {""}),
     }
     return frame
+
+
+def _has_epochs(cell: Cell) -> bool:
+    """Tell whether a cell trains for a number of epochs that its spec states."""
+    task = TASKS.get(cell.params.get("task", ""))
+    return task is None or "epochs" not in task.fixed
 
 
 def _row(

@@ -90,9 +90,7 @@ class BernoulliVaeTrainer(VaeTrainer):
         """Return the mean over images and variables of the variance over draws."""
         set_precision(self._precision)
         start = time.perf_counter()
-        stream = f"gradients after epoch {self.epoch}"
-        noise = [seeded_generator(seed, stream, self._device) for seed in self._seeds]
-        sampler = self._make_sampler(noise)
+        sampler = self._make_sampler(self._generators(f"gradients after epoch {self.epoch + 1}"))
         draws = [self.model.recon_gradient(self._measured_images, sampler) for _ in range(self._num_draws)]
         variance = torch.stack(draws).double().var(0).mean((-1, -2)).tolist()
         seconds = time.perf_counter() - start

@@ -90,30 +90,112 @@ class Model(Protocol):
     gradients: torch.Tensor
 
 
-class EpochTrainer(ABC):
-    """A pack of P models in training. P = 1 is the ordinary case and runs the same lines.
+class RecordedTrainer(ABC):
+    """A pack of P members at work by epochs. P = 1 is the ordinary case and runs the same lines.
 
-    A subclass makes the model, and then calls `_start`.
+    Every member has generators of its own, so that its numbers do not depend on who else is in the pack.
 
     Args:
         pack: The members; their params settle everything about the results.
         device: Where to train.
 
     Attributes:
-        epoch: Number of epochs done.
-        history: A record for each of them.
+        history: A record for each epoch done.
     """
 
     def __init__(self, pack: Pack, device: str | torch.device = "cpu") -> None:
         self.pack = pack
-        self.epoch = 0
         self.history: list[EpochRecord] = []
         self._device = torch.device(device)
         self._seeds = [member.seed for member in pack.members]
+        self._noise = self._generators("noise")
+
+    @property
+    def epoch(self) -> int:
+        """Number of epochs done."""
+        return len(self.history)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every epoch is done, or every member has diverged."""
+        if self.epoch >= self.pack.epochs:
+            return True
+        return bool(self.history) and all(epoch is not None for epoch in self.history[-1].diverged)
+
+    def run_epoch(self) -> EpochRecord:
+        """Do an epoch, and return (and keep) its record."""
+        previous = self.history[-1].diverged if self.history else (None,) * len(self.pack)
+        values, epoch = self._run(), self.epoch + 1
+        diverged = [
+            before or (None if all(map(math.isfinite, one.values())) else epoch)
+            for before, one in zip(previous, values, strict=True)
+        ]
+        metrics = tuple(one if end is None else None for one, end in zip(values, diverged, strict=True))
+        record = EpochRecord(epoch, time.time_ns() // 1_000_000, metrics, tuple(diverged))
+        self.history.append(record)
+        return record
+
+    def time_epoch(self) -> EpochSeconds:
+        """Do what an epoch does, and return the seconds; keeps no record."""
+        start = time.perf_counter()
+        self._run()
+        return EpochSeconds(0.0, 0.0, time.perf_counter() - start)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that training goes on from, tensors and plain containers only."""
+        return {
+            "format": STATE_FORMAT,
+            "members": [member.hash for member in self.pack.members],
+            "history": [record.to_state() for record in self.history],
+            "noise_generators": [generator.get_state() for generator in self._noise],
+            **self._own_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned.
+
+        Raises:
+            ValueError: If the state is of another format, belongs to other members, or is laid out otherwise,
+                as one of another device is; nothing of it has been taken over then.
+        """
+        history = read_history(state, self.pack)
+        check_layout({**state, "history": []}, {**self.state_dict(), "history": []})
+        if state.get("epoch", len(history)) != len(history):
+            raise ValueError(
+                f"the state must have {state['epoch']} records, one an epoch, got {len(history)}"
+            )
+        load_generators(self._noise, state["noise_generators"])
+        self._load_own(state)
+        self.history = history
+
+    def _generators(self, stream: str) -> list[torch.Generator]:
+        """Return a generator for each member, of one of its random streams."""
+        return [seeded_generator(seed, stream, self._device) for seed in self._seeds]
+
+    @abstractmethod
+    def _run(self) -> Sequence[Mapping[str, float]]:
+        """Do an epoch; return the metrics of each member."""
+
+    @abstractmethod
+    def _own_state(self) -> dict[str, Any]:
+        """Return what is added to the state."""
+
+    @abstractmethod
+    def _load_own(self, state: Mapping[str, Any]) -> None:
+        """Take over what was added to a state that is laid out as its own."""
+
+
+class EpochTrainer(RecordedTrainer):
+    """A pack of P models in training on the images of a data set; arguments as for `RecordedTrainer`.
+
+    A subclass makes the model, and then calls `_start`.
+    """
+
+    def __init__(self, pack: Pack, device: str | torch.device = "cpu") -> None:
+        super().__init__(pack, device)
         cpu = torch.device("cpu")
         self._initial = [torch.Generator(cpu).manual_seed(seed) for seed in self._seeds]
         self._order = [seeded_generator(seed, "order", cpu) for seed in self._seeds]
-        self._noise = [seeded_generator(seed, "noise", self._device) for seed in self._seeds]
         self._precision = pack.shared.get("precision", DEFAULTS["precision"])
 
     def _start(self, model: Model) -> None:
@@ -154,36 +236,15 @@ class EpochTrainer(ABC):
         """Run one pass over the test set; return each member's metrics."""
 
     def _measure(self) -> Sequence[Mapping[str, float]]:
-        """Return what each member logs besides, after an epoch; leaves the training as it is."""
+        """Return what each member logs besides; it leaves the training, and its seconds, as they are."""
         return [{}] * len(self.pack)
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether every epoch is done, or every member has diverged."""
-        if self.epoch >= self.pack.epochs:
-            return True
-        return bool(self.history) and all(epoch is not None for epoch in self.history[-1].diverged)
-
-    def run_epoch(self) -> EpochRecord:
-        """Train for one epoch, evaluate on the test set, and return (and keep) the record."""
+    def _run(self) -> list[dict[str, float]]:
         start = time.perf_counter()
-        train = self._train()
-        test = self._evaluate()
-        seconds = time.perf_counter() - start
-        self.epoch += 1
-        measured = self._measure()
-        previous = self.history[-1].diverged if self.history else (None,) * len(self.pack)
-        metrics: list[dict[str, float] | None] = []
-        diverged: list[int | None] = []
-        for member, diverged_before in enumerate(previous):
-            values = {**train[member], **test[member]}
-            is_finite = all(math.isfinite(value) for value in values.values())
-            diverged.append(diverged_before or (None if is_finite else self.epoch))
-            logged = {**values, EPOCH_SECONDS: seconds, **measured[member]}
-            metrics.append(logged if diverged[-1] is None else None)
-        record = EpochRecord(self.epoch, time.time_ns() // 1_000_000, tuple(metrics), tuple(diverged))
-        self.history.append(record)
-        return record
+        train, test = self._train(), self._evaluate()
+        seconds = {EPOCH_SECONDS: time.perf_counter() - start}
+        parts = zip(train, test, self._measure(), strict=True)
+        return [{**of_train, **of_test, **seconds, **measured} for of_train, of_test, measured in parts]
 
     def time_epoch(self) -> EpochSeconds:
         """Do what an epoch does, and return the seconds of each part; keeps no record."""
@@ -193,39 +254,24 @@ class EpochTrainer(ABC):
             moments.append(time.perf_counter())
         return EpochSeconds(*(end - start for start, end in pairwise(moments)))
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that training goes on from, tensors and plain containers only."""
+    def _own_state(self) -> dict[str, Any]:
         return {
-            "format": STATE_FORMAT,
-            "members": [member.hash for member in self.pack.members],
             "epoch": self.epoch,
-            "history": [record.to_state() for record in self.history],
             "parameters": self._parameters,
             "optimizer": self._optimizer.state_dict(),
             "order_generators": [generator.get_state() for generator in self._order],
-            "noise_generators": [generator.get_state() for generator in self._noise],
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned.
-
-        Raises:
-            ValueError: If the state is of another format, belongs to other members, or is laid out otherwise,
-                as one of another device is; nothing of it has been taken over then.
-        """
-        history = read_history(state, self.pack)
-        check_layout({**state, "history": []}, {**self.state_dict(), "history": []})
-        if state["epoch"] != len(history):
-            raise ValueError(
-                f"the state must have {state['epoch']} records, one an epoch, got {len(history)}"
-            )
+    def _load_own(self, state: Mapping[str, Any]) -> None:
         self._parameters.copy_(state["parameters"])
         self._optimizer.load_state_dict(state["optimizer"])
-        saved = (*state["order_generators"], *state["noise_generators"])
-        for generator, generator_state in zip((*self._order, *self._noise), saved, strict=True):
-            generator.set_state(generator_state.cpu())
-        self.epoch = state["epoch"]
-        self.history = history
+        load_generators(self._order, state["order_generators"])
+
+
+def load_generators(generators: Sequence[torch.Generator], states: Sequence[torch.Tensor]) -> None:
+    """Set generators to the states that they had."""
+    for generator, state in zip(generators, states, strict=True):
+        generator.set_state(state.cpu())
 
 
 def read_history(state: Mapping[str, Any], pack: Pack) -> list[EpochRecord]:

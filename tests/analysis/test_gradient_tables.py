@@ -112,3 +112,15 @@ def test_table_of_which_nothing_is_published_says_so(judged):
     text = render(judged("test_neg_elbo", {"reinmax": 130.0}, "published"))
     assert "Published: the printed tables of Beyond ReinMax have no number for these cells." in text
     assert "seeds, 5 for" not in text
+
+
+def test_a_task_without_epochs_of_its_own_says_nothing_of_them(record):
+    shared = {"task": "synthetic_gradient", "epochs": 1, "num_draws": "100"}
+    records = [
+        record(estimator, "3x12", 0, value, metric="cosine_variance", num_samples=count, **shared)
+        for estimator, count, value in (("indecater", "1", 1.25e-25), ("rloo", "1000", 6e-6))
+    ]
+    text = render(table(runs_frame(records, ["cosine_variance"]), metric="cosine_variance"))
+    (line,) = [line for line in text.splitlines() if "(cosine_variance)" in line]
+    assert line == "Variance of the cosine with the exact gradient (cosine_variance) on mnist."
+    assert "RLOO N 1000     6.0e-06 ± -- #2\nIndeCateR N 1   1.2e-25 ± -- #1\n" in text
