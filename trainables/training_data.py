@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
 
-from trainables.data.image_dataset import ImageDataset
+if TYPE_CHECKING:  # a benchmark without the rest of the package needs neither sources nor their libraries
+    from trainables.data.image_dataset import ImageDataset
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from sweep.spec import Spec
 from tests.sweep.samples import BLOCK, spec_of
 from trainables.schema import Cell
+from trainables.tasks import TASKS
 
 
 def params_of(*names: str, spec: Spec) -> list[tuple[str, ...]]:
@@ -192,7 +193,7 @@ def test_eta_may_be_negative_where_there_is_one() -> None:
         ({"batch_size": 2.5}, "batch_size must be an integer >= 1, got 2.5"),
         ({"name": "a b"}, "name must consist of letters, digits, '.', '_' and '-', got 'a b'"),
         ({"name": "../up"}, "name must consist of letters, digits, '.', '_' and '-', got '../up'"),
-        ({"task": "mnist"}, "task must be one of mnist_vae, gradient_quality, got 'mnist'"),
+        ({"task": "mnist"}, f"task must be one of {', '.join(TASKS)}, got 'mnist'"),
         ({"resources": {"cpus": 0}}, "cpus must be an integer >= 1, got 0"),
         ({"resources": {"gpus": -1}}, "gpus must be >= 0, got -1"),
         ({"precision": "tf32"}, "precision must be float32 where resources.gpus is 0, got 'tf32'"),
