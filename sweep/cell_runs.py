@@ -29,6 +29,21 @@ def cell_name(cell: Cell) -> str:
     return " ".join((cell.estimator, cell.latent, *optimizer, *settings))
 
 
+def changed_values(values: Mapping[str, float], written: Mapping[str, float]) -> dict[str, float]:
+    """Return what has to be written of a cell's values, given those that were.
+
+    A metric cannot be deleted: one that is no longer defined becomes NaN.
+    """
+    wanted = {**dict.fromkeys(written, math.nan), **values}
+    return {key: value for key, value in wanted.items() if not _is_same(value, written.get(key))}
+
+
+def _is_same(value: float, written: float | None) -> bool:
+    if written is None:
+        return False
+    return value == written or (math.isnan(value) and math.isnan(written))
+
+
 def cell_values(results: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return mean, sample standard deviation (from two seeds on) and number of seeds of every metric.
 

@@ -15,6 +15,9 @@ BYTES_PER_METRIC = 261
 BYTES_PER_RUN = 3700
 """Of a run with its params and tags, measured on the same runs."""
 
+BYTES_PER_PICTURE = 16_000
+"""Of what a member has learned, an artifact beside the database: 11 to 16 kB on MNIST."""
+
 _BYTES_PER_NUMBER = 4
 _NUMBERS_PER_PARAMETER = 3  # itself and two moments
 _BYTES_PER_RECORD = 115  # of a member's epoch in the history
@@ -35,6 +38,7 @@ def peak_checkpoint_bytes(packs: Iterable[Pack], num_at_once: int) -> int:
     return sum(heapq.nlargest(num_at_once, map(checkpoint_bytes, packs))) * FILES_AT_ONCE
 
 
-def store_bytes(num_runs: int, num_member_epochs: int, metrics_per_epoch: int) -> int:
-    """Return what new runs and epochs of members add to the store."""
-    return num_runs * BYTES_PER_RUN + num_member_epochs * metrics_per_epoch * BYTES_PER_METRIC
+def store_bytes(num_runs: int, num_member_epochs: int, metrics_per_epoch: int, num_pictures: int = 0) -> int:
+    """Return what new runs, epochs of members and pictures add to the store."""
+    of_epochs = num_member_epochs * metrics_per_epoch * BYTES_PER_METRIC
+    return num_runs * BYTES_PER_RUN + of_epochs + num_pictures * BYTES_PER_PICTURE

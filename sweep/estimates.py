@@ -95,6 +95,7 @@ def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
     num_that_fit = capacity.num_packs(resources)
     num_at_once = min(num_that_fit, plan.spec.search.concurrency or num_that_fit)
     in_order = [durations[pack].seconds for pack in _start_order(plan, durations) if pack in durations]
+    task = task_of(plan.spec.task)
     members_left = [(member, _epochs_left(plan, pack)) for pack in plan.packs for member in pack.members]
     new_runs = {member.hash for member, _ in members_left if member.hash not in plan.stored}
     new_cells = {member.cell.hash for member, _ in members_left if member.hash in new_runs}
@@ -111,7 +112,8 @@ def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
         store_bytes=store_bytes(
             len(new_runs) + len(new_cells),
             sum(epochs for _, epochs in members_left),
-            len(task_of(plan.spec.task).epoch_metrics),
+            len(task.epoch_metrics),
+            len(members_left) if task.draws_pictures else 0,
         ),
     )
 

@@ -14,7 +14,7 @@ from sweep.progress import Progress
 from sweep.tracking import Tracker
 from trainables.epochs import EpochRecord
 from trainables.pack import Pack
-from trainables.pack_trainable import PACK, RECORDS, WARNINGS
+from trainables.pack_trainable import PACK, PICTURES, RECORDS, WARNINGS
 
 
 class PackEvents(Callback):  # type: ignore[misc]
@@ -69,6 +69,9 @@ class PackEvents(Callback):  # type: ignore[misc]
         if records:
             self._last[pack.hash] = records[-1]
         self._tracker.log(pack, records)
+        # Taken out, since Tune keeps the last result of every trial.
+        if pictures := result.pop(PICTURES, ()):
+            self._tracker.log_pictures(pack, pictures)
         self._progress.advanced(pack, records)
         self._display.update()
 

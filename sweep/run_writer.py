@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import singledispatchmethod
 from pathlib import Path
@@ -17,7 +16,8 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
-from sweep.cell_runs import cell_name, kind_tags
+from sweep.artifact_bytes import log_bytes
+from sweep.cell_runs import cell_name, changed_values, kind_tags
 from sweep.outbox import WriteRefusedError
 from sweep.store import StoredMember
 from sweep.writes import (
@@ -26,6 +26,7 @@ from sweep.writes import (
     FinishMember,
     ForgetPack,
     LogMetrics,
+    LogPicture,
     PruneMember,
     StartMember,
     Write,
@@ -33,10 +34,13 @@ from sweep.writes import (
 )
 from trainables.checkpoint import CheckpointFolder
 from trainables.schema import (
+    ENVIRONMENT_ARTIFACT,
     KIND_CELL,
     KIND_MEMBER,
     KIND_SWEEP,
     NUM_SEEDS,
+    PICTURES_ARTIFACT,
+    SPEC_ARTIFACT,
     TAG_CELL,
     TAG_DIVERGED,
     TAG_ERROR,
@@ -94,8 +98,8 @@ class RunWriter:
         """
         run_id = self._sweep_run_id()
         self._client.update_run(run_id, status="RUNNING")
-        self._client.log_text(run_id, spec_text, "spec.yaml")
-        self._client.log_dict(run_id, dict(environment), "environment.json")
+        self._client.log_text(run_id, spec_text, SPEC_ARTIFACT)
+        self._client.log_dict(run_id, dict(environment), ENVIRONMENT_ARTIFACT)
 
     def apply(self, write: Write) -> None:
         """Send a write.
@@ -142,6 +146,10 @@ class RunWriter:
         logged.update((metric.key, metric.step) for metric in new)
 
     @_apply.register
+    def _(self, write: LogPicture) -> None:
+        log_bytes(self._client, self._known_run_id(write.member), write.png, PICTURES_ARTIFACT)
+
+    @_apply.register
     def _(self, write: FinishMember) -> None:
         tags = [] if write.diverged is None else [RunTag(TAG_DIVERGED, str(write.diverged))]
         self._end_member(write.member, "FINISHED", write.end_ms, tags)
@@ -161,11 +169,8 @@ class RunWriter:
             return
         run_id = self._cell_run_id(cell)
         written = self._written_cells().setdefault(cell.hash, {})
-        # A metric cannot be deleted: one that is no longer defined is NaN.
-        values = {**dict.fromkeys(written, math.nan), **write.values}
-        epoch = int(cell.params["epochs"])
-        changed = {key: value for key, value in values.items() if not _is_same(value, written.get(key))}
-        if changed:
+        if changed := changed_values(write.values, written):
+            epoch = int(cell.params["epochs"])
             rows = [Metric(key, value, write.time_ms, epoch) for key, value in changed.items()]
             self._client.log_batch(run_id, rows)
             written.update(changed)
@@ -290,9 +295,3 @@ def _note_tag(note: str) -> dict[str, str]:
 
 def _cell_key(cell_hash: str) -> str:
     return f"cell {cell_hash}"
-
-
-def _is_same(value: float, written: float | None) -> bool:
-    if written is None:
-        return False
-    return value == written or (math.isnan(value) and math.isnan(written))

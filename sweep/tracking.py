@@ -18,6 +18,7 @@ from sweep.writes import (
     FinishMember,
     ForgetPack,
     LogMetrics,
+    LogPicture,
     MetricRow,
     PruneMember,
     StartMember,
@@ -95,6 +96,17 @@ class Tracker:
                     )
         if time.monotonic() - self._last_flush > FLUSH_SECONDS:
             self.flush()
+
+    def log_pictures(self, pack: Pack, pictures: Sequence[bytes | None]) -> None:
+        """Note what the members of a pack have learned, a PNG of each or none."""
+        unfinished = self._unfinished(pack.members)
+        self._outbox.add(
+            *(
+                LogPicture(member=member.hash, png=png)
+                for member, png in zip(pack.members, pictures, strict=True)
+                if png is not None and member in unfinished
+            )
+        )
 
     def flush(self) -> None:
         """Put into the outbox what has been noted."""

@@ -13,7 +13,13 @@ MetricRow = tuple[str, float, int, int]
 class _Write(BaseModel):
     """One write. To repeat it changes nothing; of several, the order counts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        ser_json_inf_nan="constants",
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+    )
 
     @property
     def touched_members(self) -> tuple[str, ...]:
@@ -44,6 +50,13 @@ class LogMetrics(_MemberWrite):
 
     kind: Literal["metrics"] = "metrics"
     rows: tuple[MetricRow, ...]
+
+
+class LogPicture(_MemberWrite):
+    """What a member has learned, as a PNG."""
+
+    kind: Literal["picture"] = "picture"
+    png: bytes
 
 
 class FinishMember(_MemberWrite):
@@ -96,7 +109,15 @@ class EndSweep(_Write):
 
 
 Write = Annotated[
-    StartMember | LogMetrics | FinishMember | FailMember | PruneMember | WriteCell | ForgetPack | EndSweep,
+    StartMember
+    | LogMetrics
+    | LogPicture
+    | FinishMember
+    | FailMember
+    | PruneMember
+    | WriteCell
+    | ForgetPack
+    | EndSweep,
     Field(discriminator="kind"),
 ]
 WRITE: TypeAdapter[Write] = TypeAdapter(Write)

@@ -13,7 +13,7 @@ from trainables.checkpoint import CheckpointFolder
 from trainables.data.image_dataset import ImageDataset
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.trainers import Trainer, trainer_of
+from trainables.trainers import Trainer, pictures_of, trainer_of
 from trainables.training_data import TrainingData
 
 PACK = "pack"
@@ -21,6 +21,8 @@ PACK = "pack"
 `num_threads`, `device` and `gpus`."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
+PICTURES = "pictures"
+"""Key of a pack's last result: for each member a PNG of what it has learned, as bytes, or none."""
 WARNINGS = "warnings"
 """Key of a result: lines for the user since the last result."""
 
@@ -57,19 +59,21 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         return {
             RECORDS: [record.to_state() for record in records],
             WARNINGS: warnings,
+            **({PICTURES: pictures_of(self._trainer, self._pack)} if self._trainer.is_finished else {}),
             "done": self._trainer.is_finished,
         }
 
     def _start(self, config: Mapping[str, Any]) -> None:
-        pack = config[PACK]
-        prepare_process(pack["num_threads"], pack.get("gpus", 0.0))
+        own = config[PACK]
+        prepare_process(own["num_threads"], own.get("gpus", 0.0))
+        self._pack = Pack.from_params(own["members"])
         self._warnings: list[str] = []
-        self._checkpoints = CheckpointFolder(Path(pack["checkpoint_folder"]), self._warnings.append)
-        self._trainer = self._checkpoints.resume(partial(self._trainer_of, pack))
+        self._checkpoints = CheckpointFolder(Path(own["checkpoint_folder"]), self._warnings.append)
+        self._trainer = self._checkpoints.resume(partial(self._trainer_of, own["device"]))
         self._num_reported = 0
 
-    def _trainer_of(self, pack: Mapping[str, Any], state: Mapping[str, Any] | None) -> Trainer:
-        trainer = trainer_of(Pack.from_params(pack["members"]), self._data, pack["device"])
+    def _trainer_of(self, device: str, state: Mapping[str, Any] | None) -> Trainer:
+        trainer = trainer_of(self._pack, self._data, device)
         if state is not None:
             trainer.load_state_dict(state)
         return trainer

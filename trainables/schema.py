@@ -30,6 +30,12 @@ KIND_MEMBER = "member"
 KIND_CELL = "cell"
 KIND_SWEEP = "sweep"
 
+SPEC_ARTIFACT = "spec.yaml"
+ENVIRONMENT_ARTIFACT = "environment.json"
+PICTURES_ARTIFACT = "pictures.png"
+"""Of a sweep's run: its spec, and what it was made with. Of a member's: test images, their reconstructions,
+and samples."""
+
 EPOCH_SECONDS = "epoch_seconds"
 MEASUREMENT_SECONDS = "measurement_seconds"
 NUM_SEEDS = "num_seeds"

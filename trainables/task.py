@@ -68,6 +68,7 @@ class Task:
         is_differentiable: Whether f has a gradient with respect to the samples; where it has none, only
             estimators that evaluate it at one-hot samples alone can train.
         max_states: Most states C^L, where they are enumerated for exact gradients; none means any.
+        draws_pictures: Whether a member ends with a picture of what it has learned.
         averages_draws: Whether a pathwise estimator averages over `num_samples` draws here.
         comparable_params: Params that cells must share to be ranked, besides those that all must.
         label_params: Params that are part of every row's name, since they are an estimator's budget.
@@ -93,6 +94,7 @@ class Task:
     categorical_dim: int | None = None
     is_differentiable: bool = True
     max_states: int | None = None
+    draws_pictures: bool = False
     averages_draws: bool = False
     comparable_params: tuple[str, ...] = ()
     label_params: tuple[str, ...] = ()

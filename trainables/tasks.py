@@ -54,6 +54,7 @@ _TASKS = (
         block_keys=_TRAINING_KEYS,
         datasets=DATASET_NAMES,
         search_metrics=names_of(*VAE_METRICS),
+        draws_pictures=True,
     ),
     Task(
         GRADIENT_QUALITY,

@@ -116,6 +116,15 @@ def trainer_of(pack: Pack, data: TrainingData | None, device: str | torch.device
     return TRAINERS[pack.task.name](pack, data, device)
 
 
+def pictures_of(trainer: Trainer, pack: Pack) -> list[bytes | None]:
+    """Return a PNG of what each member has learned, where the task draws any (`Task.draws_pictures`)."""
+    if not pack.task.draws_pictures:
+        return [None] * len(pack)
+    if not isinstance(trainer, PackTrainer):
+        raise ValueError(f"task {pack.task.name} draws pictures, and its trainer must be able to")
+    return trainer.pictures()
+
+
 def _needed(pack: Pack, data: TrainingData | None) -> TrainingData:
     if data is None:
         raise ValueError(f"a pack of task {pack.task.name} must be given its data, got None")

@@ -13,6 +13,7 @@ from trainables.discrete_vae import DiscreteVAE, NegElbo, Sampler
 from trainables.epochs import EpochTrainer, Model
 from trainables.gradient_step import GradientStep
 from trainables.pack import Pack
+from trainables.pictures import NUM_IMAGES, draw_pictures
 from trainables.process import set_precision
 
 EVALUATION_BATCH_SIZE = 1000
@@ -100,6 +101,15 @@ class PackTrainer(VaeTrainer):
 
     def _differentiate(self, images: torch.Tensor) -> NegElbo:
         return self._gradient_step(images)
+
+    def pictures(self) -> list[bytes | None]:
+        """Return a PNG of what each member has learned (`draw_pictures`); none of one that has diverged."""
+        set_precision(self._precision)
+        generators = self._generators("pictures")
+        sampler = self._make_sampler(generators)
+        drawn = draw_pictures(self.model, self._test_images[:NUM_IMAGES], sampler, generators)
+        diverged = self.history[-1].diverged if self.history else (None,) * len(drawn)
+        return [png if epoch is None else None for png, epoch in zip(drawn, diverged, strict=True)]
 
 
 def _member_means(split: str, losses: Sequence[NegElbo], num_images: int) -> list[dict[str, float]]:

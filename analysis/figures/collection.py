@@ -90,23 +90,42 @@ def _results(
     return {name: Results.from_runs(runs, requests, name, spread) for name in names}
 
 
-def _figure(choice: Choice, results: Sequence[Results], tracking_uri: str, compare: str | None) -> Figure:
+def parts_of(
+    choice: Choice, results: Sequence[Results], tracking_uri: str, compare: str | None = None
+) -> list[Part]:
+    """Return what a figure shows of each of its metrics, whoever draws it.
+
+    Args:
+        choice: The figure.
+        results: The members that count, of each of its metrics.
+        tracking_uri: The store, for the histories.
+        compare: As for `figures`.
+    Raises:
+        FigureError: If there is nothing to draw, or the figure could not be read.
+    """
     if choice.is_bars:
         bars = tuple(bar_panels(results))
         check_number_of_panels(len(bars))
-        return draw_bars(bars, caption([Part(one, bars=bars) for one in results], compare))
+        return [Part(one, bars=bars) for one in results]
     if choice.is_heat_map:
         parts = [Part(one, maps=tuple(heat_panels(one, choice.against, compare))) for one in results]
     else:
         parts = [_lines(one, choice, tracking_uri, compare) for one in results]
-    maps = tuple(panel for part in parts for panel in part.maps)
-    panels = tuple(panel for part in parts for panel in part.panels)
-    check_number_of_panels(len(maps) + len(panels))
-    if not choice.is_heat_map:
-        return draw_lines(panels, legend_suffixes(parts), caption(parts, compare))
-    if not maps:
+    check_number_of_panels(sum(len(part.maps) + len(part.panels) for part in parts))
+    if choice.is_heat_map and not any(part.maps for part in parts):
         raise FigureError(f"nothing to draw: no estimator with a mean has both of {','.join(choice.against)}")
-    return draw_heat_maps(maps, caption(parts, compare))
+    return parts
+
+
+def _figure(choice: Choice, results: Sequence[Results], tracking_uri: str, compare: str | None) -> Figure:
+    parts = parts_of(choice, results, tracking_uri, compare)
+    if choice.is_bars:
+        return draw_bars(parts[0].bars, caption(parts, compare))
+    if choice.is_heat_map:
+        maps = tuple(panel for part in parts for panel in part.maps)
+        return draw_heat_maps(maps, caption(parts, compare))
+    panels = tuple(panel for part in parts for panel in part.panels)
+    return draw_lines(panels, legend_suffixes(parts), caption(parts, compare))
 
 
 def _lines(results: Results, choice: Choice, tracking_uri: str, compare: str | None) -> Part:

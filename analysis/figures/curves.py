@@ -112,7 +112,8 @@ def _level(metric: str, cell: Cell) -> Level | None:
 
 def _line(results: Results, row: int, curve: pd.DataFrame) -> Line:
     x, mean, error = (curve[name].to_numpy(dtype="float64") for name in ("x", "mean", "error"))
-    return Line(results.labels[row], results.cells[row].estimator, x, mean, error)
+    num_seeds = curve["n"].to_numpy(dtype="int64")
+    return Line(results.labels[row], results.cells[row].estimator, x, mean, error, num_seeds=num_seeds)
 
 
 def _seconds(history: pd.DataFrame) -> pd.DataFrame:

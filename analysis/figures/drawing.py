@@ -23,6 +23,8 @@ class Line:
         seeds: Position and value of single members, shape (m, 2).
         is_joined: Whether the points are joined; if not, error bars take the place of the band.
         is_published: Whether the numbers are the paper's or its authors'.
+        num_seeds: Over how many seeds each mean is, shape (n,); none where that is not known.
+        cells: What the tables call the cell of each point, where the points are not joined.
     """
 
     label: str
@@ -33,6 +35,8 @@ class Line:
     seeds: Numbers | None = None
     is_joined: bool = True
     is_published: bool = False
+    num_seeds: npt.NDArray[np.int64] | None = None
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from analysis.figures.axis_labels import broken
 from analysis.figures.drawing import HeatPanel, Numbers
 from analysis.figures.page import Grid, empty_figure, finish
 
-_COLORS = "cividis"
+COLORS = "cividis"
 _FIELD = 0.38
 _FIELD_HEIGHT = 0.3
 _BAR_WIDTH = 0.09
@@ -44,11 +44,11 @@ def draw_heat_maps(panels: tuple[HeatPanel, ...], caption: tuple[str, ...]) -> F
 
 
 def _draw(figure: Figure, axes: Axes, panel: HeatPanel, height: float) -> None:
-    low, high, is_cut = _scale(panel.mean)
+    low, high, is_cut = scale_of(panel.mean)
     axes.set_facecolor("#F2F2F2")
     axes.grid(visible=False)
     image = axes.imshow(
-        panel.mean, cmap=_COLORS, vmin=low, vmax=high, origin="lower", aspect="auto", interpolation="nearest"
+        panel.mean, cmap=COLORS, vmin=low, vmax=high, origin="lower", aspect="auto", interpolation="nearest"
     )
     axes.set_xticks(range(len(panel.x_ticks)), panel.x_ticks)
     axes.set_yticks(range(len(panel.y_ticks)), panel.y_ticks)
@@ -92,8 +92,8 @@ def _fill(axes: Axes, panel: HeatPanel, row: int, column: int, *, dark: bool) ->
     )
 
 
-def _scale(mean: Numbers) -> tuple[float, float, bool]:
-    """Return the ends of the colour scale, and whether a value lies above it."""
+def scale_of(mean: Numbers) -> tuple[float, float, bool]:
+    """Return the ends of the colour scale of a map's means, and whether a value lies above it."""
     values = mean[np.isfinite(mean)]
     low, highest = float(values.min()), float(values.max())
     high = min(highest, low + _FAR_ABOVE * (float(np.median(values)) - low))

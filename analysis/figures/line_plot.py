@@ -35,7 +35,7 @@ def draw_lines(panels: tuple[Panel, ...], suffixes: Mapping[str, str], caption: 
     """
     grid = _ONE if len(panels) == 1 else _SEVERAL.get(len(panels), _MANY)
     figure, axes = empty_figure(len(panels))
-    looks = _looks(panels)
+    looks = looks_of(panels)
     entries: dict[str, Artist] = {}
     for place, (one, panel) in enumerate(zip(axes, panels, strict=True)):
         _prepare(one, panel)
@@ -58,7 +58,7 @@ def draw_lines(panels: tuple[Panel, ...], suffixes: Mapping[str, str], caption: 
     return figure
 
 
-def _looks(panels: tuple[Panel, ...]) -> dict[tuple[str, str], Variant]:
+def looks_of(panels: tuple[Panel, ...]) -> dict[tuple[str, str], Variant]:
     """Return how the lines of each estimator and label are drawn; the published ones in its own colour."""
     labels: dict[str, dict[str, None]] = defaultdict(dict)
     published: dict[tuple[str, str], None] = {}
@@ -122,7 +122,7 @@ def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Art
         line.x, line.mean, label=line.label, color=look.color,
         linestyle=look.dashes if line.is_joined else "none",
         marker=look.marker, fillstyle=look.fill, markersize=_MARKER_SIZE, markeredgewidth=0.7,
-        markerfacecoloralt="white", markevery=_marked(len(line.x), number, count) if line.is_joined else None,
+        markerfacecoloralt="white", markevery=marked(len(line.x), number, count) if line.is_joined else None,
         zorder=3,
     )  # fmt: skip
     if not line.is_joined:
@@ -130,7 +130,7 @@ def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Art
     elif np.isfinite(line.error).any():
         lower, upper = line.mean - line.error, line.mean + line.error
         axes.fill_between(
-            line.x, lower, upper, color=look.color, alpha=_band_alpha(count), linewidth=0, zorder=1
+            line.x, lower, upper, color=look.color, alpha=band_alpha(count), linewidth=0, zorder=1
         )
     return drawn
 
@@ -156,7 +156,7 @@ def _draw_published(axes: Axes, line: Line, look: Variant) -> Artist:
     )
 
 
-def _marked(num_points: int, number: int, count: int) -> tuple[int, int]:
+def marked(num_points: int, number: int, count: int) -> tuple[int, int]:
     """Return which points get a marker: all of a few, else some, staggered over the lines of a panel."""
     if num_points <= _MOST_MARKERS:
         return 0, 1
@@ -164,7 +164,8 @@ def _marked(num_points: int, number: int, count: int) -> tuple[int, int]:
     return number * step // count, step
 
 
-def _band_alpha(count: int) -> float:
+def band_alpha(count: int) -> float:
+    """Return how opaque bands are where there are so many lines."""
     return 0.18 if count <= _FEW_BANDS else 0.1
 
 

@@ -18,7 +18,8 @@ from analysis.figures.settings import positions_of
 from analysis.statistics import spread_from_std
 from trainables.schema import Cell, format_param
 
-WORDS = {PUBLISHED: "hollow: published", CURVES: "hollow: the authors' runs"}
+HOLLOW = "hollow: "
+WORDS = {PUBLISHED: f"{HOLLOW}published", CURVES: f"{HOLLOW}the authors' runs"}
 """What the legend says of them, once for all estimators."""
 
 

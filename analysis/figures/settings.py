@@ -116,12 +116,17 @@ def _line(
     seeds = [(at, value) for at, row in zip(x, rows, strict=True) for value in results.values(row)]
     order = np.argsort(x, kind="stable")
     single = np.array(seeds, dtype="float64").reshape(-1, 2)
-    return Line(label, cells[0].estimator, x[order], mean[order], error[order], single, is_joined)
+    num_seeds = columns["n"].to_numpy(dtype="int64")[order]
+    names = () if is_joined else tuple(results.labels[rows[place]] for place in order)
+    ordered = x[order], mean[order], error[order]
+    return Line(label, cells[0].estimator, *ordered, single, is_joined, num_seeds=num_seeds, cells=names)
 
 
 def _level_line(results: Results, row: int, label: str, ends: Numbers) -> Line:
     mean, error = (float(results.frame[name].iloc[row]) for name in ("mean", "error"))
-    return Line(label, results.cells[row].estimator, ends, np.full(2, mean), np.full(2, error))
+    num_seeds = np.full(2, results.frame["n"].iloc[row])
+    level = np.full(2, mean), np.full(2, error)
+    return Line(label, results.cells[row].estimator, ends, *level, num_seeds=num_seeds)
 
 
 def _is_wide(against: str, ends: Numbers) -> bool:

@@ -11,7 +11,7 @@ from types import TracebackType
 import typer
 from rich.console import Console
 
-from sweep.cli import data, doctor, figures, plan, run, status, sync, tables, ui
+from sweep.cli import data, doctor, figures, plan, report, run, status, sync, tables, ui
 from sweep.quiet import quieten
 from sweep.redaction import redact
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Sweeps of discrete-latent-variable experiments: run them, look at them, make the papers' tables.",
 )
-for module in (run, plan, status, sync, tables, figures, ui, doctor):
+for module in (run, plan, status, sync, tables, figures, report, ui, doctor):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.add_typer(data.app, name="data")
 
@@ -65,10 +65,20 @@ def _show_crash(kind: type[BaseException], error: BaseException | None, trace: T
 def _expected_errors() -> tuple[type[Exception], ...]:
     from analysis.choices import UnknownNameError
     from analysis.figure_error import FigureError
+    from analysis.report_error import ReportError
     from sweep.cluster_error import ClusterError
     from sweep.home import HomeError
     from sweep.spec_file import SpecError
     from sweep.store import StoreError
     from trainables.data import DataError
 
-    return UnknownNameError, FigureError, HomeError, ClusterError, SpecError, StoreError, DataError
+    return (
+        UnknownNameError,
+        FigureError,
+        ReportError,
+        HomeError,
+        ClusterError,
+        SpecError,
+        StoreError,
+        DataError,
+    )

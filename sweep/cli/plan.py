@@ -141,13 +141,14 @@ def _hours(plan: Plan, estimate: Estimate) -> str:
 
 
 def _disk(plan: Plan, estimate: Estimate) -> str:
-    from sweep.disk_use import BYTES_PER_METRIC, FILES_AT_ONCE
+    from sweep.disk_use import BYTES_PER_METRIC, BYTES_PER_PICTURE, FILES_AT_ONCE
 
     at_once = min(estimate.num_at_once, len(plan.packs))
     return (
         f"disk: up to {_mebibytes(estimate.checkpoint_bytes)} of checkpoints ({at_once} packs at once, "
         f"{FILES_AT_ONCE} files each), {_mebibytes(estimate.store_bytes)} more in the store "
-        f"({BYTES_PER_METRIC} bytes a value, as measured on SQLite)"
+        f"({BYTES_PER_METRIC} bytes a value and {BYTES_PER_PICTURE // 1000} kB a picture, as measured on "
+        "SQLite)"
     )
 
 

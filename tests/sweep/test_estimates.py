@@ -143,14 +143,14 @@ def test_only_the_epochs_that_are_left_count(place: Home) -> None:
     halfway = StoredMember(member, "run", "RUNNING", 18, {"epoch_seconds": 20.0})
     answer = estimate(replace(plan, stored={member.hash: halfway}), place, FOUR_CORES)
     assert answer.core_hours == pytest.approx(18 * 20 / 3600)
-    assert answer.store_bytes == store_bytes(0, 18, len(TRAINING_METRICS))
+    assert answer.store_bytes == store_bytes(0, 18, len(TRAINING_METRICS), 1)
 
 
 def test_disk_is_of_the_packs_at_once_and_of_all_members_to_come(place: Home) -> None:
     plan = plan_of(place)
     answer = estimate(plan, place, FOUR_CORES)
     assert answer.checkpoint_bytes == peak_checkpoint_bytes(plan.packs, 4)
-    assert answer.store_bytes == store_bytes(20 + 2, 20 * 36, len(TRAINING_METRICS))
+    assert answer.store_bytes == store_bytes(20 + 2, 20 * 36, len(TRAINING_METRICS), 20)
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,20 @@ def test_a_result_without_records_is_nothing_new(sweep: Sweep) -> None:
     assert sweep.driver.run_of(pack.members[0]).data.metrics == metrics_of(100.0)
 
 
+def test_pictures_are_artifacts_of_their_members_and_not_left_to_tune(sweep: Sweep) -> None:
+    (pack,) = sweep.packs
+    sweep.start(pack)
+    result = {"records": [record(2, None, 104.0).to_state()], "pictures": [None, b"of the second"]}
+    sweep.events.on_trial_result(0, [], trial(pack), result)
+    sweep.complete(pack)
+    client = sweep.driver.store.client
+    run_ids = [sweep.driver.run_of(member).info.run_id for member in pack.members]
+    listed = [[file.path for file in client.list_artifacts(run_id)] for run_id in run_ids]
+    assert listed == [[], ["pictures.png"]]
+    assert Path(client.download_artifacts(run_ids[1], "pictures.png")).read_bytes() == b"of the second"
+    assert "pictures" not in result
+
+
 def test_what_a_worker_warns_of_is_said_with_the_name_of_its_pack(sweep: Sweep) -> None:
     (pack,) = sweep.packs
     sweep.start(pack)

@@ -63,6 +63,15 @@ class Sweep:
         requests = load_spec(self.spec).requests()
         return [render(table(runs, requests, metric=metric), "csv") for metric in SHOWN_METRICS]
 
+    def pictures(self) -> dict[str, bytes]:
+        """Return what each member has learned, by its hash."""
+        of_member = "select run_uuid, value from tags where key = 'catsweep.member'"
+        folders = dict(self.rows(of_member))
+        return {
+            folders[path.parent.parent.name]: path.read_bytes()
+            for path in self.home.glob("artifacts/*/artifacts/pictures.png")
+        }
+
     def unfinished(self) -> list[Path]:
         return [path.parent for path in self.home.glob("checkpoints/*/pack.json")]
 
@@ -125,6 +134,10 @@ def check_killed_sweep_equals_uninterrupted(spec: str, mnist_folder: Path, tmp_p
 
     assert "0 done before" not in again.stderr
     assert killed.tables() == whole.tables()
+    assert killed.pictures() == whole.pictures()
+    assert set(killed.pictures()) == {
+        member.hash for request in load_spec(spec).requests() for member in request.members
+    }
     assert killed.unfinished() == []
     assert len(killed.finished()) == len(whole.finished())
     # What had finished was not touched again.

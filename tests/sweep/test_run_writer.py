@@ -23,6 +23,7 @@ from sweep.writes import (
     FinishMember,
     ForgetPack,
     LogMetrics,
+    LogPicture,
     PruneMember,
     StartMember,
     Write,
@@ -36,14 +37,15 @@ MEMBER, OTHER = REQUEST.members
 CELL = Cell.from_params(REQUEST.cell.params, "odd")
 START = StartMember(member=MEMBER.hash, params=MEMBER.params, note="odd", pack_size=1)
 METRICS = LogMetrics(member=MEMBER.hash, rows=(("train_kl", 1.5, 1000, 1), ("train_kl", 1.25, 2000, 2)))
+PICTURE = LogPicture(member=MEMBER.hash, png=b"\x89PNG and what follows")
 FINISH = FinishMember(member=MEMBER.hash, end_ms=3000, diverged=None)
 MEANS = WriteCell(
     params=CELL.params, note="odd", time_ms=4000, values={"num_seeds": 1.0, "train_kl_mean": 1.25}
 )
 FORGET = ForgetPack(pack="p1", members=(MEMBER.hash,))
-LIFE: tuple[Write, ...] = (START, METRICS, FINISH, FORGET, MEANS, EndSweep(status="FINISHED"))
+LIFE: tuple[Write, ...] = (START, METRICS, PICTURE, FINISH, FORGET, MEANS, EndSweep(status="FINISHED"))
 
-WRITING = ("create_run", "update_run", "log_batch", "set_terminated", "delete_tag")
+WRITING = ("create_run", "update_run", "log_batch", "set_terminated", "delete_tag", "log_artifact")
 
 
 @pytest.fixture
@@ -60,7 +62,13 @@ def new_writer(home: Home) -> RunWriter:
 def content(home: Home) -> list[list[tuple[Any, ...]]]:
     """Return what the store holds but for ids and the moments at which runs were made."""
     parent = "(select name from runs as p where p.run_uuid = t.value)"
-    return [
+    of_run = dict(rows(home, "select run_uuid, name from runs"))
+    artifacts = [
+        (of_run[path.parent.parent.name], path.name, path.read_bytes())
+        for path in sorted(home.artifacts.rglob("*"))
+        if path.is_file()
+    ]
+    answers = [
         rows(home, query)
         for query in (
             "select name, status from runs order by 1",
@@ -74,6 +82,7 @@ def content(home: Home) -> list[list[tuple[Any, ...]]]:
             "where key = 'mlflow.parentRunId' order by 1",
         )
     ]
+    return [*answers, artifacts]
 
 
 @pytest.fixture
@@ -89,7 +98,7 @@ def expected(tmp_path: Path, empty_store_file: Path) -> list[list[tuple[Any, ...
 
 
 def test_the_life_of_a_member(expected: list[list[tuple[Any, ...]]]) -> None:
-    runs, (end,), params, metrics, tags, parents = expected
+    runs, (end,), params, metrics, tags, parents, artifacts = expected
     name = "st 8x4 adam lr=0.0005 τ=1.0"
     assert runs == [(f"seed 0, {name}", "FINISHED"), (name, "FINISHED"), ("sweep", "FINISHED")]
     assert end == (f"seed 0, {name}", 3000)
@@ -101,6 +110,7 @@ def test_the_life_of_a_member(expected: list[list[tuple[Any, ...]]]) -> None:
         (name, "train_kl_mean", 1.25, 4000, 2),
     ]
     assert ("sweep", "catsweep.kind", "sweep") in tags
+    assert artifacts == [(f"seed 0, {name}", "pictures.png", PICTURE.png)]
     assert parents == [(f"seed 0, {name}", name), (name, "sweep")]
 
 

@@ -10,11 +10,21 @@ from pathlib import Path
 import pytest
 
 from sweep.spool import Spool, SpoolError, read_spools
-from sweep.writes import EndSweep, FinishMember, ForgetPack, LogMetrics, StartMember, Write, WriteCell
+from sweep.writes import (
+    EndSweep,
+    FinishMember,
+    ForgetPack,
+    LogMetrics,
+    LogPicture,
+    StartMember,
+    Write,
+    WriteCell,
+)
 
 WRITES: tuple[Write, ...] = (
     StartMember(member="a1", params={"seed": "0"}, note="odd", pack_size=2),
     LogMetrics(member="a1", rows=(("train_kl", 0.1 + 0.2, 1_700_000_000_001, 1),)),
+    LogPicture(member="a1", png=bytes(range(256))),
     FinishMember(member="a1", end_ms=5, diverged=None),
     WriteCell(params={"lr": "0.1"}, note="", time_ms=5, values={"train_kl_mean": 1e-300, "num_seeds": 1.0}),
     ForgetPack(pack="p1", members=("a1",)),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from tests.sweep.samples import Driver, metrics_of, record, spec_of
 Drive = Callable[..., Driver]
 Command = Callable[..., Answer]
 
+PICTURE = bytes(range(256))
+
 
 def away(*words: Any, **more: Any) -> None:
     raise MlflowException("away")
@@ -32,9 +35,10 @@ def dead(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> Driver:
     driver.tracker.flush()
     driver.settle()
     with monkeypatch.context() as broken:
-        for name in ("create_run", "log_batch", "set_terminated", "update_run"):
+        for name in ("create_run", "log_batch", "set_terminated", "update_run", "log_artifact"):
             broken.setattr(driver.store.client, name, away)
         driver.tracker.log(pack, [record(2, 100.0)])
+        driver.tracker.log_pictures(pack, [PICTURE])
         driver.tracker.finish(pack, record(2, 100.0))
         with pytest.raises(StoreError, match="catsweep sync"):
             driver.tracker.close(is_complete=True)
@@ -45,9 +49,11 @@ def test_what_the_store_could_not_take_is_sent_later(dead: Driver, home: Home, c
     (pack,) = dead.plan.packs
     assert not Store(home).members()[pack.members[0].hash].is_finished
     answer = catsweep("sync", "--home", home.path)
-    assert (answer.status, answer.out) == (0, f"5 writes sent to {home.tracking_uri}\n")
+    assert (answer.status, answer.out) == (0, f"6 writes sent to {home.tracking_uri}\n")
     stored = Store(home).members()[pack.members[0].hash]
     assert (stored.is_finished, stored.epoch, stored.result) == (True, 2, metrics_of(100.0))
+    picture = Store(home).client.download_artifacts(stored.run_id, "pictures.png")
+    assert Path(picture).read_bytes() == PICTURE
     assert not (home.checkpoints / pack.hash).exists()
     assert list(home.spool.iterdir()) == []
     assert catsweep("sync", "--home", home.path).out == "nothing waits to be sent\n"
@@ -62,7 +68,7 @@ def test_a_spool_for_another_store_is_left_alone(dead: Driver, home: Home) -> No
     other = Spool.new(home.spool, "small", "http://elsewhere:5000")
     other.append([])
     said: list[str] = []
-    assert send_spools(Store(home), said.append) == 5
+    assert send_spools(Store(home), said.append) == 6
     assert said == [f"spool {other.path} is for store http://elsewhere:5000 and is left alone"]
     assert list(home.spool.iterdir()) == [other.path]
 
@@ -86,7 +92,7 @@ def test_a_driver_at_work_on_the_sweep_is_not_disturbed(dead: Driver, home: Home
     ):
         send_spools(store, print)
     assert dead.spool.path.exists()
-    assert send_spools(store, print) == 5
+    assert send_spools(store, print) == 6
 
 
 def test_a_write_for_a_run_that_is_gone_does_not_hold_up_the_others(dead: Driver, home: Home) -> None:
@@ -95,7 +101,7 @@ def test_a_write_for_a_run_that_is_gone_does_not_hold_up_the_others(dead: Driver
     store.client.delete_run(store.members()[pack.members[0].hash].run_id)
     said: list[str] = []
     assert send_spools(Store(home), said.append) == 3
-    assert len(said) == 2
+    assert len(said) == 3
     assert not dead.spool.path.exists()
     assert dead.spool.refused_path.exists()
     assert (home.checkpoints / pack.hash).is_dir()

@@ -16,7 +16,7 @@ import torch
 from tests.trainables.members import dataset, member
 from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
-from trainables.pack_trainable import PACK, RECORDS, WARNINGS, PackTrainable
+from trainables.pack_trainable import PACK, PICTURES, RECORDS, WARNINGS, PackTrainable
 from trainables.trainers import TRAINERS
 from trainables.training import PackTrainer
 from trainables.training_data import TrainingData
@@ -97,6 +97,16 @@ def test_interrupted_training_goes_on_and_reports_all_again(
     (last,) = trial.train()
     assert (epochs_in(last), last[WARNINGS]) == ([1, 2, 3], [])
     assert torch.equal(trial.parameters, whole)
+
+
+def test_the_last_result_has_the_pictures_also_where_only_the_report_was_missing(tmp_path: Path) -> None:
+    """A driver that was killed after the last checkpoint has told the store of neither."""
+    first, *others, last = Trial(tmp_path / "pack").train()
+    assert [PICTURES in result for result in (first, *others)] == [False, False]
+    (again,) = Trial(tmp_path / "pack").train()
+    assert again["done"]
+    assert again[PICTURES] == last[PICTURES]
+    assert [png[:4] for png in last[PICTURES]] == [b"\x89PNG"] * 2
 
 
 def cut_off(path: Path) -> None:

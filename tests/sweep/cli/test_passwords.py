@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import signal
@@ -20,11 +21,12 @@ import requests
 from sweep.home import Home
 from sweep.runner import Outcome
 from tests.sweep.conftest import Answer
-from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
+from tests.sweep.samples import SPEC_TEXT, Driver, record, spec_of
 
 Command = Callable[..., Answer]
 
 SECRET = "hunter22secret"
+PNG = b"\x89PNG\r\n\x1a\n and so on"
 COMMANDS = (
     "run grid.yaml",
     "run grid.yaml --dry-run",
@@ -32,6 +34,7 @@ COMMANDS = (
     "plan grid.yaml --json",
     "status grid.yaml",
     "tables grid.yaml",
+    "report grid.yaml",
     "sync",
     "ui",
     "doctor",
@@ -214,14 +217,28 @@ def test_whole_sweep_on_a_server_leaves_the_password_nowhere(
     home = Home.resolve("home", uri)
     caplog.set_level(logging.DEBUG, "sweep")
     quieten()
-    Driver(spec_of(), home).train_all({0: 100.0, 1: 104.0})
+    driver = Driver(spec_of(), home)
+    for pack in driver.plan.packs:
+        driver.train(pack, record(1, 110.0), record(2, 100.0))
+        driver.tracker.log_pictures(pack, [PNG])
+    driver.tracker.close(is_complete=True)
     said = capsys.readouterr()
     assert SECRET not in said.out + said.err
-    for command in ("run grid.yaml", "status grid.yaml", "tables grid.yaml", "doctor", "ui"):
+    for command in (
+        "run grid.yaml",
+        "status grid.yaml",
+        "tables grid.yaml",
+        "report grid.yaml",
+        "doctor",
+        "ui",
+    ):
         answer = catsweep(*command.split(), "--home", "home", "--tracking-uri", uri)
         assert SECRET not in answer.out + answer.err
         assert answer.status == (2 if command == "ui" else 0), answer.err
     assert SECRET not in caplog.text
+    page = Path("report.html").read_text()
+    assert f"http://ann:***@127.0.0.1:{port}" in page
+    assert f'src="data:image/png;base64,{base64.b64encode(PNG).decode()}"' in page
     files = [path for place in (own_folder, folder) for path in place.rglob("*") if path.is_file()]
     assert {"mlflow.db", "spec.yaml", "environment.json"} <= {path.name for path in files}
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []

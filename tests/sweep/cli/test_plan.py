@@ -55,7 +55,7 @@ def test_what_the_store_holds_is_counted_and_gives_the_estimate(
         "estimate: 0.20 core-hours, 0.20 hours on this machine (2 cores), 2 packs at once; "
         "seconds per epoch: 1 packs recorded in the store, by whatever machines they ran on",
         "disk: up to 37.2 MiB of checkpoints (1 packs at once, 3 files each), 0.0 MiB more in the store "
-        "(261 bytes a value, as measured on SQLite)",
+        "(261 bytes a value and 16 kB a picture, as measured on SQLite)",
     ]
 
 

@@ -1,0 +1,82 @@
+"""Artifacts of runs, read through MLflow: the sweep's spec and environment, the members' pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from analysis.store import is_server
+from trainables.schema import ENVIRONMENT_ARTIFACT, KIND_SWEEP, PICTURES_ARTIFACT, SPEC_ARTIFACT, TAG_KIND
+
+MOST_BYTES = 2**20
+"""What is larger was not written by catsweep, and has no place on the page."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Artifacts:
+    """Artifacts of a store. One that is not there, or cannot be read, is none.
+
+    Args:
+        tracking_uri: The store. A SQLite file that does not exist has no artifacts and is not created.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._tracking_uri = tracking_uri
+
+    def picture(self, run_id: str) -> bytes | None:
+        """Return the PNG of what a member has learned."""
+        content = self._read(run_id, PICTURES_ARTIFACT)
+        return content if content is not None and content.startswith(_PNG) else None
+
+    def spec(self, run_id: str) -> str | None:
+        """Return the spec as it was when the sweep last ran, as YAML."""
+        content = self._read(run_id, SPEC_ARTIFACT)
+        return None if content is None else content.decode(errors="replace")
+
+    def environment(self, run_id: str) -> Mapping[str, Any]:
+        """Return what a sweep was last run with: versions and machine; empty where that is not known."""
+        content = self._read(run_id, ENVIRONMENT_ARTIFACT)
+        try:
+            found = json.loads(content or b"{}")
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def sweep_run(self, name: str) -> str | None:
+        """Return the run of the sweep of this name."""
+        if self._client is None:
+            return None
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            return None
+        query = f"tags.`{TAG_KIND}` = '{KIND_SWEEP}'"
+        found = self._client.search_runs([experiment.experiment_id], query, max_results=1)
+        return str(found[0].info.run_id) if found else None
+
+    @cached_property
+    def _client(self) -> Any:
+        if not is_server(self._tracking_uri):
+            url = sa.make_url(self._tracking_uri)
+            if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).is_file()):
+                return None
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        from mlflow import MlflowClient  # imports for seconds
+
+        return MlflowClient(tracking_uri=self._tracking_uri)
+
+    def _read(self, run_id: str, name: str) -> bytes | None:
+        from mlflow.exceptions import MlflowException
+
+        with tempfile.TemporaryDirectory(prefix="catsweep-") as folder:
+            try:
+                path = Path(self._client.download_artifacts(run_id, name, folder))
+                return path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
+            except (MlflowException, OSError):
+                return None

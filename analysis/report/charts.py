@@ -1,0 +1,129 @@
+"""The figures of a report: those that `catsweep figures` draws, and the curves of a grid's best cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.comparison import CURVES, has_published
+from analysis.figure_error import FigureError
+from analysis.figures.caption import caption, legend_suffixes
+from analysis.figures.choice import CURVE_AXES, EPOCH, ESTIMATOR, HYPERPARAMETERS, Choice, choose
+from analysis.figures.collection import parts_of
+from analysis.figures.part import Part
+from analysis.figures.results import Results
+from analysis.names import form_of, metric_name
+from analysis.report.heat_fields import HeatMap, heat_map
+from analysis.report.looks import Looks
+from analysis.report.plots import Plot, Series, plots
+from trainables.schema import EPOCH_SECONDS, CellRequest
+
+_SPREAD = "std"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One figure.
+
+    Args:
+        title: What it shows.
+        plots: Its panels of lines.
+        maps: Its heat maps; a figure has either.
+        legend: What each line is called, with what is to be said of its seeds, and how it is drawn.
+        caption: The sentences below.
+        problem: Why it could not be drawn; empty where it was.
+    """
+
+    title: str
+    plots: tuple[Plot, ...] = ()
+    maps: tuple[HeatMap, ...] = ()
+    legend: tuple[tuple[str, Series], ...] = ()
+    caption: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def charts(
+    runs: pd.DataFrame,
+    requests: Sequence[CellRequest],
+    best: Sequence[CellRequest],
+    metrics: Sequence[str],
+    tracking_uri: str,
+    looks: Looks,
+) -> list[Chart]:
+    """Return the figures that a spec suggests; for a grid, the curves of its best cells too.
+
+    Args:
+        runs: A frame of `load_runs` with the metrics of `charted_metrics`.
+        requests: The cells and seeds wanted, of one task.
+        best: The best cell of each estimator and latent; empty where there was nothing to choose from.
+        metrics: What the curves of the best cells are of.
+        tracking_uri: The store, for the histories.
+        looks: Collects colours and markers.
+    """
+    found = []
+    has_curves = False
+    for choice in choose([request.cell for request in requests]):
+        chart = _chart(choice, runs, requests, tracking_uri, looks)
+        if choice.is_curves and chart.problem and best:
+            continue
+        has_curves |= choice.is_curves
+        found.append(chart)
+    if best and not has_curves:
+        found += [
+            _chart(Choice((metric,), (EPOCH,)), runs, best, tracking_uri, looks, "the best cells")
+            for metric in metrics
+        ]
+    return found
+
+
+def charted_metrics(requests: Sequence[CellRequest]) -> tuple[str, ...]:
+    """Return the metrics that the figures of a spec need."""
+    chosen = choose([request.cell for request in requests])
+    return (*(metric for choice in chosen for metric in choice.metrics), EPOCH_SECONDS)
+
+
+def _chart(
+    choice: Choice,
+    runs: pd.DataFrame,
+    requests: Sequence[CellRequest],
+    tracking_uri: str,
+    looks: Looks,
+    of_what: str = "",
+) -> Chart:
+    title = _title(choice) + (f", {of_what}" if of_what else "")
+    if choice.is_bars:
+        return Chart(title, problem="bars are drawn by `catsweep figures` alone")
+    wanted = {member.hash for request in requests for member in request.members}
+    asked = runs[runs["member"].isin(wanted)]
+    compare = CURVES if choice.against == (EPOCH,) and _has_authors_curves(choice, requests) else None
+    try:
+        results = [Results.from_runs(asked, requests, metric, _SPREAD) for metric in choice.metrics]
+        parts = parts_of(choice, results, tracking_uri, compare)
+    except FigureError as error:
+        return Chart(title, problem=str(error))
+    panels = [(panel, form_of(part.results.metric)) for part in parts for panel in part.panels]
+    drawn = tuple(plots(panels, looks)) if panels else ()
+    maps = tuple(heat_map(panel) for part in parts for panel in part.maps)
+    return Chart(title, drawn, maps, tuple(_legend(drawn, parts)), caption(parts, compare))
+
+
+def _title(choice: Choice) -> str:
+    axes = {**CURVE_AXES, **HYPERPARAMETERS, ESTIMATOR: "estimator"}
+    names = " and ".join(metric_name(metric).text for metric in choice.metrics)
+    return f"{names[0].upper()}{names[1:]} against {' and '.join(axes[name] for name in choice.against)}"
+
+
+def _has_authors_curves(choice: Choice, requests: Sequence[CellRequest]) -> bool:
+    return any(has_published(one.cell, metric, CURVES) for one in requests for metric in choice.metrics)
+
+
+def _legend(drawn: Sequence[Plot], parts: Sequence[Part]) -> Iterator[tuple[str, Series]]:
+    """Yield each label once: ours in their order, then what is published."""
+    suffixes = legend_suffixes(parts)
+    series = {one.label: one for plot in reversed(drawn) for one in reversed(plot.series)}
+    ordered = [one for plot in drawn for one in plot.series]
+    for label in dict.fromkeys(one.label for one in sorted(ordered, key=lambda one: one.is_published)):
+        text = f"{label} ({suffixes[label]})" if label in suffixes else label
+        yield text, series[label]

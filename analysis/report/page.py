@@ -1,0 +1,57 @@
+"""The page: templates, style and script in one file, with a policy that forbids it every connection."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from analysis.report import heat_fields, plots
+from analysis.report.contents import Contents
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(contents: Contents, redact: Callable[[str], str] = str) -> str:
+    """Return the page. Every text is escaped, and goes through `redact` first.
+
+    Its policy admits the style and the script that stand in it, by their hashes, and images that are part of
+    it. So a script that came in with some text would not run, even if it were not escaped.
+
+    Args:
+        contents: What the page says.
+        redact: Takes secrets out of a text.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=partial(_without_secrets, redact=redact),
+    )
+    style = environment.get_template("page.css").render(colors=contents.looks.colors)
+    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return environment.get_template("page.html").render(
+        contents=contents,
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        plots=plots,
+        heat=heat_fields,
+    )
+
+
+def _without_secrets(value: Any, redact: Callable[[str], str]) -> Any:
+    # What is marked as HTML is the page's own: style, script, drawn numbers, or what a macro made of texts.
+    return redact(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,84 @@
+"""The tables of a report: those that `catsweep tables` prints, with the best of a grid first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from analysis.comparison import PUBLISHED, has_published
+from analysis.names import form_of, metric_name
+from analysis.selection import SELECT_BY
+from analysis.sheet import lay_out
+from analysis.sheet_parts import Sheet
+from analysis.tables import table
+from trainables.schema import CellRequest
+from trainables.task import Task
+
+_FEW_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class MetricTables:
+    """The tables of one metric.
+
+    Args:
+        metric: Its name in the store.
+        title: What people call it.
+        shown: The table that is open.
+        folded: Titles and tables that open on a click.
+    """
+
+    metric: str
+    title: str
+    shown: Sheet
+    folded: tuple[tuple[str, Sheet], ...]
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether two such tables have room beside each other on a wide screen."""
+        return len(self.shown.header) <= _FEW_COLUMNS and not self.shown.below
+
+
+def shown_metrics(task: Task) -> tuple[str, ...]:
+    """Return what the tables of a task are of: its headline, then what it measures, or what selects."""
+    measured = tuple(metric.name for metric in task.measured_metrics if metric.may_select)
+    return tuple(dict.fromkeys((task.headline, *(measured or task.selection_metrics[:1]))))
+
+
+def metric_tables(
+    runs: pd.DataFrame,
+    requests: Sequence[CellRequest],
+    metric: str,
+    select_by: str | None,
+    *,
+    is_first: bool,
+) -> MetricTables:
+    """Return the tables of one metric.
+
+    Args:
+        runs: A frame of `load_runs` with both metrics.
+        requests: The cells and seeds wanted, of one task.
+        metric: The metric.
+        select_by: The metric that chooses the best cells, which then come first; none where there is nothing
+            to choose from.
+        is_first: Whether what was chosen stands open below the table.
+    """
+    form = form_of(metric)
+    every = table(runs, requests, metric=metric)
+    select, select_by = None if select_by is None else "best", select_by or SELECT_BY
+    shown = lay_out(
+        table(runs, requests, metric=metric, select=select, select_by=select_by) if select else every, form
+    )
+    folded = [("Every cell", lay_out(every, form))] if select else []
+    if not is_first:
+        folded = [*((below.title, below) for below in shown.below), *folded]
+        shown = replace(shown, below=())
+    if any(has_published(request.cell, metric, PUBLISHED) for request in requests):
+        compared = table(runs, requests, metric=metric, compare=PUBLISHED, select=select, select_by=select_by)
+        compared.attrs.pop("selected_by", None)  # the choice stands below the first table
+        folded.append(("Beside the published numbers", lay_out(compared, form)))
+    name = metric_name(metric).text
+    title = f"{name[0].upper()}{name[1:]}"
+    return MetricTables(metric, title, shown, tuple(folded))

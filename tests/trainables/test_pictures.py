@@ -1,0 +1,161 @@
+"""Pictures show what the model makes of images, and nothing of the training can be told from their making."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import estimators
+from tests.trainables.members import images, member
+from trainables.epochs import EpochRecord
+from trainables.gradient_quality import GradientQualityTrainer
+from trainables.pack import Pack
+from trainables.pictures import NUM_IMAGES, NUM_SAMPLES
+from trainables.process import prepare_process
+from trainables.schema import EPOCH_SECONDS, Member
+from trainables.trainers import pictures_of
+from trainables.training import PackTrainer
+
+TRAIN, TEST = images(200), images(50, seed=1)
+SIDE, STEP, BETWEEN_PARTS = 28, 29, 4
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    prepare_process(1)
+
+
+def trainer_of(*members: Member, test: torch.Tensor = TEST) -> PackTrainer:
+    return PackTrainer(Pack(members), TRAIN, test)
+
+
+def tiles(png: bytes) -> np.ndarray[Any, Any]:
+    """Cut a picture into its images, shape (4, 10, 784)."""
+    pixels = np.asarray(Image.open(io.BytesIO(png)))
+    tops = [0, SIDE + BETWEEN_PARTS, 2 * (SIDE + BETWEEN_PARTS), 2 * (SIDE + BETWEEN_PARTS) + STEP]
+    assert pixels.shape == (tops[-1] + SIDE, NUM_IMAGES * STEP - 1)
+    return np.array(
+        [
+            [pixels[top : top + SIDE, STEP * place : STEP * place + SIDE].ravel() for place in range(10)]
+            for top in tops
+        ]
+    )
+
+
+def decoder_of_one_image(trainer: PackTrainer, index: int, grey: float) -> None:
+    """Let a member's decoder give the same grey for every pixel, whatever it is given."""
+    last = trainer.model.decoder.weights[-1][index]
+    last.zero_()
+    last[-1].fill_(float(np.log(grey / (1 - grey))))
+
+
+def test_images_stand_above_what_each_member_decodes() -> None:
+    trainer = trainer_of(member(0), member(1))
+    for index, grey in enumerate((0.2, 0.6)):
+        decoder_of_one_image(trainer, index, grey)
+    for png, grey in zip(trainer.pictures(), (51, 153), strict=True):
+        assert png is not None
+        found = tiles(png)
+        assert np.array_equal(found[0], TEST[:NUM_IMAGES].numpy())
+        assert (found[1:] == grey).all()
+
+
+def test_a_reconstruction_is_of_the_image_above_it_and_samples_are_of_every_category() -> None:
+    trainer = trainer_of(member(0))
+    model = trainer.model
+    for weight in model.decoder.weights:  # shows the sample: a pixel for each category of each variable
+        weight.zero_()
+        weight[0, :32, :32] = 40 * torch.eye(32)
+    model.decoder.weights[-1][0, -1] = -20
+    expected = model.encode(TEST[:NUM_IMAGES].unsqueeze(0))[0].argmax(-1)
+    model.encoder.weights[-1].mul_(1e4)  # so sure of itself that it samples the most probable category
+    (png,) = trainer.pictures()
+    assert png is not None
+    shown = tiles(png)[:, :, :32].reshape(4, 10, 4, 8)
+    assert np.array_equal(shown[1].argmax(-1), expected.numpy())
+    samples = shown[2:].reshape(NUM_SAMPLES, 4, 8)
+    assert ((samples == 255).sum(-1) == 1).all()
+    assert ((samples == 0).sum(-1) == 7).all()
+    # Of 80 uniform draws from 8 categories one is missing with a probability below 2e-4.
+    assert set(samples.argmax(-1).ravel()) == set(range(8))
+    assert len({sample.tobytes() for sample in samples}) > NUM_SAMPLES // 2
+
+
+def values(record: EpochRecord) -> list[dict[str, float]]:
+    return [
+        {name: value for name, value in (one or {}).items() if name != EPOCH_SECONDS}
+        for one in record.metrics
+    ]
+
+
+@pytest.mark.parametrize("estimator", estimators.REGISTRY)
+def test_no_number_depends_on_whether_pictures_were_drawn(estimator: str) -> None:
+    settings: dict[str, Any] = {"estimator": estimator, "num_mc_samples": 10, "num_samples": 2}
+    shape = {"categorical_dim": 4, "latent_dim": 4, "batch_size": 100}
+    one, other = (trainer_of(member(0, **settings, **shape), member(1, **settings, **shape)) for _ in "ab")
+    before = torch.random.get_rng_state()
+    assert all(one.pictures())
+    for _ in range(2):
+        assert values(one.run_epoch()) == values(other.run_epoch())
+        drawn = one.pictures()
+        assert one.pictures() == drawn
+    assert torch.equal(one.model.parameters, other.model.parameters)
+    saved, expected = one.state_dict(), other.state_dict()
+    for key in ("order_generators", "noise_generators"):
+        assert all(map(torch.equal, saved[key], expected[key]))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_the_check_of_the_numbers_can_fail() -> None:
+    """Pictures drawn with a member's own generator change what it does next."""
+    one, other = trainer_of(member(0)), trainer_of(member(0))
+    logits = one.model.encode(TEST[:NUM_IMAGES].unsqueeze(0))
+    one._sampler(logits)
+    assert values(one.run_epoch()) != values(other.run_epoch())
+
+
+def test_a_member_of_a_pack_has_the_picture_that_it_has_alone() -> None:
+    together, alone = trainer_of(member(0), member(1)), trainer_of(member(1))
+    for trainer in (together, alone):
+        trainer.run_epoch()
+    assert together.pictures()[1] == alone.pictures()[0]
+    assert together.pictures()[0] != alone.pictures()[0]
+
+
+def test_a_member_that_diverged_has_no_picture() -> None:
+    trainer = trainer_of(member(0), member(1))
+    trainer.model.parameters[0].fill_(float("nan"))
+    trainer.run_epoch()
+    nothing, something = trainer.pictures()
+    assert nothing is None
+    assert something is not None
+
+
+def test_fewer_test_images_leave_places_empty() -> None:
+    (png,) = trainer_of(member(0), test=TEST[:3]).pictures()
+    assert png is not None
+    found = tiles(png)
+    assert np.array_equal(found[0, :3], TEST[:3].numpy())
+    assert (found[0, 3:] == 96).all()
+    assert (found[1, 3:] == 96).all()
+
+
+def test_a_picture_is_small() -> None:
+    trainer = trainer_of(member(0))
+    trainer.run_epoch()
+    (png,) = trainer.pictures()
+    assert png is not None
+    assert (
+        len(png) < 24_000
+    )  # of pixels as bytes it would be 34,969; digits take half of what this noise does
+
+
+def test_members_that_are_judged_by_the_model_of_another_have_none() -> None:
+    judged = member(0, task="gradient_quality", epochs=1, measured_epochs="1", num_draws=2, trained_with="st")
+    pack = Pack((judged,))
+    assert pictures_of(GradientQualityTrainer(pack, TRAIN, TEST), pack) == [None]
