@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import pytest
 import torch
 
 import estimators
-from tests.trainables.members import images, member
+from tests.trainables.members import images, member, through_bytes
 from trainables.bernoulli_training import NUM_MEASURED_IMAGES, BernoulliVaeTrainer, binarised
 from trainables.epochs import EpochRecord, seeded_generator
 from trainables.pack import Pack
@@ -82,10 +81,7 @@ def test_restored_pack_goes_on_bit_for_bit(settings: dict[str, object]) -> None:
     members = [_member(seed, **settings) for seed in range(2)]
     whole, restored = _trainer(*members), _trainer(*members)
     whole.run_epoch()
-    buffer = io.BytesIO()
-    torch.save(whole.state_dict(), buffer)
-    buffer.seek(0)
-    restored.load_state_dict(torch.load(buffer, weights_only=True))
+    restored.load_state_dict(through_bytes(whole.state_dict()))
     for _ in range(2):
         expected, record = whole.run_epoch(), restored.run_epoch()
         assert [_values(record, index) for index in range(2)] == [

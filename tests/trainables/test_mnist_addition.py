@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Mapping
 
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 import estimators
-from tests.trainables.members import images, member
+from tests.trainables.members import images, member, through_bytes
 from trainables.digit_sum import sum_probs
 from trainables.epochs import EpochRecord
 from trainables.mnist_addition import LEAST_PROBABILITY, MnistAdditionTrainer, loss_and_gradient
@@ -173,10 +172,7 @@ def test_restored_pack_goes_on_bit_for_bit() -> None:
     members = [_member(seed, estimator="indecater_per_variable") for seed in range(2)]
     whole, restored = _trainer(*members), _trainer(*members)
     whole.run_epoch()
-    buffer = io.BytesIO()
-    torch.save(whole.state_dict(), buffer)
-    buffer.seek(0)
-    restored.load_state_dict(torch.load(buffer, weights_only=True))
+    restored.load_state_dict(through_bytes(whole.state_dict()))
     for _ in range(2):
         expected, record = whole.run_epoch(), restored.run_epoch()
         assert [_values(record, index) for index in range(2)] == [
