@@ -105,14 +105,13 @@ class FusedRAdam(FusedAdam):
 
 
 class RMSprop:
-    """RMSprop on one tensor as Keras has it since 2.11, at its defaults; arguments as for `FusedAdam`.
+    """RMSprop on one tensor with the ρ and ε of TensorFlow's Keras up to 2.10; arguments as for `FusedAdam`.
 
-        v ← ρ v + (1-ρ) g²,    θ ← θ - lr g / √(v + ε),    ρ = 0.9, ε = 1e-7
+        v ← ρ v + (1-ρ) g²,    θ ← θ - lr g / (√v + ε),    ρ = 0.9, ε = 1e-7
 
-    ε is under the root, where PyTorch adds 1e-8 to the root, and takes ρ = 0.99. Gradients far below
-    √ε = 3e-4 are thus not made larger than lr / √ε times themselves.
+    What `torch.optim.RMSprop(alpha=0.9, eps=1e-7)` computes; PyTorch's own defaults are 0.99 and 1e-8.
 
-    Source: Tieleman and Hinton (2012), Lecture 6.5; `keras.optimizers.RMSprop` for ρ, ε and its place.
+    Source: Tieleman and Hinton (2012), Lecture 6.5.
     """
 
     _RHO, _EPS = 0.9, 1e-7
@@ -128,8 +127,8 @@ class RMSprop:
     def step(self) -> None:
         """Take one step."""
         self._mean_square.mul_(self._RHO).addcmul_(self._gradients, self._gradients, value=1 - self._RHO)
-        scale = (self._mean_square + self._EPS).rsqrt_()
-        self._parameters.addcmul_(self._gradients, scale, value=-self._lr)
+        root = self._mean_square.sqrt().add_(self._EPS)
+        self._parameters.addcdiv_(self._gradients, root, value=-self._lr)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that optimisation goes on from."""

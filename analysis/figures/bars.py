@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, metric_label
-from analysis.figures.drawing import BarAxis, BarPanel
+from analysis.figures.drawing import BarAxis, BarPanel, Line, Panel
 from analysis.figures.results import Results, panel_key, panel_keys
 
 MOST_BARS = 12
@@ -33,6 +35,39 @@ def bar_panels(results: Sequence[Results]) -> list[BarPanel]:
         axes = tuple(_axis(one, rows) for one in results)
         panels.append(BarPanel(title, labels, tuple(cells[row].estimator for row in rows), axes))
     return panels
+
+
+def point_panels(bars: BarPanel) -> list[Panel]:
+    """Return what bars show as points that are not joined, a panel for each metric.
+
+    A point is its cell's line, so that it has the cell's colour and name.
+    """
+    return [
+        Panel(
+            bars.title,
+            "estimator",
+            axis.label,
+            _points(bars, axis),
+            ticks=bars.labels,
+            has_log_y=axis.has_log_y,
+        )
+        for axis in bars.axes
+    ]
+
+
+def _points(bars: BarPanel, axis: BarAxis) -> tuple[Line, ...]:
+    return tuple(
+        Line(
+            label,
+            estimator,
+            np.array([float(place)]),
+            axis.mean[[place]],
+            axis.error[[place]],
+            is_joined=False,
+        )
+        for place, (label, estimator) in enumerate(zip(bars.labels, bars.estimators, strict=True))
+        if np.isfinite(axis.mean[place])
+    )
 
 
 def _axis(results: Results, rows: Sequence[int]) -> BarAxis:

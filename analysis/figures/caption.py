@@ -126,6 +126,17 @@ def _meaning(parts: Sequence[Part]) -> Iterator[str]:
         yield f"{every} is a cell; other hyperparameters differ between them."
 
 
+def point_caption(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the sentences below a figure of bars that are drawn as points, a panel for each metric."""
+    has_single = any(1 in _counts(part) for part in parts)
+    spread = f"{SPREADS[parts[0].results.spread]}{'; one seed has none' if has_single else ''}"
+    return (
+        f"Points: mean over {_seeds(parts)}. Bars: ± {spread}.",
+        *_of_each(parts, _missing),
+        *_of_each(parts, _store),
+    )
+
+
 def _meaning_of_bars(parts: Sequence[Part]) -> Iterator[str]:
     has_single = any(1 in _counts(part) for part in parts)
     yield (
@@ -178,6 +189,13 @@ def _store(part: Part) -> Iterator[str]:
 def _cuts(parts: Sequence[Part]) -> Iterator[str]:
     if any(panel.top is not None for part in parts for panel in part.panels):
         yield "The first, steep part of the training lies above the axis."
+    zeros = [
+        line.label for part in parts for panel in part.panels if panel.has_log_y for line in panel.lines
+        if line.has_zeros
+    ]  # fmt: skip
+    if zeros:
+        labels = ", ".join(dict.fromkeys(zeros))
+        yield f"No place on the logarithmic axis, and no line, where the mean is 0: {labels}."
     if num_dropped := sum(part.num_dropped for part in parts):
         points = "1 point is" if num_dropped == 1 else f"{num_dropped} points are"
         yield f"{points} left out, since a seed has no finite value there."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,15 @@ class Line:
     is_published: bool = False
     num_seeds: npt.NDArray[np.int64] | None = None
     cells: tuple[str, ...] = ()
+
+    @property
+    def has_zeros(self) -> bool:
+        """Whether some mean has no place on a logarithmic axis."""
+        return bool((self.mean <= 0).any())
+
+    def above_zero(self) -> Line:
+        """Return the line with gaps where it has no place on a logarithmic axis."""
+        return replace(self, mean=np.where(self.mean > 0, self.mean, np.nan))
 
 
 @dataclass(frozen=True)

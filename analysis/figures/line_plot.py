@@ -43,7 +43,8 @@ def draw_lines(panels: tuple[Panel, ...], suffixes: Mapping[str, str], caption: 
             one.set_ylabel(broken(panel.y_label, grid.height))
         count = sum(not line.is_published for line in panel.lines)
         for number, line in enumerate(panel.lines):
-            handle = _draw(one, line, looks[line.estimator, line.label], number, count)
+            shown = line.above_zero() if panel.has_log_y else line
+            handle = _draw(one, shown, looks[line.estimator, line.label], number, count)
             entries.setdefault(line.label, handle)
         if panel.level is not None:
             drawn = one.axhline(panel.level.value, color="#777777", linestyle="--", linewidth=0.8, zorder=2)

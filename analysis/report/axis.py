@@ -87,7 +87,7 @@ class Axis:
 
     def ticks_at(self, values: Sequence[float], names: Sequence[str] = ()) -> tuple[Tick, ...]:
         """Return ticks at these values, with these names or as numbers."""
-        texts = names or [f"{value:g}" for value in np.round(values, 12)]
+        texts = names or [f"{float(f'{value:.12g}'):g}" for value in values]
         return tuple(
             Tick(round(float(at), 1), text)
             for at, text in zip(self.at(np.array(values, dtype="float64")), texts, strict=True)

@@ -9,7 +9,8 @@ import pandas as pd
 
 from analysis.comparison import CURVES, has_published
 from analysis.figure_error import FigureError
-from analysis.figures.caption import caption, legend_suffixes
+from analysis.figures.bars import point_panels
+from analysis.figures.caption import caption, legend_suffixes, point_caption
 from analysis.figures.choice import CURVE_AXES, EPOCH, ESTIMATOR, HYPERPARAMETERS, Choice, choose
 from analysis.figures.collection import parts_of
 from analysis.figures.part import Part
@@ -93,8 +94,6 @@ def _chart(
     of_what: str = "",
 ) -> Chart:
     title = _title(choice) + (f", {of_what}" if of_what else "")
-    if choice.is_bars:
-        return Chart(title, problem="bars are drawn by `catsweep figures` alone")
     wanted = {member.hash for request in requests for member in request.members}
     asked = runs[runs["member"].isin(wanted)]
     compare = CURVES if choice.against == (EPOCH,) and _has_authors_curves(choice, requests) else None
@@ -104,13 +103,17 @@ def _chart(
     except FigureError as error:
         return Chart(title, problem=str(error))
     panels = [(panel, form_of(part.results.metric)) for part in parts for panel in part.panels]
+    if choice.is_bars:
+        forms = [form_of(metric) for metric in choice.metrics]
+        panels = [one for bars in parts[0].bars for one in zip(point_panels(bars), forms, strict=True)]
     drawn = tuple(plots(panels, looks)) if panels else ()
     maps = tuple(heat_map(panel) for part in parts for panel in part.maps)
-    return Chart(title, drawn, maps, tuple(_legend(drawn, parts)), caption(parts, compare))
+    said = point_caption(parts) if choice.is_bars else caption(parts, compare)
+    return Chart(title, drawn, maps, tuple(_legend(drawn, parts)), said)
 
 
 def _title(choice: Choice) -> str:
-    axes = {**CURVE_AXES, **HYPERPARAMETERS, ESTIMATOR: "estimator"}
+    axes = {**CURVE_AXES, **HYPERPARAMETERS, ESTIMATOR: ESTIMATOR}
     names = " and ".join(metric_name(metric).text for metric in choice.metrics)
     return f"{names[0].upper()}{names[1:]} against {' and '.join(axes[name] for name in choice.against)}"
 

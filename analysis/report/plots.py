@@ -85,7 +85,7 @@ def plots(panels: Sequence[tuple[Panel, str]], looks: Looks) -> list[Plot]:
     """Return the plots of panels, with the colours and markers of `catsweep figures`.
 
     Args:
-        panels: The panels, each with the format of its metric's numbers, such as ".2f".
+        panels: The panels, each with the format of its metric's numbers.
         looks: Collects colours and markers.
     """
     variants = looks_of(tuple(panel for panel, _ in panels))

@@ -68,22 +68,19 @@ def test_restored_optimizer_goes_on_bit_for_bit(name: str) -> None:
     assert torch.equal(half, whole)
 
 
-def _rmsprop(rho: float, eps_inside: float, eps_outside: float, steps: int) -> torch.Tensor:
-    """RMSprop as a recurrence in float64."""
-    theta, mean_square = torch.zeros(3, 40, dtype=torch.float64), torch.zeros(3, 40, dtype=torch.float64)
-    for gradient in _gradients(steps, (3, 40)):
-        mean_square = rho * mean_square + (1 - rho) * gradient.double() ** 2
-        theta = theta - 0.0007 * gradient.double() / ((mean_square + eps_inside).sqrt() + eps_outside)
-    return theta.float()
+def _their_rmsprop(alpha: float, eps: float, steps: int) -> torch.Tensor:
+    def made(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.RMSprop:
+        return torch.optim.RMSprop(parameters, lr=lr, alpha=alpha, eps=eps, foreach=False)
+
+    return _theirs(made, steps)
 
 
 @pytest.mark.parametrize("steps", [1, 7, 300])
-def test_rmsprop_is_its_recurrence(steps: int) -> None:
-    torch.testing.assert_close(_ours(RMSprop, steps), _rmsprop(0.9, 1e-7, 0, steps), rtol=1e-5, atol=1e-8)
+def test_rmsprop_is_pytorch_s_with_the_constants_of_tensorflow(steps: int) -> None:
+    torch.testing.assert_close(_ours(RMSprop, steps), _their_rmsprop(0.9, 1e-7, steps), rtol=1e-6, atol=1e-9)
 
 
-def test_rmsprop_is_not_that_of_pytorch_whose_small_constant_is_outside_the_root() -> None:
-    outside = _rmsprop(0.99, 0, 1e-8, 7)
-    torch.testing.assert_close(_theirs(torch.optim.RMSprop, 7), outside, rtol=1e-5, atol=1e-8)
+@pytest.mark.parametrize(("alpha", "eps"), [(0.99, 1e-7), (0.9, 1e-4)])
+def test_rmsprop_with_other_constants_is_another(alpha: float, eps: float) -> None:
     with pytest.raises(AssertionError):
-        torch.testing.assert_close(_ours(RMSprop, 7), outside, rtol=1e-5, atol=1e-8)
+        torch.testing.assert_close(_ours(RMSprop, 7), _their_rmsprop(alpha, eps, 7), rtol=1e-6, atol=1e-9)

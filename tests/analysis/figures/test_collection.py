@@ -5,6 +5,7 @@ import pytest
 
 from analysis.figure_error import FigureError
 from analysis.figures import figures
+from analysis.figures.bars import bar_panels, point_panels
 from analysis.figures.styles import ESTIMATOR_STYLES
 
 METRIC = "train_neg_elbo"
@@ -246,7 +247,7 @@ def test_an_axis_of_iterations_has_so_many_an_epoch_for_each_cell(log_members, r
     ]
     metrics = {
         "expected_value": lambda seed: {1: 0.25, 2: 0.2505, 3: 0.251 + 0.0002 * seed},
-        "estimate_variance": lambda seed: {1: 1e-3, 2: 1e-6, 3: 1e-9},
+        "estimate_variance": lambda seed: {1: 1e-3, 2: 1e-6, 3: 0.0},
         "epoch_seconds": lambda seed: {1: 2.0, 2: 2.0, 3: 3.0},
     }
     store = log_members(*((one, metrics, "FINISHED") for one in cells))
@@ -258,6 +259,10 @@ def test_an_axis_of_iterations_has_so_many_an_epoch_for_each_cell(log_members, r
     np.testing.assert_allclose(drawn(made["expected_value-seconds"])["RLOO N 2"].get_xdata(), [2, 4, 7])
     axes = made["estimate_variance-iteration"].axes[0]
     assert (axes.get_xlabel(), axes.get_yscale()) == ("iteration", "log")
+    variances = drawn(made["estimate_variance-iteration"])["RLOO N 2"].get_ydata()
+    np.testing.assert_allclose(variances, [1e-3, 1e-6, math.nan])
+    assert "where the mean is 0: IndeCateR N 2, RLOO N 2." in said(made["estimate_variance-iteration"])
+    assert "where the mean is 0" not in said(made["expected_value-iteration"])
 
 
 @pytest.fixture
@@ -319,3 +324,16 @@ def test_bars_of_one_metric_are_drawn_of_any_task_but_not_of_too_many_cells(log_
     assert heights(figure.axes[0]) == [100.5] * 3
     with pytest.raises(FigureError, match=r"at most 12 bars of a metric; 8x4 has 13"):
         figures(store.uri, cells, metrics=[METRIC], against=["estimator"])
+
+
+def test_bars_can_be_points_a_panel_for_each_metric_and_a_line_for_each_cell(results_of):
+    cells = [("indecater", "3x12", [0.0, 0.0], {}), ("rloo", "3x12", [1e-5, 3e-5], {})]
+    results = results_of("cosine_variance", *cells, task="synthetic_gradient")
+    (panel,) = point_panels(bar_panels([results])[0])
+    assert (panel.title, panel.ticks, panel.has_log_y) == ("3x12", ("IndeCateR", "RLOO"), True)
+    assert [(line.label, line.x.tolist(), line.is_joined) for line in panel.lines] == [
+        ("IndeCateR", [0.0], False),
+        ("RLOO", [1.0], False),
+    ]
+    np.testing.assert_allclose(panel.lines[1].mean, [2e-5])
+    np.testing.assert_allclose(panel.lines[1].error, [2e-5 / math.sqrt(2)])
