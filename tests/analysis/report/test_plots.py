@@ -24,7 +24,7 @@ def line(x, mean, error, **changes):
 
 def plot_of(*lines, **changes):
     panel = Panel("8x4", "epoch", "loss", tuple(lines), **changes)
-    (plot,) = plots([(panel, 2)], Looks())
+    (plot,) = plots([(panel, ".2f")], Looks())
     return plot
 
 
@@ -117,7 +117,7 @@ def test_published_points_are_hollow_and_dashed_and_have_bars():
     published = line([1, 2], [99.0, 98.0], [1.0, 1.0], is_published=True, num_seeds=None)
     theirs = replace(published, label="hollow: the authors' runs")
     panel = Panel("8x4", "epoch", "loss", (line([1, 2], [100.0, 98.0], [1.0, 1.0]), theirs))
-    ((ours, hollow),) = [plot.series for plot in plots([(panel, 2)], looks)]
+    ((ours, hollow),) = [plot.series for plot in plots([(panel, ".2f")], looks)]
     assert hollow.dashes
     assert not ours.dashes
     assert hollow.color == ours.color
@@ -131,7 +131,7 @@ def test_published_points_are_hollow_and_dashed_and_have_bars():
 def heat(mean, counted, requested):
     axes = ("temperature τ", "η", "loss", ("0.5", "1.0"), ("0.1", "0.3"))
     arrays = np.array(mean), np.array(counted), np.array(requested)
-    return heat_map(HeatPanel("ReinMax-CV, 8x4", *axes, *arrays, 2))
+    return heat_map(HeatPanel("ReinMax-CV, 8x4", *axes, *arrays, ".2f"))
 
 
 def test_fields_lie_at_their_settings_and_say_their_numbers():
