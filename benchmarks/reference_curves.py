@@ -27,9 +27,10 @@ from analysis.published import training_curves
 from benchmarks.paper_workloads import ESTIMATORS, Setting, make_pack
 from benchmarks.timing_images import mnist
 from trainables.data import fetch
+from trainables.epochs import EpochRecord
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.training import EpochRecord, PackTrainer
+from trainables.training import PackTrainer
 
 LATENT = "8x4"
 MOST_STANDARD_ERRORS = 4.0

@@ -21,10 +21,10 @@ from sweep.spec_file import load_spec, read_spec_text
 from sweep.training import Training
 from trainables.data import ImageDataset
 from trainables.data.image_dataset import IMAGE_PIXELS
+from trainables.epochs import EpochRecord
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK, RECORDS, WARNINGS
 from trainables.schema import EPOCH_SECONDS
-from trainables.training import EpochRecord
 
 LEAST_LOSS = 1e6
 """Nats per image; no model is that bad."""

@@ -12,9 +12,9 @@ from sweep.display import Display, pack_name
 from sweep.packing import write_manifest
 from sweep.progress import Progress
 from sweep.tracking import Tracker
+from trainables.epochs import EpochRecord
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK, PICTURES, RECORDS, WARNINGS
-from trainables.training import EpochRecord
 
 
 class PackEvents(Callback):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from trainables.data import ImageDataset
 from trainables.pack_size import measure_pack_size
 from trainables.process import own_device, prepare_process
 from trainables.schema import Member
-from trainables.training_data import shared_tensor
+from trainables.training_data import TrainingData
 
 
 class Workers:
@@ -44,10 +44,5 @@ def _hardware() -> str:
 
 def _best_size(params: dict[str, str], most: int, resources: Resources, dataset: ImageDataset) -> int:
     prepare_process(resources.cpus, resources.gpus)
-    return measure_pack_size(
-        Member.from_params(params),
-        most,
-        shared_tensor(dataset.train_images),
-        shared_tensor(dataset.test_images),
-        own_device(),
-    )
+    data = TrainingData.of(dataset)
+    return measure_pack_size(Member.from_params(params), most, data, own_device())

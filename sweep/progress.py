@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sweep.planning import Plan
+from trainables.epochs import EpochRecord
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.training import EpochRecord
 
 
 @dataclass

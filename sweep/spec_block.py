@@ -11,6 +11,7 @@ import estimators
 from estimators.hyperparameter import TEMPERATURE, Hyperparameter
 from sweep.spec_values import (
     Beta,
+    Epochs,
     EstimatorName,
     Eta,
     Gap,
@@ -25,7 +26,8 @@ from sweep.spec_values import (
     TemperatureDecay,
     TemperatureFloor,
 )
-from trainables.tasks import Task, takes_temperature
+from trainables.task import Task
+from trainables.tasks import takes_temperature
 
 ANNEALING = ("temperature_decay", "temperature_floor")
 """Keys that only an estimator with a temperature can have."""
@@ -43,6 +45,7 @@ class Block(SpecModel):
     What a task may require or refuse of it is checked by the spec, which fills the task's defaults in.
     Where the task anneals temperatures, that of an epoch is max(floor, τ exp(-decay · epochs done)).
 
+    `epochs`, where the task takes it, is how long these cells train instead of the others.
     `note` says why cells are there that are no ordinary ones; tables show them apart and do not rank them.
     """
 
@@ -58,6 +61,7 @@ class Block(SpecModel):
     num_samples: Many[NumSamples] | None = None
     temperature_decay: Many[TemperatureDecay] | None = None
     temperature_floor: Many[TemperatureFloor] | None = None
+    epochs: Many[Epochs] | None = None
     note: str = ""
 
     @field_validator("latent")
@@ -103,7 +107,7 @@ class Block(SpecModel):
             choices: dict[str, list[object]] = {
                 key: getattr(self, key)
                 for key in task.block_keys
-                if key not in ANNEALING or takes_temperature(estimator)
+                if (key not in ANNEALING or takes_temperature(estimator)) and getattr(self, key) is not None
             }
             for own in task.hyperparameters_of(estimator):
                 choices[own.name] = getattr(self, own.name) or [own.default]

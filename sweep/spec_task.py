@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from sweep.spec_block import ANNEALING, Block, SpecModel, check_hyperparameter
 from sweep.spec_values import MISSING, SpecValueError
-from trainables.tasks import OPTIONAL, REQUIRED, Keys, Task
+from trainables.task import OPTIONAL, REQUIRED, Keys, Task
 
-_BLOCK_KEYS = ("optimizer", "lr", *ANNEALING)
+_BLOCK_KEYS = ("optimizer", "lr", *ANNEALING, "epochs")
 """The keys of a block that a task requires, takes or refuses."""
 
 Part = TypeVar("Part", bound=SpecModel)
@@ -41,6 +41,9 @@ def settled_block(task: Task, index: int, block: Block) -> Block:
             states for it.
     """
     for estimator in block.estimator:
+        if not task.can_train_with(estimator):
+            rule = f"estimator must evaluate f at one-hot samples alone where task is {task.name}"
+            raise SpecValueError(rule, estimator, place=(index, "estimator"))
         own, place = task.hyperparameters_of(estimator), (index, "num_samples")
         check_hyperparameter("num_samples", block.num_samples, estimator, own, place)
     for latent in block.latent:

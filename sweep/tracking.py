@@ -24,9 +24,9 @@ from sweep.writes import (
     StartMember,
     WriteCell,
 )
+from trainables.epochs import EpochRecord
 from trainables.pack import Pack
 from trainables.schema import KIND_CELL, TAG_KIND, Cell, Member
-from trainables.training import EpochRecord
 
 FLUSH_SECONDS = 5.0
 _MAX_ERROR_LENGTH = 4000

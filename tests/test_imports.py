@@ -24,6 +24,7 @@ ALLOWED = {
         "trainables.database",
         "trainables.schema",
         "trainables.metrics",
+        "trainables.task",
         "trainables.tasks",
         "trainables.run_record",
         "trainables.run_tables",

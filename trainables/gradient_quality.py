@@ -14,19 +14,13 @@ import torch
 import estimators
 from estimators import diagnostics
 from estimators.diagnostics import GradientMoments
+from trainables.epochs import STATE_FORMAT, EpochRecord, EpochSeconds, read_history, seeded_generator
 from trainables.pack import Pack
 from trainables.process import set_precision
 from trainables.reconstruction import Reconstruction
 from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, Cell, Member
 from trainables.tasks import MNIST_VAE
-from trainables.training import (
-    STATE_FORMAT,
-    EpochRecord,
-    EpochSeconds,
-    PackTrainer,
-    read_history,
-    seeded_generator,
-)
+from trainables.training import PackTrainer
 
 _FRACTION_OF_DRAWS_TIMED = 16
 _TRAINING_PARAMS = (

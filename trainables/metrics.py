@@ -5,11 +5,24 @@ Standard library only, so that analysis can use it where torch is not installed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A value to compare a metric with, drawn as a line across its curves.
+
+    Args:
+        label: What the legend calls it.
+        value: Maps categories and variables to it.
+    """
+
+    label: str
+    value: Callable[[int, int], float]
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,8 @@ class Metric:
         digits: How many digits after the point a table shows.
         is_scientific: Whether a table shows it as 1.2e-05.
         has_log_axis: Whether figures draw it on a logarithmic axis.
+        has_log_x: Whether its curves are drawn against the logarithm of epochs or seconds.
+        reference: What its curves are compared with.
         is_steep: Whether it falls so fast at first that figures of a long training cut that part off.
     """
 
@@ -36,6 +51,8 @@ class Metric:
     digits: int = 2
     is_scientific: bool = False
     has_log_axis: bool = False
+    has_log_x: bool = False
+    reference: Reference | None = None
     is_steep: bool = False
 
     @property
@@ -111,6 +128,22 @@ SYNTHETIC_OPTIMISATION_METRICS = (
     MEASUREMENT,
 )
 """The iteration is there from when a value above 0.2505 is reached."""
+BERNOULLI_VAE_METRICS = (*VAE_METRICS, ESTIMATE_VARIANCE, SECONDS, MEASUREMENT)
+
+
+def _accuracy(name: str, text: str, reference: Reference) -> Metric:
+    return Metric(name, text, is_higher_better=True, digits=4, has_log_x=True, reference=reference)
+
+
+_SUMS_OF_GOOD_DIGITS = Reference("0.99^D: each digit right 99 % of the time", lambda _, digits: 0.99**digits)
+_GOOD_DIGITS = Reference("0.99", lambda _categories, _digits: 0.99)
+MNIST_ADDITION_METRICS = (
+    Metric("train_loss", "train -log of the estimated probability of the sum", "nats", may_select=True),
+    _accuracy("test_sum_accuracy", "test accuracy of the sum", _SUMS_OF_GOOD_DIGITS),
+    _accuracy("test_digit_accuracy", "test accuracy of a digit", _GOOD_DIGITS),
+    SECONDS,
+)
+"""The loss is each estimator's own: estimates with fewer samples are of a higher one."""
 
 
 def names_of(*metrics: Metric) -> tuple[str, ...]:
@@ -132,6 +165,8 @@ ALL_METRICS = tuple(
             MEASUREMENT,
             *SYNTHETIC_GRADIENT_METRICS,
             *SYNTHETIC_OPTIMISATION_METRICS,
+            *BERNOULLI_VAE_METRICS,
+            *MNIST_ADDITION_METRICS,
         )
     )
 )

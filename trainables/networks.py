@@ -89,25 +89,35 @@ class PackedMLP:
                 bias = torch.empty(1, fan_out).uniform_(-bound, bound, generator=generator)
                 weight[member].copy_(torch.cat((drawn.t(), bias)))
 
-    def inputs(self, batch_size: int) -> torch.Tensor:
-        """Return the buffer that `forward` maps, shape (P, B, in), for the caller to write to."""
-        return self._layers(batch_size)[0].values
+    def inputs(self, batch_size: int, layer: int = 0) -> torch.Tensor:
+        """Return the buffer that a layer maps, shape (P, B, in), for the caller to write to."""
+        return self._layers(batch_size)[layer].values
 
-    def forward(self, batch_size: int) -> torch.Tensor:
-        """Map what `inputs` holds to the output, shape (P, B, out), which the next call writes over."""
+    def last_inputs(self, batch_size: int) -> torch.Tensor:
+        """Return what the last layer maps and the one for its bias, shape (P, B, in + 1)."""
+        return self._layers(batch_size)[-1].inputs
+
+    def forward(self, batch_size: int, first_layer: int = 0) -> torch.Tensor:
+        """Map what `inputs` holds to the output, shape (P, B, out), which the next call writes over.
+
+        Args:
+            batch_size: Number B of rows.
+            first_layer: Where to begin; what it maps is after its ReLU.
+        """
         layers = self._layers(batch_size)
-        for layer in layers:
+        for layer in layers[first_layer:]:
             torch.bmm(layer.inputs, layer.weight, out=layer.output)
             if layer is not layers[-1]:
                 layer.output.relu_()
         return layers[-1].output
 
-    def backward(self, grad_output: torch.Tensor, scale: float) -> torch.Tensor:
+    def backward(self, grad_output: torch.Tensor, scale: float, *, is_added: bool = False) -> torch.Tensor:
         """Leave the gradients of the parameters where they belong, for the batch that went forward last.
 
         Args:
             grad_output: Gradient with respect to the output, shape (P, B, out).
             scale: What the gradients of the parameters are multiplied by.
+            is_added: Whether they are added to those that are there, of an earlier part of the batch.
         Returns:
             Gradient with respect to what the first layer gives before its ReLU, for `input_gradient`.
         """
@@ -115,7 +125,8 @@ class PackedMLP:
         for layer in reversed(layers):
             gradient = layer.weight_gradient
             # With β = 0 it does not count what the gradient held before.
-            torch.baddbmm(gradient, layer.inputs_t, grad_output, beta=0, alpha=scale, out=gradient)
+            beta = int(is_added)
+            torch.baddbmm(gradient, layer.inputs_t, grad_output, beta=beta, alpha=scale, out=gradient)
             if layer is not layers[0]:
                 grad_output = _through_layer(layer, grad_output)
         return grad_output

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trainables.schema import Member
-from trainables.tasks import Task, task_of
+from trainables.task import Task
+from trainables.tasks import task_of
 
 COST_PARAMS = (
     "task",

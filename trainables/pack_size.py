@@ -11,7 +11,9 @@ import torch
 
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.training import EVALUATION_BATCH_SIZE, PackTrainer
+from trainables.trainers import Trainer, trainer_of
+from trainables.training import EVALUATION_BATCH_SIZE
+from trainables.training_data import TrainingData
 
 LEAST_GAIN = 1.1
 """By how much twice the members must train faster, each, to be worth their memory."""
@@ -57,8 +59,7 @@ def choose_pack_size(attempt: Callable[[int], Trial | None], most: int) -> int:
 def measure_pack_size(
     member: Member,
     most: int,
-    train_images: torch.Tensor,
-    test_images: torch.Tensor,
+    data: TrainingData,
     device: torch.device,
 ) -> int:
     """Find the best size of a pack of such members on a device. On a CPU that is 1, without a measurement.
@@ -66,15 +67,14 @@ def measure_pack_size(
     Args:
         member: What the members are like; those of the packs that are tried differ from it in their seeds.
         most: Largest size to consider.
-        train_images: Grey levels, shape (N, 784), uint8.
-        test_images: Grey levels, shape (M, 784), uint8.
+        data: What they train on.
         device: Where they are to train, a GPU with its number; what this process may use of its memory is
             what a pack may use.
     """
     if device.type != "cuda":
         return 1
     batch_size = int(Pack((member,)).shared["batch_size"])
-    train_images, test_images = train_images[: _TIMED_STEPS * batch_size], test_images[:EVALUATION_BATCH_SIZE]
+    few = data.first(_TIMED_STEPS * batch_size, EVALUATION_BATCH_SIZE)
     free, total = torch.cuda.mem_get_info(device)
     # What is in use now is what a process needs before it trains.
     of_others = (1 - torch.cuda.get_per_process_memory_fraction(device)) * total
@@ -86,7 +86,7 @@ def measure_pack_size(
         torch.cuda.reset_peak_memory_stats(device)
         pack = Pack(tuple(Member(member.cell, seed) for seed in range(size)))
         try:
-            seconds = _seconds_per_pass(PackTrainer(pack, train_images, test_images, device))
+            seconds = _seconds_per_pass(trainer_of(pack, few, device))
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -104,7 +104,7 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _seconds_per_pass(trainer: PackTrainer) -> float:
+def _seconds_per_pass(trainer: Trainer) -> float:
     """Return the median seconds of training on every image, after a pass that warms up."""
     train_seconds = [trainer.time_epoch().train for _ in range(1 + _TIMED_PASSES)]
     return statistics.median(train_seconds[1:])

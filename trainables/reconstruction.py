@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -38,8 +38,7 @@ class Reconstruction:
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
         """Return the losses, shape (S, P, B)."""
         if samples.requires_grad:
-            losses: torch.Tensor = _WithGradient.apply(samples, self)  # type: ignore[no-untyped-call]
-            return losses
+            return with_gradient(samples, self)
         return self._losses(self._pixel_logits(samples))
 
     def losses_and_gradients(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -64,12 +63,25 @@ class Reconstruction:
         return terms.sum(-1).movedim(1, 0)
 
 
+class KnowsGradients(Protocol):
+    """An objective that finds the gradient of each loss beside it."""
+
+    def losses_and_gradients(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map samples, (S, P, B, L, C), to losses, (S, P, B), and gradients, shape of the samples."""
+
+
+def with_gradient(samples: torch.Tensor, objective: KnowsGradients) -> torch.Tensor:
+    """Return the losses of samples that require a gradient, with their way back to these."""
+    losses: torch.Tensor = _WithGradient.apply(samples, objective)  # type: ignore[no-untyped-call]
+    return losses
+
+
 class _WithGradient(torch.autograd.Function):
     """Each loss depends on its own sample alone, so that its gradient is found beside it."""
 
     @staticmethod
-    def forward(ctx: Any, samples: torch.Tensor, reconstruction: Reconstruction) -> torch.Tensor:
-        losses, gradients = reconstruction.losses_and_gradients(samples)
+    def forward(ctx: Any, samples: torch.Tensor, objective: KnowsGradients) -> torch.Tensor:
+        losses, gradients = objective.losses_and_gradients(samples)
         ctx.save_for_backward(gradients)
         return losses
 

@@ -7,12 +7,22 @@ from typing import Any, Protocol
 
 import torch
 
+from trainables.bernoulli_training import BernoulliVaeTrainer
+from trainables.epochs import EpochRecord, EpochSeconds
 from trainables.gradient_quality import GradientQualityTrainer
+from trainables.mnist_addition import MnistAdditionTrainer
 from trainables.pack import Pack
 from trainables.synthetic_gradient import SyntheticGradientTrainer
 from trainables.synthetic_optimisation import SyntheticOptimisationTrainer
-from trainables.tasks import GRADIENT_QUALITY, MNIST_VAE, SYNTHETIC_GRADIENT, SYNTHETIC_OPTIMISATION
-from trainables.training import EpochRecord, EpochSeconds, PackTrainer
+from trainables.tasks import (
+    BERNOULLI_VAE,
+    GRADIENT_QUALITY,
+    MNIST_ADDITION,
+    MNIST_VAE,
+    SYNTHETIC_GRADIENT,
+    SYNTHETIC_OPTIMISATION,
+)
+from trainables.training import PackTrainer
 from trainables.training_data import TrainingData
 
 
@@ -73,11 +83,22 @@ def _synthetic_optimisation(
     return SyntheticOptimisationTrainer(pack, device)
 
 
+def _bernoulli_vae(pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
+    train, test = _needed(pack, data).images
+    return BernoulliVaeTrainer(pack, train, test, device)
+
+
+def _mnist_addition(pack: Pack, data: TrainingData | None, device: str | torch.device = "cpu") -> Trainer:
+    return MnistAdditionTrainer(pack, _needed(pack, data), device)
+
+
 TRAINERS: Mapping[str, MakeTrainer] = {
     MNIST_VAE: _vae,
     GRADIENT_QUALITY: _gradient_quality,
     SYNTHETIC_GRADIENT: _synthetic_gradient,
     SYNTHETIC_OPTIMISATION: _synthetic_optimisation,
+    BERNOULLI_VAE: _bernoulli_vae,
+    MNIST_ADDITION: _mnist_addition,
 }
 """The trainer of each task."""
 

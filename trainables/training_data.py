@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
@@ -28,6 +28,14 @@ class TrainingData:
     train_labels: torch.Tensor
     test_images: torch.Tensor
     test_labels: torch.Tensor
+
+    @overload
+    @classmethod
+    def of(cls, dataset: ImageDataset) -> TrainingData: ...
+
+    @overload
+    @classmethod
+    def of(cls, dataset: None) -> None: ...
 
     @classmethod
     def of(cls, dataset: ImageDataset | None) -> TrainingData | None:

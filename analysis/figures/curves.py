@@ -12,12 +12,13 @@ from analysis.bootstrap import mean_interval
 from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, metric_label
 from analysis.figures.choice import CURVE_AXES, ITERATION, SECONDS
-from analysis.figures.drawing import Line, Panel
+from analysis.figures.drawing import Level, Line, Panel
 from analysis.figures.limits import check_number_of_lines
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.statistics import INTERVAL, spread_from_std
 from trainables import schema
 from trainables.metrics import METRIC
+from trainables.schema import Cell
 
 _FIRST_PART = 0.05
 """Losses fall so fast in this part of a long training that with it on the axis the rest would be flat."""
@@ -93,10 +94,28 @@ def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[P
         check_number_of_lines([results.cells[row] for row in rows], title)
         lines = [_line(results, row, groups[row]) for row in rows]
         top = _top([groups[row] for row in rows], results.metric)
-        x_label, y_label = CURVE_AXES[against], metric_label(results.metric)
-        has_log_y = has_log_axis(results.metric)
-        panels.append(Panel(title, x_label, y_label, tuple(lines), has_log_y=has_log_y, top=top))
+        panels.append(
+            Panel(
+                title,
+                CURVE_AXES[against],
+                metric_label(results.metric),
+                tuple(lines),
+                has_log_x=results.metric in METRIC and METRIC[results.metric].has_log_x,
+                has_log_y=has_log_axis(results.metric),
+                top=top,
+                level=_level(results.metric, results.cells[rows[0]]),
+            )
+        )
     return panels
+
+
+def _level(metric: str, cell: Cell) -> Level | None:
+    """Return what a metric is compared with at a cell's latent."""
+    reference = METRIC[metric].reference if metric in METRIC else None
+    if reference is None:
+        return None
+    categorical_dim, latent_dim = map(int, cell.latent.split("x"))
+    return Level(reference.label, reference.value(categorical_dim, latent_dim))
 
 
 def _line(results: Results, row: int, curve: pd.DataFrame) -> Line:
@@ -121,8 +140,16 @@ def _top(curves: Sequence[pd.DataFrame], metric: str) -> float | None:
     last = max(curve["step"].max() for curve in curves)
     if metric not in METRIC or not METRIC[metric].is_steep or last < _LONG:
         return None
-    upper = pd.concat([curve.assign(upper=curve["mean"] + curve["above"].fillna(0)) for curve in curves])
-    late = upper.loc[upper["step"] > end_of_first_part(last), "upper"]
+    upper = pd.concat(
+        [
+            curve.assign(
+                upper=curve["mean"] + curve["above"].fillna(0),
+                is_late=curve["step"] > end_of_first_part(curve["step"].max()),
+            )
+            for curve in curves
+        ]
+    )
+    late = upper.loc[upper["is_late"], "upper"]
     if late.empty or upper["upper"].max() <= late.max():
         return None
     return with_margin(float(late.max()), float(upper["mean"].min()))

@@ -66,6 +66,19 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Level:
+    """A value that is drawn across a panel.
+
+    Args:
+        label: What the legend calls it.
+        value: Where it is.
+    """
+
+    label: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Panel:
     """One pair of axes.
 
@@ -78,6 +91,7 @@ class Panel:
         has_log_x: Whether x is on a logarithmic axis.
         has_log_y: Whether y is.
         top: Upper end of y, where what lies above is left out.
+        level: What the lines are compared with.
     """
 
     title: str
@@ -88,6 +102,7 @@ class Panel:
     has_log_x: bool = False
     has_log_y: bool = False
     top: float | None = None
+    level: Level | None = None
 
 
 @dataclass(frozen=True)

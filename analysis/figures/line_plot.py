@@ -46,6 +46,9 @@ def draw_lines(panels: tuple[Panel, ...], suffixes: Mapping[str, str], caption: 
             shown = line.above_zero() if panel.has_log_y else line
             handle = _draw(one, shown, looks[line.estimator, line.label], number, count)
             entries.setdefault(line.label, handle)
+        if panel.level is not None:
+            drawn = one.axhline(panel.level.value, color="#777777", linestyle="--", linewidth=0.8, zorder=2)
+            entries.setdefault(panel.level.label, drawn)
         _limit(one, panel)
     ours = {line.label for panel in panels for line in panel.lines if not line.is_published}
     order = sorted(entries, key=lambda label: label not in ours)
@@ -87,7 +90,7 @@ def _prepare(axes: Axes, panel: Panel) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
     if panel.ticks:
         axes.set_xticks(range(len(panel.ticks)), panel.ticks)
-    elif panel.x_label == "epoch":
+    elif panel.x_label == "epoch" and not panel.has_log_x:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     if panel.has_log_x:
         _show_values(axes, panel)

@@ -21,7 +21,8 @@ from analysis.report.status import status_of
 from analysis.report.tables import metric_tables, shown_metrics
 from analysis.store import load_runs, resolve_duplicates
 from trainables.schema import CellRequest
-from trainables.tasks import MNIST_VAE, Task, task_of
+from trainables.task import Task
+from trainables.tasks import MNIST_VAE, task_of
 
 
 def report(

@@ -11,7 +11,7 @@ from analysis.report.looks import Looks
 from analysis.report.provenance import Provenance
 from analysis.report.status import Status
 from analysis.report.tables import MetricTables
-from trainables.tasks import Task
+from trainables.task import Task
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from analysis.sheet import lay_out
 from analysis.sheet_parts import Sheet
 from analysis.tables import table
 from trainables.schema import CellRequest
-from trainables.tasks import Task
+from trainables.task import Task
 
 _FEW_COLUMNS = 3
 

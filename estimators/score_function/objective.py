@@ -85,8 +85,12 @@ def estimate_with_objective(
     """
     named = checked_arguments(logits, hyperparameters)
     check_chunk_size(chunk_size)
-    drawn = draw(widened(logits.detach()), **named, generator=generator)
-    estimate = drawn.rule(lambda samples: f(samples.to(logits.dtype)), chunk_size)
+    wide = widened(logits.detach())
+    drawn = draw(wide, **named, generator=generator)
+    # f itself where it can be, since it may know more than its losses (`shortcuts`).
+    is_narrow = wide.dtype != logits.dtype
+    objective: Objective = (lambda samples: f(samples.to(logits.dtype))) if is_narrow else f
+    estimate = drawn.rule(objective, chunk_size)
     return Estimate(estimate.value, surrogate_of(estimate.value, estimate.gradient, logits))
 
 

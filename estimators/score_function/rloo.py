@@ -15,7 +15,7 @@ from estimators.score_function.objective import (
     estimate_with_objective,
 )
 from estimators.score_function.samples import (
-    losses_at,
+    losses_of_draws,
     mean_over_samples,
     samples_with,
     weighted_sum,
@@ -65,7 +65,7 @@ def draw_rloo(logits: torch.Tensor, *, num_samples: int, generator: Generators) 
 
     def rule(f: Objective, chunk_size: int | None) -> ObjectiveGradient:
         categories = samples_with(sample, logits, num_samples, generator)
-        losses = losses_at(f, categories, logits, chunk_size)
+        losses = losses_of_draws(f, categories, logits, chunk_size)
         gradient = rloo_gradient(logits, categories, losses.detach(), chunk_size)
         return ObjectiveGradient(mean_over_samples(losses), gradient)
 

@@ -7,6 +7,7 @@ import torch
 from estimators.randomness import Generators, uniform
 from estimators.sampling import widened
 from estimators.score_function.objective import Objective, States, chunks, evaluate
+from estimators.score_function.shortcuts import LossesOfDraws, checked_losses
 from estimators.softmax import softmax
 
 
@@ -66,6 +67,18 @@ def losses_at(
         chunk_size: Most samples that f is called with at once.
     """
     return evaluate(f, _one_hot_states(categories, like), len(categories), chunk_size)
+
+
+def losses_of_draws(
+    f: Objective, categories: torch.Tensor, like: torch.Tensor, chunk_size: int | None
+) -> torch.Tensor:
+    """Return f of each sample that an estimator drew; f's method of this name is asked where it has one.
+
+    Arguments and result as for `losses_at`.
+    """
+    if isinstance(f, LossesOfDraws):
+        return checked_losses(f.losses_of_draws(categories), categories.shape[:-1], "losses_of_draws")
+    return losses_at(f, categories, like, chunk_size)
 
 
 def weighted_sum(

@@ -6,6 +6,7 @@ import torch
 
 from estimators.score_function.objective import Objective, States, evaluate
 from estimators.score_function.samples import mean_over_samples, one_hot
+from estimators.score_function.shortcuts import OwnChanges, SingleChanges, checked_losses
 
 
 def means_per_category(
@@ -21,7 +22,7 @@ def means_per_category(
         F_dv = (1/N) Σ_n f(x_n with variable d set to v)
 
     Args:
-        f: The objective.
+        f: The objective; where it has the method `single_changes` or `own_changes`, that is asked instead.
         categories: N samples, shape (N, ..., L); or, not shared, N for each variable, shape (L·N, ..., L),
             the first N for the first variable.
         like: Tensor of shape (..., L, C) whose dtype the one-hot samples take.
@@ -31,6 +32,15 @@ def means_per_category(
         F, shape (..., L, C), with the graph that f gives it.
     """
     latent_dim, categorical_dim = like.shape[-2:]
+    if is_shared and isinstance(f, SingleChanges):
+        changed = f.single_changes(categories)
+        shape = (*categories.shape, categorical_dim)
+        return mean_over_samples(checked_losses(changed, shape, "single_changes")).contiguous()
+    if not is_shared and isinstance(f, OwnChanges):
+        by_variable = categories.reshape(latent_dim, -1, *categories.shape[1:])
+        shape = (*by_variable.shape[:-1], categorical_dim)
+        changed = checked_losses(f.own_changes(by_variable), shape, "own_changes")
+        return mean_over_samples(changed.movedim(1, 0)).movedim(0, -2).contiguous()
     num_samples = len(categories) if is_shared else len(categories) // latent_dim
     count = latent_dim * categorical_dim * num_samples
     losses = evaluate(f, _substituted(categories, like, num_samples, is_shared), count, chunk_size)

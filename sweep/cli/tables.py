@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
-from trainables.tasks import TASKS, Task
+from trainables.task import Task
+from trainables.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

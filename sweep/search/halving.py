@@ -12,8 +12,8 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
 from sweep.search.scores import epoch_score
 from sweep.spec import EarlyStopping
+from trainables.epochs import EpochRecord
 from trainables.pack_trainable import RECORDS
-from trainables.training import EpochRecord
 
 _EPOCH = "epoch"
 

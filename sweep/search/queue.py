@@ -13,9 +13,9 @@ from sweep.search.scores import Fate, Verdict, epoch_score, verdict_from_record,
 from sweep.search.space import SearchSpace
 from sweep.search.study import CellTrial, Study
 from sweep.store import StoredMember, StoreError
+from trainables.epochs import EpochRecord
 from trainables.pack import Pack
 from trainables.schema import Cell, CellRequest, Member
-from trainables.training import EpochRecord
 
 _log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sweep.store import StoredMember
+from trainables.epochs import EpochRecord
 from trainables.schema import CellRequest, Member
-from trainables.training import EpochRecord
 
 
 class Fate(Enum):

@@ -16,10 +16,10 @@ from sweep.spec import Spec
 from sweep.spool import Spool
 from sweep.store import Store
 from sweep.tracking import Tracker, open_experiment
+from trainables.epochs import EpochRecord
 from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.training import EpochRecord
 
 BLOCK = {"estimator": "st", "latent": "8x4", "lr": 0.0005}
 SPEC_TEXT = """name: small

@@ -13,7 +13,7 @@ from sweep.planning import Plan, make_plan
 from sweep.spec import Resources
 from tests.sweep.samples import spec_of
 from trainables.data import ImageDataset
-from trainables.training import EpochSeconds
+from trainables.epochs import EpochSeconds
 
 ONE_CORE = Resources()
 

@@ -12,10 +12,11 @@ from tests.sweep.samples import Driver, spec_of
 from tests.trainables.members import data, images, member
 from tests.trainables.test_gradient_quality import PACK as JUDGED
 from trainables.checkpoint import NUM_KEPT, CheckpointFolder
+from trainables.epochs import EpochRecord
 from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
 from trainables.trainers import trainer_of
-from trainables.training import EpochRecord, PackTrainer
+from trainables.training import PackTrainer
 
 
 def pack_of(latent: str, size: int, epochs: int) -> Pack:
@@ -38,7 +39,6 @@ def test_a_real_checkpoint_is_as_large_as_reckoned(
     trainer = PackTrainer(pack, images(100), images(100))
     record = trainer.run_epoch()
     trainer.history = [made_up(record, epoch) for epoch in range(1, epochs + 1)]
-    trainer.epoch = epochs
     CheckpointFolder(tmp_path).save(trainer.state_dict(), epochs)
     (file,) = tmp_path.iterdir()
     assert checkpoint_bytes(pack) == pytest.approx(file.stat().st_size, rel=0.001)

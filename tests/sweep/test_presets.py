@@ -32,6 +32,14 @@ MEMBERS = {
     "catlog-figure1-smoke": (12, 12),
     "catlog-figure2": (4, 40),
     "catlog-figure2-smoke": (4, 8),
+    "catlog-figure3-fashion": (5, 25),
+    "catlog-figure3-fashion-smoke": (3, 3),
+    "catlog-figure3-mnist": (5, 25),
+    "catlog-figure3-mnist-smoke": (3, 3),
+    "catlog-figure3-omniglot": (5, 25),
+    "catlog-figure3-omniglot-smoke": (3, 3),
+    "catlog-figure4": (16, 80),
+    "catlog-figure4-smoke": (4, 4),
 }
 
 HASHES = {
@@ -39,6 +47,14 @@ HASHES = {
     "catlog-figure1-smoke": "5df53d28e5e63e5b",
     "catlog-figure2": "29fda58d877f45e0",
     "catlog-figure2-smoke": "2b383e2afbc8e6dd",
+    "catlog-figure3-fashion": "347a81495db28bd2",
+    "catlog-figure3-fashion-smoke": "67521bd7f179c895",
+    "catlog-figure3-mnist": "56bfa81ce6ab18c8",
+    "catlog-figure3-mnist-smoke": "618660ff09e30858",
+    "catlog-figure3-omniglot": "171bc3d33963026e",
+    "catlog-figure3-omniglot-smoke": "32ccc542faa6322c",
+    "catlog-figure4": "49553cf1d542effd",
+    "catlog-figure4-smoke": "a7d4081e939488b0",
     "figure1": "a2911403c449f402",
     "figure2": "85a793b712333aac",
     "gradient-quality-8x4": "dd59a383e12a9865",
@@ -53,7 +69,15 @@ HASHES = {
 }
 """Of the hashes of a preset's members. Stores hold these: no change of specs or tasks may change one."""
 
+FIGURE_3 = [("mnist", "mnist"), ("fashion", "fashion_mnist"), ("omniglot", "omniglot")]
 JUDGING = {"table1", "figure1", "gradient-quality-8x4"}
+MODELS = {
+    **{f"catlog-figure3-{name}": ("bernoulli_vae", data, 100) for name, data in FIGURE_3},
+    **{f"catlog-figure3-{name}-smoke": ("bernoulli_vae", data, 100) for name, data in FIGURE_3},
+    "catlog-figure4": ("mnist_addition", "mnist", 10),
+    "catlog-figure4-smoke": ("mnist_addition", "mnist", 10),
+}
+"""Task, data set and batch size."""
 SYNTHETIC = {
     "catlog-figure1": "synthetic_gradient",
     "catlog-figure1-smoke": "synthetic_gradient",
@@ -105,8 +129,9 @@ def test_every_preset_is_tested_here() -> None:
 def test_a_preset_has_its_name_its_cells_and_its_members(preset: str) -> None:
     spec = load_spec(preset)
     data = (None, None) if preset in SYNTHETIC else ("mnist", 100)
-    assert (spec.name, spec.dataset, spec.batch_size) == (preset, *data)
-    assert spec.task == SYNTHETIC.get(preset, "gradient_quality" if preset in JUDGING else "mnist_vae")
+    task = SYNTHETIC.get(preset, "gradient_quality" if preset in JUDGING else "mnist_vae")
+    assert spec.name == preset
+    assert (spec.task, spec.dataset, spec.batch_size) == MODELS.get(preset, (task, *data))
     assert (len(spec.requests()), len(hashes(preset))) == MEMBERS[preset]
 
 
@@ -223,3 +248,51 @@ def test_catlog_figure2_has_the_paper_s_budgets_learning_rates_and_temperatures(
     assert (annealed["temperature"], annealed["temperature_decay"]) == ("0.1", "0.05")
     assert int(annealed["epochs"]) * int(annealed["iterations_per_epoch"]) == iterations
     assert annealed["iterations_per_epoch"] == "20"
+
+
+BUDGETS = [
+    ("indecater", "2x200", "2", "0.0001", "adam", "100"),
+    ("rloo", "2x200", "2", "0.0001", "adam", "100"),
+    ("rloo", "2x200", "800", "0.0001", "adam", "100"),
+    ("stgs", "2x200", "2", "0.0001", "adam", "100"),
+    ("stgs", "2x200", "800", "0.0001", "adam", "100"),
+]
+
+
+@pytest.mark.parametrize(("name", "dataset"), FIGURE_3)
+def test_catlog_figure3_has_the_paper_s_budgets_on_each_data_set(name: str, dataset: str) -> None:
+    own = ("estimator", "latent", "num_samples", "lr", "optimizer", "batch_size")
+    preset = cells(f"catlog-figure3-{name}")
+    assert sorted(settings(cell, *own) for cell in preset) == sorted(BUDGETS)
+    assert {cell.params["dataset"] for cell in preset} == {dataset}
+    annealed = [cell for cell in preset if "temperature" in cell.params]
+    assert {cell.estimator for cell in annealed} == {"stgs"}
+    schedule = ("temperature", "temperature_decay", "temperature_floor")
+    assert {settings(cell, *schedule) for cell in annealed} == {("1.0", "0.01", "0.1")}
+
+
+@pytest.mark.parametrize(("name", "dataset"), FIGURE_3)
+def test_catlog_figure3_smoke_has_the_small_budgets_and_trains_them_longer(name: str, dataset: str) -> None:
+    own = ("estimator", "latent", "num_samples", "lr", "optimizer", "batch_size")
+    preset = cells(f"catlog-figure3-{name}-smoke")
+    assert [settings(cell, *own) for cell in preset] == [one for one in BUDGETS if one[2] == "2"]
+    epochs = {cell.estimator: int(cell.params["epochs"]) for cell in preset}
+    assert epochs["rloo"] == epochs["stgs"] == 25 * epochs["indecater"]
+    assert {cell.params["dataset"] for cell in preset} == {dataset}
+
+
+def test_catlog_figure4_gives_rloo_f_as_many_evaluations_as_indecater_has() -> None:
+    found = {
+        settings(cell, "estimator", "latent", "num_samples", "lr", "batch_size")
+        for cell in cells("catlog-figure4")
+    }
+    wanted = set()
+    for num_digits in (4, 8, 12, 16):
+        for estimator, num_samples in (
+            ("indecater", 10),
+            ("indecater_per_variable", 10),
+            ("rloo", 10),
+            ("rloo", 10 * num_digits * 10),
+        ):
+            wanted.add((estimator, f"10x{num_digits}", str(num_samples), "0.001", "10"))
+    assert found == wanted

@@ -211,6 +211,37 @@ grid:
 """
 
 
+BINARY = """name: binary
+task: bernoulli_vae
+epochs: 9
+seeds: 1
+grid:
+  - {estimator: rloo, latent: 2x200, lr: 0.0001}
+  - {estimator: indecater, latent: 2x200, lr: 0.0001, epochs: 3}
+"""
+ADDITION = """name: sums
+task: mnist_addition
+epochs: 3
+seeds: 1
+grid:
+  - {estimator: rloo, latent: 10x4, lr: 0.001}
+"""
+
+
+def test_a_block_may_train_for_epochs_of_its_own_where_the_task_takes_it() -> None:
+    Path("grid.yaml").write_text(BINARY)
+    requests = load_spec("grid.yaml").requests()
+    assert [request.cell.params["epochs"] for request in requests] == ["9", "3"]
+    assert requests[1].cell.params["num_draws"] == "10"
+
+
+def test_digits_are_added_in_batches_of_ten() -> None:
+    Path("grid.yaml").write_text(ADDITION)
+    (request,) = load_spec("grid.yaml").requests()
+    assert request.cell.params["batch_size"] == "10"
+    assert request.cell.latent == "10x4"
+
+
 def test_a_task_without_a_data_set_has_neither_images_nor_batches() -> None:
     Path("grid.yaml").write_text(GRADIENT)
     (request,) = load_spec("grid.yaml").requests()
@@ -251,6 +282,25 @@ def test_a_pathwise_estimator_has_a_number_of_draws_and_a_temperature_that_falls
          "line 9: draws must be an integer >= 2 where task is synthetic_optimisation, got 1"),
         (OPTIMISATION + "search: {kind: optuna, trials: 2}\n",
          "line 9: kind must be grid where task is synthetic_optimisation, got 'optuna'"),
+        (BINARY.replace("2x200, lr: 0.0001}", "3x200, lr: 0.0001}"),
+         "line 6: latent must have 2 categories where task is bernoulli_vae, such as 2x200, got '3x200' "
+         "(grid block 1)"),
+        (BINARY.replace("epochs: 3", "epochs: 0"),
+         "line 7: epochs must be an integer >= 1, got 0 (grid block 2)"),
+        (OPTIMISATION + "    epochs: 4\n",
+         "line 9: epochs must be left out where task is synthetic_optimisation, got [4] (grid block 1)"),
+        (ADDITION.replace("10x4", "8x4"),
+         "line 6: latent must have 10 categories where task is mnist_addition, such as 10x4, got '8x4' "
+         "(grid block 1)"),
+        (ADDITION.replace("rloo", "stgs"),
+         "line 6: estimator must evaluate f at one-hot samples alone where task is mnist_addition, got "
+         "'stgs' (grid block 1)"),
+        (ADDITION.replace("rloo", "rebar"),
+         "line 6: estimator must evaluate f at one-hot samples alone where task is mnist_addition, got "
+         "'rebar' (grid block 1)"),
+        (ADDITION + "dataset: omniglot\n",
+         "line 7: dataset must be one of mnist where task is mnist_addition, got 'omniglot'; "
+         "nearest: mnist"),
         (OPTIMISATION + "    num_samples: 0\n",
          "line 9: num_samples must be an integer >= 1, got 0 (grid block 1)"),
         (OPTIMISATION + "    temperature_decay: -1\n",

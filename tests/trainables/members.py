@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from trainables.data import ImageDataset
@@ -57,3 +61,12 @@ def synthetic(estimator: str, seed: int = 0, task: str = "synthetic_gradient", *
         },
     }[task]  # fmt: skip
     return Member.from_params({"task": task, "estimator": estimator, "seed": seed, **own, **params})
+
+
+def through_bytes(state: Mapping[str, object]) -> Mapping[str, Any]:
+    """Return a state as a checkpoint gives it back."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    buffer.seek(0)
+    loaded: Mapping[str, Any] = torch.load(buffer, weights_only=True)
+    return loaded

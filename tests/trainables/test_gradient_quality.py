@@ -13,12 +13,13 @@ from torch.nn import functional
 
 from tests.trainables.members import images
 from trainables.checkpoint import CheckpointFolder
+from trainables.epochs import EpochRecord
 from trainables.gradient_quality import GradientQualityTrainer, trained_member
 from trainables.metrics import GRADIENT_METRICS, TRAINING_METRICS
 from trainables.pack import Pack
 from trainables.process import prepare_process
 from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS, Member
-from trainables.training import EpochRecord, PackTrainer
+from trainables.training import PackTrainer
 
 SECONDS = {EPOCH_SECONDS, MEASUREMENT_SECONDS}
 TRAIN, TEST = images(600), images(200, seed=1)

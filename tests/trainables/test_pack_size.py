@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from tests.trainables.members import images, member
+from tests.trainables.members import data, member
 from trainables import pack_size
+from trainables.epochs import EpochSeconds
 from trainables.pack import Pack
 from trainables.pack_size import Trial, choose_pack_size, is_out_of_memory, measure_pack_size
-from trainables.training import EpochSeconds
+from trainables.training_data import TrainingData
 
 
 def _device(overhead: float, per_member: float, memory: float) -> Callable[[int], Trial | None]:
@@ -88,10 +89,10 @@ class Gpu:
     packs: list[Pack] = field(default_factory=list)
     num_images: list[tuple[int, int]] = field(default_factory=list)
 
-    def trainer(self, pack: Pack, train: torch.Tensor, test: torch.Tensor, device: torch.device) -> Trainer:
+    def trainer(self, pack: Pack, given: TrainingData, device: torch.device) -> Trainer:
         assert device == GPU
         self.packs.append(pack)
-        self.num_images.append((len(train), len(test)))
+        self.num_images.append((len(given.train_images), len(given.test_images)))
         return Trainer(self, len(pack))
 
     @property
@@ -124,8 +125,8 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         }
         for name, fake in fakes.items():
             monkeypatch.setattr(torch.cuda, name, fake)
-        monkeypatch.setattr(pack_size, "PackTrainer", gpu.trainer)
-        return measure_pack_size(member(5), most, images(4000), images(2000), GPU)
+        monkeypatch.setattr(pack_size, "trainer_of", gpu.trainer)
+        return measure_pack_size(member(5), most, data(4000, 2000), GPU)
 
     return run
 
@@ -204,4 +205,4 @@ def test_memory_that_runs_out_while_a_graph_is_recorded_is_told_from_other_error
 
 
 def test_on_a_cpu_a_pack_has_one_member() -> None:
-    assert measure_pack_size(member(), 4, images(200), images(100), torch.device("cpu")) == 1
+    assert measure_pack_size(member(), 4, data(200, 100), torch.device("cpu")) == 1

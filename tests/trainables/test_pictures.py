@@ -12,13 +12,14 @@ from PIL import Image
 
 import estimators
 from tests.trainables.members import images, member
+from trainables.epochs import EpochRecord
 from trainables.gradient_quality import GradientQualityTrainer
 from trainables.pack import Pack
 from trainables.pictures import NUM_IMAGES, NUM_SAMPLES
 from trainables.process import prepare_process
 from trainables.schema import EPOCH_SECONDS, Member
 from trainables.trainers import pictures_of
-from trainables.training import EpochRecord, PackTrainer
+from trainables.training import PackTrainer
 
 TRAIN, TEST = images(200), images(50, seed=1)
 SIDE, STEP, BETWEEN_PARTS = 28, 29, 4

@@ -9,7 +9,8 @@ import pytest
 from tests.trainables.members import data, images, member
 from trainables.metrics import METRIC, METRICS
 from trainables.pack import Pack
-from trainables.tasks import OPTIONAL, REQUIRED, TASKS, Task, task_of, temperature_after
+from trainables.task import OPTIONAL, REQUIRED, Task
+from trainables.tasks import TASKS, task_of, temperature_after
 from trainables.trainers import TRAINERS, trainer_of
 
 ALL = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 import estimators
-from tests.trainables.members import images, member
+from tests.trainables.members import images, member, through_bytes
+from trainables.epochs import STATE_FORMAT, EpochRecord
 from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
 from trainables.process import prepare_process
-from trainables.training import STATE_FORMAT, EpochRecord, PackTrainer
+from trainables.training import PackTrainer
 
 TEST = images(200, seed=1)
 
@@ -109,7 +110,7 @@ def test_restored_pack_goes_on_bit_for_bit(optimizer: str) -> None:
     whole.run_epoch()
     state = whole.state_dict()
     restored = _trainer(pack)
-    restored.load_state_dict(_through_bytes(state))
+    restored.load_state_dict(through_bytes(state))
     for _ in range(2):
         expected, record = whole.run_epoch(), restored.run_epoch()
         assert [_values(record, index) for index in range(2)] == [
@@ -117,16 +118,6 @@ def test_restored_pack_goes_on_bit_for_bit(optimizer: str) -> None:
         ]
     assert [record.epoch for record in restored.history] == [1, 2, 3]
     assert restored.is_finished
-
-
-def _through_bytes(state: Mapping[str, object]) -> Mapping[str, object]:
-    import io
-
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    buffer.seek(0)
-    loaded: Mapping[str, object] = torch.load(buffer, weights_only=True)
-    return loaded
 
 
 def test_state_of_other_members_is_refused() -> None:

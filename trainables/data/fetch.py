@@ -74,7 +74,8 @@ def _obtain(dataset: Dataset, folder: Path, source: Path | None) -> None:
     listed = "\n".join(f"  {number}. {reason}" for number, reason in enumerate(reasons, start=1))
     raise DataError(
         f"cannot fetch {dataset.name}; every source failed:\n{listed}\n"
-        f"Put {dataset.files_by_hand} into {target} and run `catsweep data fetch {dataset.name}` again."
+        f"Put {dataset.files_by_hand} into {target} and run `catsweep data fetch {dataset.name}` again, or "
+        f"name a folder or zip that holds them: `catsweep data fetch {dataset.name} --from PATH`."
     )
 
 

@@ -19,8 +19,8 @@ from sweep.search.study import Study, study_name
 from sweep.spec import Spec
 from sweep.store import StoredMember
 from tests.sweep.samples import metrics_of, record, spec_of
+from trainables.epochs import EpochRecord
 from trainables.schema import CellRequest, Member
-from trainables.training import EpochRecord
 
 GRID = {"lr": [0.001, 0.0005], "temperature": [0.5, 1.0, 1.5]}
 

@@ -120,6 +120,7 @@ def test_each_failure_is_one_line_and_the_error_lists_them_all(
     assert "no answer within 0.5 s" in lines[4]
     assert "train-images-idx3-ubyte" in lines[5]
     assert f"into {tmp_path}/mnist and run `catsweep data fetch mnist` again" in lines[5]
+    assert lines[5].endswith("folder or zip that holds them: `catsweep data fetch mnist --from PATH`.")
     out, err = capfd.readouterr()
     assert out == ""
     assert [line.rpartition("; trying ")[2] for line in err.splitlines()[:3]] == [

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional
+
+import estimators
+from trainables import bernoulli_reconstruction
+from trainables.bernoulli_vae import BernoulliVAE
+from trainables.discrete_vae import Sampler
+from trainables.networks import PackedMLP
+
+LATENT_DIM, BATCH_SIZE = 16, 4
+SEEDS = (3, 7)
+
+
+def _generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _images() -> torch.Tensor:
+    noise = torch.rand(len(SEEDS), BATCH_SIZE, 784, generator=_generator(1))
+    return (noise**6 * 255).to(torch.uint8)
+
+
+def _model(num_samples: int | None = None, latent_dim: int = LATENT_DIM) -> BernoulliVAE:
+    return BernoulliVAE(latent_dim, num_samples, [_generator(seed) for seed in SEEDS])
+
+
+def _sampler(name: str, **hyperparameters: Any) -> Sampler:
+    noise = [_generator(10 + seed) for seed in SEEDS]
+    return partial(estimators.get(name).draw, **hyperparameters, generator=noise)
+
+
+def _plain(network: PackedMLP, leaves: list[torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
+    """Map (S, P, B, in) to (S, P, B, out) by ordinary layers."""
+    for index, weight in enumerate(leaves):
+        inputs = torch.relu(inputs) if index else inputs
+        inputs = inputs @ weight[:, :-1] + weight[:, -1:]
+    return inputs
+
+
+class Oracle:
+    """The same networks, by automatic differentiation, in float64."""
+
+    def __init__(self, model: BernoulliVAE) -> None:
+        self.encoder = [weight.double().requires_grad_() for weight in model.encoder.weights]
+        self.decoder = [weight.double().requires_grad_() for weight in model.decoder.weights]
+        self.model = model
+        self.grey = _images().double() / 255
+        theta = _plain(model.encoder, self.encoder, self.grey.unsqueeze(0))[0]
+        self.logits = torch.stack((torch.zeros_like(theta), theta), -1)
+
+    def losses(self, samples: torch.Tensor) -> torch.Tensor:
+        """Map one-hot samples, (S, P, B, L, 2), to losses."""
+        pixel_logits = _plain(self.model.decoder, self.decoder, samples[..., 1].double())
+        grey = self.grey.expand(pixel_logits.shape)
+        nll = functional.binary_cross_entropy_with_logits(pixel_logits, grey, reduction="none")
+        return nll.sum(-1)
+
+    def kl(self) -> torch.Tensor:
+        posterior = torch.distributions.Bernoulli(logits=self.logits[..., 1])
+        half = torch.distributions.Bernoulli(probs=torch.full_like(self.logits[..., 1], 0.5))
+        return torch.distributions.kl_divergence(posterior, half).sum(-1)
+
+    def check(self, loss: torch.Tensor) -> None:
+        """Compare the model's gradients with those of a loss."""
+        loss.backward()
+        for network, leaves in ((self.model.encoder, self.encoder), (self.model.decoder, self.decoder)):
+            for gradient, leaf in zip(network.weight_gradients, leaves, strict=True):
+                torch.testing.assert_close(gradient.double(), leaf.grad, rtol=1e-3, atol=2e-5)
+
+
+def check_score_function(name: str, samples_of: str, **hyperparameters: Any) -> None:
+    """Encoder: the user's function on an ordinary f, with the same draws. Decoder: the samples it drew."""
+    model = _model()
+    oracle = Oracle(model)
+    loss = model.differentiate(_images(), _sampler(name, **hyperparameters))
+    seen: list[torch.Tensor] = []
+
+    def f(samples: torch.Tensor) -> torch.Tensor:
+        seen.append(samples)
+        with torch.no_grad():
+            return oracle.losses(samples)
+
+    draw = _sampler(name, **hyperparameters)(oracle.logits.detach().float())
+    surrogate = draw.rule(f, None).gradient.double()
+    drawn = torch.cat(seen) if samples_of == "f" else draw.sample.unsqueeze(0)
+    if samples_of == "indecater":  # the first evaluations of each variable hold the samples, but for it
+        drawn = _drawn_by_indecater(seen[0], hyperparameters["num_samples"])
+    recon = oracle.losses(drawn).mean(0)
+    torch.testing.assert_close(loss.recon.double(), recon.detach().sum(-1), rtol=1e-5, atol=0)
+    torch.testing.assert_close(loss.kl.double(), oracle.kl().detach().sum(-1), rtol=1e-4, atol=1e-5)
+    through_theta = (surrogate.detach() * oracle.logits).sum((-1, -2))
+    oracle.check((recon + through_theta + oracle.kl()).mean(-1).sum())
+
+
+def _drawn_by_indecater(evaluated: torch.Tensor, num_samples: int) -> torch.Tensor:
+    """Read the samples off the states (variable, category, sample): what most of them agree upon."""
+    by_sample = evaluated.unflatten(0, (LATENT_DIM, 2, num_samples))
+    return (by_sample.mean((0, 1)) > 0.5).float()
+
+
+@pytest.mark.parametrize(
+    ("name", "samples_of", "hyperparameters"),
+    [
+        ("rloo", "f", {"num_samples": 2}),
+        ("rloo", "f", {"num_samples": 9}),
+        ("reinforce", "f", {"num_samples": 3}),
+        ("indecater", "indecater", {"num_samples": 2}),
+        ("indecater", "indecater", {"num_samples": 1}),
+        ("indecater_per_variable", "first", {"num_samples": 1}),
+        ("scater", "first", {"num_samples": 1}),
+    ],
+)
+def test_gradients_of_estimators_that_call_f(
+    name: str, samples_of: str, hyperparameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bernoulli_reconstruction, "_ROWS_ON_CPU", 3 * BATCH_SIZE)  # several chunks
+    check_score_function(name, samples_of, **hyperparameters)
+
+
+def test_check_rejects_a_decoder_that_learns_from_one_sample_alone() -> None:
+    with pytest.raises(AssertionError, match="not close"):
+        check_score_function("rloo", "first", num_samples=3)
+
+
+@pytest.mark.parametrize("num_samples", [1, 2, 7])
+@pytest.mark.parametrize("name", ["st", "stgs", "reinmax"])
+def test_gradients_of_pathwise_estimators_are_means_over_their_samples(
+    name: str, num_samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunk = 3
+    monkeypatch.setattr(bernoulli_reconstruction, "_ROWS_ON_CPU", chunk * BATCH_SIZE)
+    model = _model(num_samples)
+    oracle = Oracle(model)
+    loss = model.differentiate(_images(), _sampler(name, temperature=0.7))
+    sampler = _sampler(name, temperature=0.7)
+    losses = []
+    for start in range(0, num_samples, chunk):
+        size = min(chunk, num_samples - start)
+        draw = sampler(oracle.logits.detach().float().repeat(1, size, 1, 1))
+        sample = draw.sample.unflatten(1, (size, BATCH_SIZE)).movedim(1, 0).double().requires_grad_()
+        at_sample = oracle.losses(sample)
+        (grad,) = torch.autograd.grad(at_sample.sum(), sample, retain_graph=True)
+        theta_grad = draw.rule(grad.float().movedim(0, 1).flatten(1, 2)).unflatten(1, (size, BATCH_SIZE))
+        through = (theta_grad.double().movedim(1, 0) * oracle.logits).sum((-1, -2))
+        losses.append(oracle.losses(sample.detach()) + through - through.detach())
+    recon = torch.cat(losses).mean(0)
+    torch.testing.assert_close(loss.recon.double(), recon.detach().sum(-1), rtol=1e-5, atol=0)
+    oracle.check((recon + oracle.kl()).mean(-1).sum())
+
+
+def test_evaluation_is_the_negative_elbo_of_one_sample() -> None:
+    model = _model()
+    oracle = Oracle(model)
+    loss = model.evaluate(_images(), _sampler("rloo", num_samples=2))
+    sample = _sampler("rloo", num_samples=2)(oracle.logits.detach().float()).sample
+    expected = oracle.losses(sample.unsqueeze(0))[0].sum(-1).detach()
+    torch.testing.assert_close(loss.recon.double(), expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(loss.kl.double(), oracle.kl().sum(-1).detach(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "num_samples"), [("indecater", None), ("stgs", 2)])
+def test_recon_gradient_is_the_part_of_the_training_step(name: str, num_samples: int | None) -> None:
+    hyperparameters = {"num_samples": 2} if num_samples is None else {"temperature": 1.0}
+    model = _model(num_samples)
+    model.differentiate(_images(), _sampler(name, **hyperparameters))
+    before = model.gradients.clone()
+    first = model.recon_gradient(_images(), _sampler(name, **hyperparameters))
+    again = model.recon_gradient(_images(), _sampler(name, **hyperparameters))
+    assert torch.equal(first, again)
+    assert first.shape == (len(SEEDS), BATCH_SIZE, LATENT_DIM)
+    assert torch.equal(model.gradients, before)
+
+
+def test_pathwise_estimator_without_a_number_of_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_samples must be given"):
+        _model(None).differentiate(_images(), _sampler("stgs", temperature=1.0))
+
+
+@pytest.mark.parametrize(("name", "num_samples"), [("indecater", None), ("rloo", None), ("stgs", 3)])
+def test_member_of_a_pack_has_the_gradients_that_it_has_alone(name: str, num_samples: int | None) -> None:
+    hyperparameters = {"num_samples": 2} if num_samples is None else {"temperature": 1.0}
+    together = _model(num_samples)
+    together.differentiate(_images(), _sampler(name, **hyperparameters))
+    draw = estimators.get(name).draw
+    for index, seed in enumerate(SEEDS):
+        alone = BernoulliVAE(LATENT_DIM, num_samples, [_generator(seed)])
+        sampler = partial(draw, **hyperparameters, generator=[_generator(10 + seed)])
+        alone.differentiate(_images()[index : index + 1], sampler)
+        torch.testing.assert_close(together.gradients[index], alone.gradients[0], rtol=1e-4, atol=1e-6)
+
+
+def test_estimator_that_calls_f_with_a_number_of_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_samples must be left out"):
+        _model(2).differentiate(_images(), _sampler("rloo", num_samples=2))
