@@ -53,12 +53,14 @@ def test_the_unit_of_every_metric_of_the_schema_is_known_and_ratios_have_none():
     assert without == {
         "gradient_cosine", "gradient_cosine_batch", "gradient_relative_std", "gradient_bias",
         "cosine_variance", "function_evaluations", "expected_value", "estimate_variance",
+        "test_sum_accuracy", "test_digit_accuracy",
     }  # fmt: skip
 
 
-def test_measures_of_a_gradient_have_four_digits_losses_two_and_what_spans_magnitudes_an_exponent():
+def test_gradients_and_accuracies_have_four_digits_losses_two_and_what_spans_magnitudes_an_exponent():
     four = {metric for metric in metrics.METRICS if form_of(metric) == ".4f"}
-    assert four == set(metrics.GRADIENT_METRICS) - {"measurement_seconds"}
+    accuracies = {"test_sum_accuracy", "test_digit_accuracy"}
+    assert four == (set(metrics.GRADIENT_METRICS) | accuracies) - {"measurement_seconds"}
     assert {form_of(metric) for metric in (*metrics.TRAINING_METRICS, "measurement_seconds")} == {".2f"}
     assert {form_of(metric) for metric in ("cosine_variance", "estimate_variance")} == {".1e"}
     assert (form_of("expected_value"), form_of("mine")) == (".6f", ".2f")

@@ -1,11 +1,13 @@
 """A store that a sweep writes to while it is read: members are whole or they do not count."""
 
+from contextlib import contextmanager
+from dataclasses import replace
+
 import pandas as pd
 import pytest
-import sqlalchemy as sa
 
 from analysis import load_runs, render, store_http, table
-from trainables import schema
+from trainables import run_tables, schema
 
 METRIC = "test_neg_elbo"
 
@@ -20,26 +22,31 @@ def store(open_store):
 
 
 @pytest.fixture
-def finish_before(store):
+def finish_before(store, monkeypatch):
     """Return a function that has the running member end just before the n-th of a reader's queries."""
     seen, places = [], []
 
-    def listen(connection, cursor, statement, *_):
-        if not places or not statement.startswith("SELECT") or "sqlite_master" in statement:
-            return
-        seen.append(statement)
-        if len(seen) == places[0]:
-            places.clear()  # what follows is the writer's
-            store.client.log_metric(store.running, METRIC, 104.0, timestamp=2000, step=2)
-            store.client.set_terminated(store.running, "FINISHED")
+    opened = run_tables.opened
+
+    @contextmanager
+    def interrupted(uri):
+        with opened(uri) as database:
+
+            def rows(query, **values):
+                seen.append(query)
+                if len(seen) == places[0]:
+                    store.client.log_metric(store.running, METRIC, 104.0, timestamp=2000, step=2)
+                    store.client.set_terminated(store.running, "FINISHED")
+                return database.rows(query, **values)
+
+            yield replace(database, rows=rows)
 
     def arm(number):
         places.append(number)
+        monkeypatch.setattr(run_tables, "opened", interrupted)
         return seen
 
-    sa.event.listen(sa.engine.Engine, "before_cursor_execute", listen)
-    yield arm
-    sa.event.remove(sa.engine.Engine, "before_cursor_execute", listen)
+    return arm
 
 
 NUM_QUERIES = 4
@@ -49,7 +56,7 @@ NUM_QUERIES = 4
 def test_member_that_ends_between_two_queries_counts_whole_or_is_running(store, finish_before, number):
     seen = finish_before(number)
     (row,) = table(load_runs(store.uri, metrics=METRIC)).to_dict("records")
-    assert len(seen) == number
+    assert len(seen) == NUM_QUERIES
     # Read values first and states last, and it would be a finished one without its last epoch: "incomplete".
     assert (row["n"], row["mean"], row["status"]) in [
         (2, 102.0, "complete"),

@@ -20,7 +20,8 @@ from sweep import api
 from sweep.cli.tables import table_text
 from sweep.home import Home
 from sweep.spec_file import load_spec
-from trainables.schema import TRAINING_METRICS, CellRequest
+from trainables.metrics import TRAINING_METRICS
+from trainables.schema import CellRequest
 
 SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "scale.py"
 EPOCHS = 2

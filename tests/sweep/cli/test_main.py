@@ -11,7 +11,21 @@ import pytest
 from sweep.cli import console_script
 from tests.sweep.conftest import Answer
 
-COMMANDS = ("run", "plan", "status", "sync", "tables", "figures", "ui", "doctor", "data fetch", "data verify")
+COMMANDS = (
+    
+    "run",
+    "plan",
+    "status",
+    "sync",
+    "tables",
+    "figures",
+    "report",
+    "ui",
+    "doctor",
+    "data fetch",
+    "data verify",
+,
+)  # fmt: skip
 Command = Callable[..., Answer]
 
 
