@@ -37,6 +37,7 @@ from sweep.planning import make_plan
 from sweep.spec_file import load_spec
 from tests.trainables.members import images
 from trainables import schema
+from trainables.metrics import METRICS
 from trainables.run_record import LastValue, RunRecord
 from trainables.training import PackTrainer
 
@@ -57,7 +58,7 @@ for pack in plan.packs:
         values = {{name: LastValue(value, record.epoch) for name, value in metrics.items()}}
         run = RunRecord(member.hash, "own", "FINISHED", 0, 1, member.params, tags, values)
         records.append(run)
-print(render(table(runs_frame(records, schema.METRICS), plan.requests)))
+print(render(table(runs_frame(records, METRICS), plan.requests)))
 write_pages(Path("docs/estimators"))
 """
 

@@ -12,19 +12,8 @@ from sweep.cli import console_script
 from tests.sweep.conftest import Answer
 
 COMMANDS = (
-    
-    "run",
-    "plan",
-    "status",
-    "sync",
-    "tables",
-    "figures",
-    "report",
-    "ui",
-    "doctor",
-    "data fetch",
+    "run", "plan", "status", "sync", "tables", "figures", "report", "ui", "doctor", "data fetch",
     "data verify",
-,
 )  # fmt: skip
 Command = Callable[..., Answer]
 
