@@ -11,8 +11,8 @@ from estimators.score_function.objective import chunks
 from estimators.softmax import with_cheap_softmax
 from trainables.bernoulli_reconstruction import BernoulliReconstruction, LearntReconstruction
 from trainables.discrete_vae import NegElbo, Sampler, kl_to_uniform, kl_to_uniform_and_gradient
-from trainables.network_sizes import bernoulli_vae_widths, num_parameters
-from trainables.networks import PackedMLP
+from trainables.network_sizes import bernoulli_vae_widths
+from trainables.networks import joined_networks
 
 
 class BernoulliVAE:
@@ -41,16 +41,9 @@ class BernoulliVAE:
         device: str | torch.device = "cpu",
     ) -> None:
         self._num_samples = num_samples
-        widths = bernoulli_vae_widths(latent_dim)
-        sizes = [num_parameters(one) for one in widths]
-        shape = (len(generators), sum(sizes))
-        self.parameters, self.gradients = (torch.zeros(shape, device=device) for _ in range(2))
-        parts = zip(
-            widths, torch.split(self.parameters, sizes, 1), torch.split(self.gradients, sizes, 1), strict=True
+        self.parameters, self.gradients, (self.encoder, self.decoder) = joined_networks(
+            bernoulli_vae_widths(latent_dim), generators, device
         )
-        self.encoder, self.decoder = (PackedMLP(*part) for part in parts)
-        self.encoder.initialize(generators)
-        self.decoder.initialize(generators)
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Map images, shape (P or 1, B, 784), bytes, to logits (0, θ), shape (P, B, L, 2)."""

@@ -12,8 +12,8 @@ from torch.nn import functional
 from estimators.sampling import Draw
 from estimators.score_function import ObjectiveDraw
 from estimators.softmax import log_softmax, with_cheap_softmax
-from trainables.network_sizes import num_parameters, num_vae_parameters, vae_widths
-from trainables.networks import PackedMLP
+from trainables.network_sizes import vae_widths
+from trainables.networks import joined_networks
 from trainables.reconstruction import Reconstruction
 
 Sampler = Callable[[torch.Tensor], Draw | ObjectiveDraw]
@@ -53,14 +53,9 @@ class DiscreteVAE:
     ) -> None:
         self.categorical_dim = categorical_dim
         self.latent_dim = latent_dim
-        encoder_widths, decoder_widths = vae_widths(categorical_dim, latent_dim)
-        size = num_parameters(encoder_widths)
-        shape = (len(generators), num_vae_parameters(categorical_dim, latent_dim))
-        self.parameters, self.gradients = (torch.zeros(shape, device=device) for _ in range(2))
-        self.encoder = PackedMLP(encoder_widths, self.parameters[:, :size], self.gradients[:, :size])
-        self.decoder = PackedMLP(decoder_widths, self.parameters[:, size:], self.gradients[:, size:])
-        self.encoder.initialize(generators)
-        self.decoder.initialize(generators)
+        self.parameters, self.gradients, (self.encoder, self.decoder) = joined_networks(
+            vae_widths(categorical_dim, latent_dim), generators, device
+        )
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Map images, shape (P or 1, B, 784), bytes, to logits, shape (P, B, L, C).

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 import torch
 from torch import nn
 
-from trainables.network_sizes import aligned
+from trainables.network_sizes import aligned, num_parameters
 
 _mask = torch.ops.aten.threshold_backward.grad_input
 """ReLU's backward pass, in place."""
@@ -179,6 +179,27 @@ def _through_layer(layer: _Layer, grad_output: torch.Tensor) -> torch.Tensor:
 def _buffer(num_members: int, batch_size: int, width: int, *, like: torch.Tensor) -> torch.Tensor:
     """Return zeros, (P, B, width), whose rows start where cache lines do."""
     return like.new_zeros(num_members, batch_size, aligned(width))[..., :width]
+
+
+def joined_networks(
+    widths: Sequence[Sequence[int]], generators: Sequence[torch.Generator], device: str | torch.device
+) -> tuple[torch.Tensor, torch.Tensor, list[PackedMLP]]:
+    """Make networks whose parameters lie side by side in one tensor, each member's drawn from its generator.
+
+    Args:
+        widths: Of each network: input width, hidden widths, output width.
+        generators: One CPU generator for each member.
+        device: Where the parameters are.
+    Returns:
+        Parameters and gradients, each of shape (P, n), and the networks.
+    """
+    sizes = [num_parameters(one) for one in widths]
+    parameters, gradients = (torch.zeros((len(generators), sum(sizes)), device=device) for _ in range(2))
+    parts = zip(widths, torch.split(parameters, sizes, 1), torch.split(gradients, sizes, 1), strict=True)
+    networks = [PackedMLP(*part) for part in parts]
+    for network in networks:
+        network.initialize(generators)
+    return parameters, gradients, networks
 
 
 def _split_into_layers(flat: torch.Tensor, widths: Sequence[int]) -> list[torch.Tensor]:

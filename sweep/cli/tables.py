@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,44 +18,53 @@ if TYPE_CHECKING:
 MEASURED = "measured"
 
 
+MetricOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Metrics of the run schema, joined by commas, a table each; by default the task's: "
+        f"{', '.join(f'{task.headline} of {name}' for name, task in TASKS.items())}."
+    ),
+]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="text, markdown, latex, html, csv or json. measured: of a spec that judges gradients, "
+        "every measure at every measured epoch, as `make docs MEASURED=FILE` takes it.",
+    ),
+]
+SpreadOption = Annotated[
+    str, typer.Option(help="What ± is: std, sem or sem-population; ci: a 95 % interval.")
+]
+CompareOption = Annotated[
+    str | None,
+    typer.Option(help="published: the paper's tables. curves: its authors' runs at the same epoch."),
+]
+SelectOption = Annotated[
+    str | None,
+    typer.Option(help="best: of each estimator and latent only the best cell, with its hyperparameters."),
+]
+SelectByOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The metric that selects: one of training or of the gradient, never of the test; by default "
+        "the first such metric of the task, where it trains a VAE train_neg_elbo."
+    ),
+]
+TestOption = Annotated[
+    bool, typer.Option("--test", help="Test each cell against the best of its latent (Welch, Holm).")
+]
+
+
 def command(
     spec: SpecArgument,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="Metrics of the run schema, joined by commas, a table each; by default the task's: "
-            f"{', '.join(f'{task.headline} of {name}' for name, task in TASKS.items())}."
-        ),
-    ] = None,
-    output_format: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="text, markdown, latex, html, csv or json. measured: of a spec that judges gradients, "
-            "every measure at every measured epoch, as `make docs MEASURED=FILE` takes it.",
-        ),
-    ] = "text",
-    spread: Annotated[
-        str, typer.Option(help="What ± is: std, sem or sem-population; ci: a 95 % interval.")
-    ] = "std",
-    compare: Annotated[
-        str | None,
-        typer.Option(help="published: the paper's tables. curves: its authors' runs at the same epoch."),
-    ] = None,
-    select: Annotated[
-        str | None,
-        typer.Option(help="best: of each estimator and latent only the best cell, with its hyperparameters."),
-    ] = None,
-    select_by: Annotated[
-        str | None,
-        typer.Option(
-            help="The metric that selects: one of training or of the gradient, never of the test; by default "
-            "the first such metric of the task, where it trains a VAE train_neg_elbo."
-        ),
-    ] = None,
-    test: Annotated[
-        bool, typer.Option("--test", help="Test each cell against the best of its latent (Welch, Holm).")
-    ] = False,
+    metric: MetricOption = None,
+    output_format: FormatOption = "text",
+    spread: SpreadOption = "std",
+    compare: CompareOption = None,
+    select: SelectOption = None,
+    select_by: SelectByOption = None,
+    test: TestOption = False,
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -70,18 +78,23 @@ def command(
     from sweep.home import Home
 
     place = Home.resolve(home, tracking_uri)
-    if output_format == MEASURED:
-        given = {"--metric": metric, "--compare": compare, "--select": select, "--test": test or None}
-        _refuse(
-            [name for name, value in given.items() if value is not None] + ["--spread"] * (spread != "std")
-        )
-        text, missing = measured_text(spec, place)
-        for line in missing:
-            typer.echo(line, err=True)
-        typer.echo(text, nl=False)
+    if output_format != MEASURED:
+        shown = table_text(spec, place, metric, output_format, spread, compare, select, select_by, test=test)
+        typer.echo(shown)
         return
-    shown = table_text(spec, place, metric, output_format, spread, compare, select, select_by, test=test)
-    typer.echo(shown)
+    given = {
+        "--metric": metric is not None,
+        "--compare": compare is not None,
+        "--select": select is not None,
+        "--select-by": select_by is not None,
+        "--test": test,
+        "--spread": spread != "std",
+    }
+    _refuse([name for name, is_given in given.items() if is_given])
+    text, missing = measured_text(spec, place)
+    for line in missing:
+        typer.echo(line, err=True)
+    typer.echo(text, nl=False)
 
 
 def table_text(
@@ -135,9 +148,8 @@ def measured_text(spec: str, home: Home) -> tuple[str, tuple[str, ...]]:
     from sweep.spec_file import load_spec
     from sweep.store import Store
 
-    loaded, store = load_spec(spec), Store(home)
-    if not store.is_empty_file:
-        store.check()
+    loaded = load_spec(spec)
+    Store(home).check_readable()
     return measured_csv(home.tracking_uri, loaded.requests())
 
 

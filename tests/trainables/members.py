@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from trainables.data import ImageDataset
+from trainables.epochs import EpochRecord
 from trainables.schema import Member
 from trainables.training_data import TrainingData
 
@@ -70,3 +71,10 @@ def through_bytes(state: Mapping[str, object]) -> Mapping[str, Any]:
     buffer.seek(0)
     loaded: Mapping[str, Any] = torch.load(buffer, weights_only=True)
     return loaded
+
+
+def values_of(record: EpochRecord, index: int = 0) -> dict[str, float]:
+    """Return what an epoch gave a member that has not diverged; not the seconds, which are never the same."""
+    metrics = record.metrics[index]
+    assert metrics is not None
+    return {name: value for name, value in metrics.items() if not name.endswith("_seconds")}

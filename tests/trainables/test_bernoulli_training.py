@@ -1,25 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 import torch
 
 import estimators
-from tests.trainables.members import images, member, through_bytes
+from tests.trainables.members import images, member, through_bytes, values_of
 from trainables.bernoulli_training import NUM_MEASURED_IMAGES, BernoulliVaeTrainer, binarised
-from trainables.epochs import EpochRecord, seeded_generator
+from trainables.epochs import seeded_generator
 from trainables.pack import Pack
-from trainables.process import prepare_process
 from trainables.schema import Member
 from trainables.tasks import BERNOULLI_VAE, task_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LATENT_DIM = 16
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    prepare_process(1)
 
 
 def _member(seed: int = 0, **params: object) -> Member:
@@ -36,12 +30,6 @@ def _member(seed: int = 0, **params: object) -> Member:
 
 def _trainer(*members: Member, count: int = 100) -> BernoulliVaeTrainer:
     return BernoulliVaeTrainer(Pack(members), images(count), images(50, seed=1))
-
-
-def _values(record: EpochRecord, index: int = 0) -> Mapping[str, float]:
-    metrics = record.metrics[index]
-    assert metrics is not None
-    return {name: value for name, value in metrics.items() if not name.endswith("_seconds")}
 
 
 def test_pixels_of_at_least_one_half_become_ink() -> None:
@@ -70,7 +58,7 @@ def test_every_estimator_trains_and_its_loss_falls(name: str) -> None:
     params = {"estimator": name, "lr": 0.003, "num_mc_samples": 3}
     trainer = _trainer(_member(**params))
     first, _, last = (trainer.run_epoch() for _ in range(3))
-    assert _values(last)["train_neg_elbo"] < _values(first)["train_neg_elbo"] - 50
+    assert values_of(last)["train_neg_elbo"] < values_of(first)["train_neg_elbo"] - 50
 
 
 @pytest.mark.parametrize(
@@ -84,8 +72,8 @@ def test_restored_pack_goes_on_bit_for_bit(settings: dict[str, object]) -> None:
     restored.load_state_dict(through_bytes(whole.state_dict()))
     for _ in range(2):
         expected, record = whole.run_epoch(), restored.run_epoch()
-        assert [_values(record, index) for index in range(2)] == [
-            _values(expected, index) for index in range(2)
+        assert [values_of(record, index) for index in range(2)] == [
+            values_of(expected, index) for index in range(2)
         ]
     assert restored.is_finished
 
@@ -95,9 +83,9 @@ def test_member_of_a_pack_equals_member_alone(estimator: str) -> None:
     free = [{"temperature": tau} if estimator == "stgs" else {} for tau in (1.0, 0.5, 0.2)]
     members = [_member(seed, estimator=estimator, **one) for seed, one in enumerate(free)]
     together = _trainer(*members).run_epoch()
-    assert _values(together, 0) != _values(together, 1)
+    assert values_of(together, 0) != values_of(together, 1)
     for index, one in enumerate(members):
-        assert _values(together, index) == pytest.approx(_values(_trainer(one).run_epoch()), rel=1e-5)
+        assert values_of(together, index) == pytest.approx(values_of(_trainer(one).run_epoch()), rel=1e-5)
 
 
 def test_temperature_falls_from_epoch_to_epoch_down_to_its_floor() -> None:
@@ -115,7 +103,7 @@ def test_temperature_falls_from_epoch_to_epoch_down_to_its_floor() -> None:
 def test_measuring_leaves_the_training_as_it_is() -> None:
     few, many = (_trainer(_member(num_draws=draws)) for draws in (2, 5))
     for _ in range(2):
-        one, other = _values(few.run_epoch()), _values(many.run_epoch())
+        one, other = values_of(few.run_epoch()), values_of(many.run_epoch())
         assert one["train_neg_elbo"] == other["train_neg_elbo"]
         assert one["test_neg_elbo"] == other["test_neg_elbo"]
         assert one["estimate_variance"] != other["estimate_variance"]
@@ -135,7 +123,7 @@ def _variance_by_hand(trainer: BernoulliVaeTrainer, epoch: int, num_draws: int) 
 
 def test_variance_is_over_draws_at_the_parameters_after_the_epoch() -> None:
     trainer = _trainer(_member(estimator="rloo"))
-    value = _values(trainer.run_epoch())["estimate_variance"]
+    value = values_of(trainer.run_epoch())["estimate_variance"]
     assert value == pytest.approx(_variance_by_hand(trainer, 1, 3))
     assert value != pytest.approx(_variance_by_hand(trainer, 2, 3))
 
@@ -143,6 +131,6 @@ def test_variance_is_over_draws_at_the_parameters_after_the_epoch() -> None:
 def test_indecater_has_far_less_variance_than_rloo() -> None:
     indecater, rloo = (_trainer(_member(estimator=name, num_draws=10)) for name in ("indecater", "rloo"))
     assert (
-        _values(indecater.run_epoch())["estimate_variance"] * 10
-        < _values(rloo.run_epoch())["estimate_variance"]
+        values_of(indecater.run_epoch())["estimate_variance"] * 10
+        < values_of(rloo.run_epoch())["estimate_variance"]
     )

@@ -11,23 +11,19 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tests.trainables.members import images
+from tests.trainables.members import images, values_of
 from trainables.checkpoint import CheckpointFolder
 from trainables.epochs import EpochRecord
 from trainables.gradient_quality import GradientQualityTrainer, trained_member
 from trainables.metrics import GRADIENT_METRICS, TRAINING_METRICS
 from trainables.pack import Pack
-from trainables.process import prepare_process
 from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS, Member
 from trainables.training import PackTrainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SECONDS = {EPOCH_SECONDS, MEASUREMENT_SECONDS}
 TRAIN, TEST = images(600), images(200, seed=1)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    prepare_process(1)
 
 
 def judged(estimator: str, seed: int = 0, **changes: object) -> Member:
@@ -65,18 +61,12 @@ def run(trainer: Any) -> list[EpochRecord]:
     return history
 
 
-def values(record: EpochRecord, index: int) -> dict[str, float]:
-    metrics = record.metrics[index]
-    assert metrics is not None
-    return {name: value for name, value in metrics.items() if name not in SECONDS}
-
-
 def test_the_training_is_the_one_that_the_task_mnist_vae_does() -> None:
     plain = run(PackTrainer(Pack((trained_member(PACK.members[0]),)), TRAIN, TEST))
     for record, of_training in zip(run(trainer()), plain, strict=True):
         for index in range(len(PACK)):
-            shown = values(record, index)
-            assert {name: shown[name] for name in TRAINING_METRICS if name not in SECONDS} == values(
+            shown = values_of(record, index)
+            assert {name: shown[name] for name in TRAINING_METRICS if name not in SECONDS} == values_of(
                 of_training, 0
             )
 
@@ -106,7 +96,7 @@ def test_estimators_are_judged_after_the_epochs_asked_for_and_no_others() -> Non
 
 
 def test_the_exact_gradient_is_judged_to_be_exact() -> None:
-    shown = values(run(trainer())[-1], 1)
+    shown = values_of(run(trainer())[-1], 1)
     assert shown["gradient_cosine"] == pytest.approx(1, abs=1e-6)
     assert shown["gradient_cosine_batch"] == pytest.approx(1, abs=1e-6)
     assert shown["gradient_std"] == 0
@@ -116,7 +106,7 @@ def test_the_exact_gradient_is_judged_to_be_exact() -> None:
 def test_a_member_alone_is_judged_as_in_a_pack(index: int) -> None:
     alone = run(trainer(Pack((PACK.members[index],))))
     together = run(trainer())
-    assert [values(record, 0) for record in alone] == [values(record, index) for record in together]
+    assert [values_of(record, 0) for record in alone] == [values_of(record, index) for record in together]
 
 
 def test_a_resumed_training_judges_as_one_that_went_through() -> None:
@@ -128,7 +118,7 @@ def test_a_resumed_training_judges_as_one_that_went_through() -> None:
     assert resumed.epoch == 1
     for record, expected in zip(run(resumed), through, strict=True):
         for index in range(len(PACK)):
-            assert values(record, index) == values(expected, index)
+            assert values_of(record, index) == values_of(expected, index)
 
 
 def test_a_resumed_training_survives_a_checkpoint(tmp_path: Path) -> None:
@@ -144,7 +134,7 @@ def test_a_resumed_training_survives_a_checkpoint(tmp_path: Path) -> None:
         return resumed
 
     resumed = folder.resume(start)
-    assert values(run(resumed)[-1], 2) == values(run(trainer())[-1], 2)
+    assert values_of(run(resumed)[-1], 2) == values_of(run(trainer())[-1], 2)
 
 
 @pytest.mark.parametrize("num_draws", [1, 8])
@@ -226,7 +216,7 @@ def independent_measures(judge: GradientQualityTrainer, wrong: str) -> dict[str,
 
 def check_measures(wrong: str = "") -> None:
     judge = trainer(Pack((judged("st", temperature=0.7, num_draws=4000, measured_epochs="3"),)))
-    shown = values(run(judge)[-1], 0)
+    shown = values_of(run(judge)[-1], 0)
     for name, expected in independent_measures(judge, wrong).items():
         assert shown[name] == pytest.approx(expected, rel=0.03), name
 

@@ -1,29 +1,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 
 import pytest
 import torch
 
 import estimators
-from tests.trainables.members import images, member, through_bytes
+from tests.trainables.members import images, member, through_bytes, values_of
 from trainables.digit_sum import sum_probs
-from trainables.epochs import EpochRecord
 from trainables.mnist_addition import LEAST_PROBABILITY, MnistAdditionTrainer, loss_and_gradient
 from trainables.pack import Pack
-from trainables.process import prepare_process
 from trainables.schema import Member
 from trainables.tasks import MNIST_ADDITION, task_of
 from trainables.training_data import TrainingData
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NUM_DIGITS = 3
 ALLOWED = ("indecater", "indecater_per_variable", "rloo", "reinforce", "scater", "exact")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    prepare_process(1)
 
 
 def _member(seed: int = 0, **params: object) -> Member:
@@ -50,12 +44,6 @@ def _data(count: int = 302) -> TrainingData:
 
 def _trainer(*members: Member) -> MnistAdditionTrainer:
     return MnistAdditionTrainer(Pack(members), _data())
-
-
-def _values(record: EpochRecord, index: int = 0) -> Mapping[str, float]:
-    metrics = record.metrics[index]
-    assert metrics is not None
-    return {name: value for name, value in metrics.items() if name != "epoch_seconds"}
 
 
 def test_epoch_reports_every_metric_of_the_task() -> None:
@@ -121,8 +109,8 @@ def test_every_estimator_that_the_task_takes_learns_sums(name: str) -> None:
     assert task_of(MNIST_ADDITION).can_train_with(name)
     trainer = _trainer(_member(estimator=name, latent_dim=1, num_samples=100, lr=0.003, epochs=6))
     first, *_, last = (trainer.run_epoch() for _ in range(6))
-    assert _values(last)["test_sum_accuracy"] > 0.5
-    assert _values(last)["train_loss"] < _values(first)["train_loss"]
+    assert values_of(last)["test_sum_accuracy"] > 0.5
+    assert values_of(last)["train_loss"] < values_of(first)["train_loss"]
 
 
 def test_estimators_that_need_more_of_f_are_not_taken() -> None:
@@ -175,8 +163,8 @@ def test_restored_pack_goes_on_bit_for_bit() -> None:
     restored.load_state_dict(through_bytes(whole.state_dict()))
     for _ in range(2):
         expected, record = whole.run_epoch(), restored.run_epoch()
-        assert [_values(record, index) for index in range(2)] == [
-            _values(expected, index) for index in range(2)
+        assert [values_of(record, index) for index in range(2)] == [
+            values_of(expected, index) for index in range(2)
         ]
     assert restored.is_finished
 
@@ -185,5 +173,5 @@ def test_members_of_a_pack_are_those_that_they_are_alone() -> None:
     members = [_member(seed) for seed in range(3)]
     together = _trainer(*members).run_epoch()
     for index, one in enumerate(members):
-        alone = _values(_trainer(one).run_epoch())
-        assert _values(together, index)["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-3)
+        alone = values_of(_trainer(one).run_epoch())
+        assert values_of(together, index)["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-3)

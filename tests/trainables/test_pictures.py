@@ -16,18 +16,14 @@ from trainables.epochs import EpochRecord
 from trainables.gradient_quality import GradientQualityTrainer
 from trainables.pack import Pack
 from trainables.pictures import NUM_IMAGES, NUM_SAMPLES
-from trainables.process import prepare_process
 from trainables.schema import EPOCH_SECONDS, Member
 from trainables.trainers import pictures_of
 from trainables.training import PackTrainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TRAIN, TEST = images(200), images(50, seed=1)
 SIDE, STEP, BETWEEN_PARTS = 28, 29, 4
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    prepare_process(1)
 
 
 def trainer_of(*members: Member, test: torch.Tensor = TEST) -> PackTrainer:

@@ -14,16 +14,12 @@ from tests.trainables.members import synthetic
 from trainables.checkpoint import CheckpointFolder
 from trainables.metrics import SYNTHETIC_OPTIMISATION_METRICS, names_of
 from trainables.pack import Pack
-from trainables.process import prepare_process
 from trainables.synthetic_objectives import SquaredDistance
 from trainables.synthetic_optimisation import SyntheticOptimisationTrainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ESTIMATORS = ("indecater", "rloo", "stgs")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    prepare_process(1)
 
 
 def pack_of(estimator: str, *seeds: int, **params: object) -> Pack:

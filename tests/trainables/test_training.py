@@ -1,35 +1,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import pytest
 import torch
 
 import estimators
-from tests.trainables.members import images, member, through_bytes
+from tests.trainables.members import images, member, through_bytes, values_of
 from trainables.epochs import STATE_FORMAT, EpochRecord
 from trainables.metrics import TRAINING_METRICS
 from trainables.pack import Pack
-from trainables.process import prepare_process
 from trainables.training import PackTrainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 TEST = images(200, seed=1)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    prepare_process(1)
-
-
 def _trainer(pack: Pack, steps: int = 6) -> PackTrainer:
     return PackTrainer(pack, images(steps * 100), TEST)
-
-
-def _values(record: EpochRecord, index: int = 0) -> Mapping[str, float]:
-    metrics = record.metrics[index]
-    assert metrics is not None
-    return {name: value for name, value in metrics.items() if name != "epoch_seconds"}
 
 
 def test_epoch_reports_every_metric_of_the_schema() -> None:
@@ -51,7 +40,7 @@ def test_member_of_a_pack_equals_member_alone_bit_for_bit(estimator: str, optimi
     together = _trainer(Pack(members), steps=50).run_epoch()
     for index, one in enumerate(members):
         alone = _trainer(Pack((one,)), steps=50).run_epoch()
-        assert _values(together, index) == _values(alone)
+        assert values_of(together, index) == values_of(alone)
 
 
 @pytest.mark.parametrize(("categorical_dim", "latent_dim"), [(4, 24), (8, 16), (16, 12), (64, 8)])
@@ -62,7 +51,7 @@ def test_member_of_a_pack_equals_member_alone_at_every_even_width(
     members = tuple(member(seed, **shape) for seed in range(2))
     together = _trainer(Pack(members), steps=20).run_epoch()
     for index, one in enumerate(members):
-        assert _values(together, index) == _values(_trainer(Pack((one,)), steps=20).run_epoch())
+        assert values_of(together, index) == values_of(_trainer(Pack((one,)), steps=20).run_epoch())
 
 
 def test_member_of_a_pack_of_a_ragged_width_equals_member_alone_nearly() -> None:
@@ -71,7 +60,7 @@ def test_member_of_a_pack_of_a_ragged_width_equals_member_alone_nearly() -> None
     together = _trainer(Pack(members), steps=50).run_epoch()
     for index, one in enumerate(members):
         alone = _trainer(Pack((one,)), steps=50).run_epoch()
-        assert _values(together, index) == pytest.approx(_values(alone), rel=1e-5)
+        assert values_of(together, index) == pytest.approx(values_of(alone), rel=1e-5)
 
 
 @pytest.mark.parametrize("estimator", estimators.REGISTRY)
@@ -88,14 +77,14 @@ def test_every_estimator_trains_members_of_a_pack_as_it_trains_each_alone(estima
         return PackTrainer(pack, few, TEST).run_epoch()
 
     together = epoch(Pack(members))
-    assert _values(together, 0) != _values(together, 1)
+    assert values_of(together, 0) != values_of(together, 1)
     for index, one in enumerate(members):
-        assert _values(together, index) == _values(epoch(Pack((one,))))
+        assert values_of(together, index) == values_of(epoch(Pack((one,))))
 
 
 def test_members_have_their_own_seeds() -> None:
     record = _trainer(Pack((member(0), member(1)))).run_epoch()
-    assert _values(record, 0) != _values(record, 1)
+    assert values_of(record, 0) != values_of(record, 1)
 
 
 def test_estimators_share_initial_parameters_and_data_order() -> None:
@@ -113,8 +102,8 @@ def test_restored_pack_goes_on_bit_for_bit(optimizer: str) -> None:
     restored.load_state_dict(through_bytes(state))
     for _ in range(2):
         expected, record = whole.run_epoch(), restored.run_epoch()
-        assert [_values(record, index) for index in range(2)] == [
-            _values(expected, index) for index in range(2)
+        assert [values_of(record, index) for index in range(2)] == [
+            values_of(expected, index) for index in range(2)
         ]
     assert [record.epoch for record in restored.history] == [1, 2, 3]
     assert restored.is_finished
@@ -159,7 +148,7 @@ def test_diverged_member_stops_and_its_pack_goes_on() -> None:
     record = trainer.run_epoch()
     assert record.diverged == (2, None)
     assert record.metrics[0] is None
-    assert _values(record, 1) == _values(expected[1], 1)
+    assert values_of(record, 1) == values_of(expected[1], 1)
     assert not trainer.is_finished
     assert trainer.run_epoch().diverged == (2, None)
 
@@ -175,4 +164,4 @@ def test_last_smaller_batch_counts_by_its_images() -> None:
     whole = PackTrainer(Pack((member(lr=1e-30),)), images(150), TEST).run_epoch()
     # With a learning rate of nothing, the mean over images does not depend on how they are batched.
     batched = PackTrainer(Pack((member(lr=1e-30, batch_size=150),)), images(150), TEST).run_epoch()
-    assert _values(whole)["train_kl"] == pytest.approx(_values(batched)["train_kl"], rel=1e-5)
+    assert values_of(whole)["train_kl"] == pytest.approx(values_of(batched)["train_kl"], rel=1e-5)

@@ -1,0 +1,13 @@
+"""What tests of training share."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainables.process import prepare_process
+
+
+@pytest.fixture
+def one_thread() -> None:
+    """Train as a worker with one core does: another number of threads gives other last digits."""
+    prepare_process(1)
