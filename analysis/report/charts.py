@@ -44,6 +44,11 @@ class Chart:
     caption: tuple[str, ...] = ()
     problem: str = ""
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """What lines across the panels stand for, each once."""
+        return tuple(dict.fromkeys(plot.level.text for plot in self.plots if plot.level is not None))
+
 
 def charts(
     runs: pd.DataFrame,

@@ -71,6 +71,7 @@ class Plot:
         x_ticks: Ticks of x.
         y_ticks: Ticks of y.
         series: What is drawn, what comes first lies below.
+        level: What the lines are compared with: where it lies across the plot, and what it is.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Plot:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     series: tuple[Series, ...]
+    level: Tick | None = None
 
 
 def plots(panels: Sequence[tuple[Panel, str]], looks: Looks) -> list[Plot]:
@@ -121,7 +123,12 @@ def _plot(panel: Panel, form: str, variants: Mapping[tuple[str, str], Variant], 
         for number, line in enumerate(panel.lines)
     )
     ticks = _x_ticks(panel, frame.x), frame.y.ticks()
-    return Plot(panel.title, panel.x_label, panel.y_label, *ticks, series)
+    return Plot(panel.title, panel.x_label, panel.y_label, *ticks, series, _level(frame))
+
+
+def _level(frame: _Frame) -> Tick | None:
+    level = frame.panel.level
+    return None if level is None else next(iter(frame.y.ticks_at([level.value], [level.label])), None)
 
 
 def _axes(panel: Panel) -> tuple[Axis, Axis]:
@@ -130,6 +137,7 @@ def _axes(panel: Panel) -> tuple[Axis, Axis]:
     across = np.concatenate([line.x for line in lines])
     up = [end for line in lines for end in (np.fmin(line.low, line.mean), np.fmax(line.high, line.mean))]
     up += [pairs[:, 1] for pairs in seeds]
+    up += [np.array([panel.level.value])] if panel.level is not None else []
     x_axis = Axis.around(across, LEFT, WIDTH - RIGHT, is_log=panel.has_log_x, margin=0.03)
     values = np.concatenate(up)
     y_axis = Axis.around(values, HEIGHT - BOTTOM, TOP, is_log=panel.has_log_y)

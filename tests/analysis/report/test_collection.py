@@ -263,3 +263,13 @@ def test_a_server_gives_the_same_page(sweep_of_every_state, serve, monkeypatch):
     by_sql = sweep_of_every_state.report()
     assert "2026-01-01 00:00 UTC" in by_sql
     assert sweep_of_every_state.report(tracking_uri=serve(sweep_of_every_state.store)) == by_sql
+
+
+def test_sums_of_digits_have_the_level_that_they_are_compared_with(new_sweep):
+    sweep = new_sweep()
+    for latent in ("10x4", "10x8"):
+        cell = sweep.ask("indecater", latent, (0,), task="mnist_addition", num_samples="10")
+        sweep.add(cell, 0, 0.5, metrics={"test_sum_accuracy": 0.0, "test_digit_accuracy": 0.1})
+    page = sweep.report()
+    assert page.count('<path class="level"') == 2 + 1  # a line across each panel and one in the legend
+    assert Page(page).text.count("0.99^D: each digit right 99 % of the time") == 1

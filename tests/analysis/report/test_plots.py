@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.figures.drawing import HeatPanel, Line, Panel
+from analysis.figures.drawing import HeatPanel, Level, Line, Panel
 from analysis.report.axis import Axis
 from analysis.report.heat_fields import FIELD_HEIGHT, FIELD_WIDTH, heat_map
 from analysis.report.heat_fields import LEFT as HEAT_LEFT
@@ -68,6 +68,18 @@ def test_what_lies_above_the_axis_has_no_point_to_point_at():
     plot = plot_of(line([1, 2, 3], [500.0, 110.0, 100.0], [1.0, 1.0, 1.0]), top=120.0)
     assert [point.split("|")[2] for point in plot.series[0].points.split(";")] == ["epoch 2", "epoch 3"]
     assert max(float(tick.text) for tick in plot.y_ticks) <= 120
+
+
+@pytest.mark.parametrize("value", [0.99**4, 0.2])
+def test_a_level_lies_where_the_axis_says_and_on_it(value):
+    plot = plot_of(line([1, 2], [0.5, 0.9], [0.0, 0.0]), level=Level("0.99^D", value))
+    assert plot.level.text == "0.99^D"
+    assert back(plot.level.at, plot.y_ticks) == pytest.approx(value, abs=0.002)
+    assert TOP <= plot.level.at <= HEIGHT - BOTTOM
+
+
+def test_without_a_level_there_is_none():
+    assert plot_of(line([1, 2], [0.5, 0.9], [0.0, 0.0])).level is None
 
 
 def test_one_epoch_is_a_point_with_a_bar():
