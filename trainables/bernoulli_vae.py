@@ -33,6 +33,8 @@ class BernoulliVAE:
         gradients: Gradients of each member's mean negative ELBO, shape (P, n).
     """
 
+    categorical_dim = 2
+
     def __init__(
         self,
         latent_dim: int,
@@ -40,6 +42,7 @@ class BernoulliVAE:
         generators: Sequence[torch.Generator],
         device: str | torch.device = "cpu",
     ) -> None:
+        self.latent_dim = latent_dim
         self._num_samples = num_samples
         self.parameters, self.gradients, (self.encoder, self.decoder) = joined_networks(
             bernoulli_vae_widths(latent_dim), generators, device
@@ -51,6 +54,12 @@ class BernoulliVAE:
         self.encoder.inputs(batch_size).copy_(images).div_(255)
         theta = self.encoder.forward(batch_size)
         return with_cheap_softmax(torch.stack((torch.zeros_like(theta), theta), -1))
+
+    def decode(self, sample: torch.Tensor) -> torch.Tensor:
+        """Map a sample, shape (P, B, L, 2), to pixel logits, shape (P, B, 784)."""
+        batch_size = sample.shape[1]
+        self.decoder.inputs(batch_size).copy_(sample[..., 1])
+        return self.decoder.forward(batch_size)
 
     def evaluate(self, images: torch.Tensor, sampler: Sampler) -> NegElbo:
         """Return the negative ELBO of the images, with one sample of each.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch.nn import functional
 
-from trainables.discrete_vae import DiscreteVAE, Sampler
+from trainables.discrete_vae import Sampler
 
 NUM_IMAGES = 10
 NUM_SAMPLES = 20
@@ -17,8 +18,22 @@ _BETWEEN_IMAGES, _BETWEEN_PARTS = 1, 4
 _FRAME_GREY = 96
 
 
+class Autoencoder(Protocol):
+    """P auto-encoders with L categorical variables of C categories; attributes as in `DiscreteVAE`."""
+
+    categorical_dim: int
+    latent_dim: int
+    parameters: torch.Tensor
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images, shape (P or 1, B, 784), bytes, to logits, shape (P, B, L, C)."""
+
+    def decode(self, sample: torch.Tensor) -> torch.Tensor:
+        """Map a sample, shape (P, B, L, C), to pixel logits, shape (P, B, 784)."""
+
+
 def draw_pictures(
-    model: DiscreteVAE,
+    model: Autoencoder,
     images: torch.Tensor,
     sampler: Sampler,
     generators: Sequence[torch.Generator],
@@ -43,7 +58,7 @@ def draw_pictures(
     return [_png([part[member].cpu() for part in parts]) for member in range(len(generators))]
 
 
-def _prior_samples(model: DiscreteVAE, generators: Sequence[torch.Generator]) -> torch.Tensor:
+def _prior_samples(model: Autoencoder, generators: Sequence[torch.Generator]) -> torch.Tensor:
     """Draw one-hot samples from the uniform prior, shape (P, `NUM_SAMPLES`, L, C)."""
     categories, shape = model.categorical_dim, (NUM_SAMPLES, model.latent_dim)
     drawn = [

@@ -144,6 +144,7 @@ _TASKS = (
         averages_draws=True,
         comparable_params=("num_draws",),
         label_params=("num_samples",),
+        draws_pictures=True,
         figures=(Figure(("train_neg_elbo", "test_neg_elbo", "estimate_variance"), "seconds"),),
     ),
     Task(

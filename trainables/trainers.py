@@ -22,7 +22,7 @@ from trainables.tasks import (
     SYNTHETIC_GRADIENT,
     SYNTHETIC_OPTIMISATION,
 )
-from trainables.training import PackTrainer
+from trainables.training import PackTrainer, VaeTrainer
 from trainables.training_data import TrainingData
 
 
@@ -120,7 +120,7 @@ def pictures_of(trainer: Trainer, pack: Pack) -> list[bytes | None]:
     """Return a PNG of what each member has learned, where the task draws any (`Task.draws_pictures`)."""
     if not pack.task.draws_pictures:
         return [None] * len(pack)
-    if not isinstance(trainer, PackTrainer):
+    if not isinstance(trainer, VaeTrainer):
         raise ValueError(f"task {pack.task.name} draws pictures, and its trainer must be able to")
     return trainer.pictures()
 

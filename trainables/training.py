@@ -13,15 +13,15 @@ from trainables.discrete_vae import DiscreteVAE, NegElbo, Sampler
 from trainables.epochs import EpochTrainer, Model
 from trainables.gradient_step import GradientStep
 from trainables.pack import Pack
-from trainables.pictures import NUM_IMAGES, draw_pictures
+from trainables.pictures import NUM_IMAGES, Autoencoder, draw_pictures
 from trainables.process import set_precision
 
 EVALUATION_BATCH_SIZE = 1000
 _STEPS_FETCHED_AT_ONCE = 10
 
 
-class VAE(Model, Protocol):
-    """A pack of P auto-encoders."""
+class VAE(Model, Autoencoder, Protocol):
+    """A pack of P auto-encoders that can be trained."""
 
     def evaluate(self, images: torch.Tensor, sampler: Sampler) -> NegElbo:
         """Return the negative ELBO of images, shape (P or 1, B, 784), uint8."""
@@ -84,6 +84,15 @@ class VaeTrainer(EpochTrainer):
         ]
         return _member_means("test", losses, len(self._test_images))
 
+    def pictures(self) -> list[bytes | None]:
+        """Return a PNG of what each member has learned (`draw_pictures`); none of one that has diverged."""
+        set_precision(self._precision)
+        generators = self._generators("pictures")
+        sampler = self._make_sampler(generators)
+        drawn = draw_pictures(self.model, self._test_images[:NUM_IMAGES], sampler, generators)
+        diverged = self.history[-1].diverged if self.history else (None,) * len(drawn)
+        return [png if epoch is None else None for png, epoch in zip(drawn, diverged, strict=True)]
+
 
 class PackTrainer(VaeTrainer):
     """A pack of P discrete VAEs in training: those of `trainables.discrete_vae`; arguments as above."""
@@ -101,15 +110,6 @@ class PackTrainer(VaeTrainer):
 
     def _differentiate(self, images: torch.Tensor) -> NegElbo:
         return self._gradient_step(images)
-
-    def pictures(self) -> list[bytes | None]:
-        """Return a PNG of what each member has learned (`draw_pictures`); none of one that has diverged."""
-        set_precision(self._precision)
-        generators = self._generators("pictures")
-        sampler = self._make_sampler(generators)
-        drawn = draw_pictures(self.model, self._test_images[:NUM_IMAGES], sampler, generators)
-        diverged = self.history[-1].diverged if self.history else (None,) * len(drawn)
-        return [png if epoch is None else None for png, epoch in zip(drawn, diverged, strict=True)]
 
 
 def _member_means(split: str, losses: Sequence[NegElbo], num_images: int) -> list[dict[str, float]]:

@@ -11,23 +11,31 @@ import torch
 from PIL import Image
 
 import estimators
-from tests.trainables.members import images, member
-from trainables.epochs import EpochRecord
+from tests.trainables.members import images, member, values_of
+from trainables.bernoulli_training import BernoulliVaeTrainer, binarised
 from trainables.gradient_quality import GradientQualityTrainer
 from trainables.pack import Pack
 from trainables.pictures import NUM_IMAGES, NUM_SAMPLES
-from trainables.schema import EPOCH_SECONDS, Member
+from trainables.schema import Member
+from trainables.tasks import BERNOULLI_VAE, MNIST_VAE
 from trainables.trainers import pictures_of
-from trainables.training import PackTrainer
+from trainables.training import PackTrainer, VaeTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 TRAIN, TEST = images(200), images(50, seed=1)
 SIDE, STEP, BETWEEN_PARTS = 28, 29, 4
+TRAINERS: dict[str, type[VaeTrainer]] = {MNIST_VAE: PackTrainer, BERNOULLI_VAE: BernoulliVaeTrainer}
+BINARY: dict[str, Any] = {
+    "task": BERNOULLI_VAE, "estimator": "indecater", "temperature": None,
+    "categorical_dim": 2, "latent_dim": 4, "num_samples": 2, "num_draws": 2,
+}  # fmt: skip
+of_both_tasks = pytest.mark.parametrize("settings", [{}, BINARY], ids=TRAINERS)
 
 
-def trainer_of(*members: Member, test: torch.Tensor = TEST) -> PackTrainer:
-    return PackTrainer(Pack(members), TRAIN, test)
+def trainer_of(*members: Member, test: torch.Tensor = TEST) -> VaeTrainer:
+    pack = Pack(members)
+    return TRAINERS[pack.task.name](pack, TRAIN, test)
 
 
 def tiles(png: bytes) -> np.ndarray[Any, Any]:
@@ -43,21 +51,22 @@ def tiles(png: bytes) -> np.ndarray[Any, Any]:
     )
 
 
-def decoder_of_one_image(trainer: PackTrainer, index: int, grey: float) -> None:
+def decoder_of_one_image(trainer: VaeTrainer, index: int, grey: float) -> None:
     """Let a member's decoder give the same grey for every pixel, whatever it is given."""
     last = trainer.model.decoder.weights[-1][index]
     last.zero_()
     last[-1].fill_(float(np.log(grey / (1 - grey))))
 
 
-def test_images_stand_above_what_each_member_decodes() -> None:
-    trainer = trainer_of(member(0), member(1))
+@pytest.mark.parametrize(("settings", "seen"), [({}, TEST), (BINARY, binarised(TEST))], ids=TRAINERS)
+def test_images_stand_above_what_each_member_decodes(settings: dict[str, Any], seen: torch.Tensor) -> None:
+    trainer = trainer_of(member(0, **settings), member(1, **settings))
     for index, grey in enumerate((0.2, 0.6)):
         decoder_of_one_image(trainer, index, grey)
     for png, grey in zip(trainer.pictures(), (51, 153), strict=True):
         assert png is not None
         found = tiles(png)
-        assert np.array_equal(found[0], TEST[:NUM_IMAGES].numpy())
+        assert np.array_equal(found[0], seen[:NUM_IMAGES].numpy())
         assert (found[1:] == grey).all()
 
 
@@ -82,28 +91,47 @@ def test_a_reconstruction_is_of_the_image_above_it_and_samples_are_of_every_cate
     assert len({sample.tobytes() for sample in samples}) > NUM_SAMPLES // 2
 
 
-def values(record: EpochRecord) -> list[dict[str, float]]:
-    return [
-        {name: value for name, value in (one or {}).items() if name != EPOCH_SECONDS}
-        for one in record.metrics
-    ]
+def test_a_binary_variable_is_decoded_as_its_value() -> None:
+    trainer = trainer_of(member(0, **BINARY))
+    for weight in trainer.model.decoder.weights:  # shows the sample: a pixel for each variable
+        weight.zero_()
+        weight[0, :4, :4] = 40 * torch.eye(4)
+    trainer.model.decoder.weights[-1][0, -1] = -20
+    expected = trainer.model.encode(binarised(TEST)[:NUM_IMAGES].unsqueeze(0))[0].argmax(-1)
+    trainer.model.encoder.weights[-1].mul_(1e4)
+    (png,) = trainer.pictures()
+    assert png is not None
+    shown = tiles(png)[:, :, :4]
+    assert np.array_equal(shown[1], 255 * expected.numpy())
+    assert set(shown[2:].ravel()) == {0, 255}
+    # Uniform: of 80 fair coins fewer than 24 or more than 56 show heads with a probability below 4e-4.
+    assert 24 <= (shown[2:] == 255).sum() <= 56
 
 
 @pytest.mark.parametrize("estimator", estimators.REGISTRY)
 def test_no_number_depends_on_whether_pictures_were_drawn(estimator: str) -> None:
     settings: dict[str, Any] = {"estimator": estimator, "num_mc_samples": 10, "num_samples": 2}
-    shape = {"categorical_dim": 4, "latent_dim": 4, "batch_size": 100}
-    one, other = (trainer_of(member(0, **settings, **shape), member(1, **settings, **shape)) for _ in "ab")
+    compare_with_and_without_pictures({"categorical_dim": 4, "latent_dim": 4, "batch_size": 100, **settings})
+
+
+@pytest.mark.parametrize("estimator", ["indecater", "rloo", "stgs"])
+def test_nor_where_variables_are_binary(estimator: str) -> None:
+    compare_with_and_without_pictures({**BINARY, "estimator": estimator})
+
+
+def compare_with_and_without_pictures(settings: dict[str, Any]) -> None:
+    one, other = (trainer_of(member(0, **settings), member(1, **settings)) for _ in "ab")
     before = torch.random.get_rng_state()
     assert all(one.pictures())
     for _ in range(2):
-        assert values(one.run_epoch()) == values(other.run_epoch())
+        found, expected = one.run_epoch(), other.run_epoch()
+        assert all(values_of(found, index) == values_of(expected, index) for index in range(2))
         drawn = one.pictures()
         assert one.pictures() == drawn
     assert torch.equal(one.model.parameters, other.model.parameters)
-    saved, expected = one.state_dict(), other.state_dict()
+    saved, wanted = one.state_dict(), other.state_dict()
     for key in ("order_generators", "noise_generators"):
-        assert all(map(torch.equal, saved[key], expected[key]))
+        assert all(map(torch.equal, saved[key], wanted[key]))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -112,19 +140,22 @@ def test_the_check_of_the_numbers_can_fail() -> None:
     one, other = trainer_of(member(0)), trainer_of(member(0))
     logits = one.model.encode(TEST[:NUM_IMAGES].unsqueeze(0))
     one._sampler(logits)
-    assert values(one.run_epoch()) != values(other.run_epoch())
+    assert values_of(one.run_epoch()) != values_of(other.run_epoch())
 
 
-def test_a_member_of_a_pack_has_the_picture_that_it_has_alone() -> None:
-    together, alone = trainer_of(member(0), member(1)), trainer_of(member(1))
+@of_both_tasks
+def test_a_member_of_a_pack_has_the_picture_that_it_has_alone(settings: dict[str, Any]) -> None:
+    first, second = member(0, **settings), member(1, **settings)
+    together, alone = trainer_of(first, second), trainer_of(second)
     for trainer in (together, alone):
         trainer.run_epoch()
     assert together.pictures()[1] == alone.pictures()[0]
     assert together.pictures()[0] != alone.pictures()[0]
 
 
-def test_a_member_that_diverged_has_no_picture() -> None:
-    trainer = trainer_of(member(0), member(1))
+@of_both_tasks
+def test_a_member_that_diverged_has_no_picture(settings: dict[str, Any]) -> None:
+    trainer = trainer_of(member(0, **settings), member(1, **settings))
     trainer.model.parameters[0].fill_(float("nan"))
     trainer.run_epoch()
     nothing, something = trainer.pictures()
