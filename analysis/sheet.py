@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from analysis.comparison import COMPARISON_COLUMNS
 from analysis.errata import footnote_marks
-from analysis.sheet_parts import HIGHEST, LOWEST, UNDEFINED, Entry, Sheet, number
+from analysis.sheet_parts import HIGHEST, LOWEST, UNDEFINED, Entry, Sheet, number, rows_of
 from analysis.sheets_below import sheets_below
 from analysis.statistics import INTERVAL
 from analysis.table_notes import notes
@@ -41,9 +43,7 @@ def lay_out(frame: pd.DataFrame, form: str = ".2f") -> Sheet:
 def _wide(frame: pd.DataFrame, form: str) -> Sheet:
     latents = list(dict.fromkeys(frame["latent"]))
     shows_n = frame.loc[frame["n"] > 0, "n"].nunique() > 1
-    entries = {
-        (row["label"], row["latent"]): _mean(row, form, shows_n=shows_n) for _, row in frame.iterrows()
-    }
+    entries = {(row["label"], row["latent"]): _mean(row, form, shows_n=shows_n) for row in rows_of(frame)}
     rows = tuple(
         (Entry(label), *(entries.get((label, latent), Entry("")) for latent in latents))
         for label in dict.fromkeys(frame["label"])
@@ -66,7 +66,7 @@ def _side_by_side(frame: pd.DataFrame, form: str) -> Sheet:
             Entry(number(row["difference"], f"+{form}")),
             Entry(number(row["z"], f"+{form}")),
         )
-        for _, row in frame.iterrows()
+        for row in rows_of(frame)
     )
     header = ("estimator", "latent", "n", "ours", "published", "difference", "z")
     return Sheet(header, rows, notes(frame), 2, _best(frame))
@@ -76,7 +76,7 @@ def _best(frame: pd.DataFrame) -> str:
     return HIGHEST if set(frame["metric"]) & HIGHER_IS_BETTER else LOWEST
 
 
-def _mean(row: pd.Series, form: str, *, shows_n: bool) -> Entry:
+def _mean(row: Mapping[Any, Any], form: str, *, shows_n: bool) -> Entry:
     if not row["n"]:
         return Entry(UNDEFINED)
     if row["error_kind"] == INTERVAL:

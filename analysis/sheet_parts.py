@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 UNDEFINED = "--"
 """Shown for a mean without runs and for a number that is not defined; a cell not asked for stays empty."""
@@ -63,3 +66,8 @@ class Sheet:
 def number(value: float, form: str) -> str:
     """Return a number in a format's form, or `UNDEFINED`."""
     return UNDEFINED if math.isnan(value) else format(value, form)
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the rows of a table; pandas' own `iterrows` would copy the frame's `attrs` for each of them."""
+    return frame.to_dict("records")

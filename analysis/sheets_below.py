@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis.names import metric_name
-from analysis.sheet_parts import UNDEFINED, Entry, Sheet, number
+from analysis.sheet_parts import UNDEFINED, Entry, Sheet, number, rows_of
 from trainables.metrics import HIGHER_IS_BETTER
 
 _SYMBOLS = {"temperature": "τ", "eta": "η", "beta": "β", "num_mc_samples": "K", "num_samples": "N"}
@@ -42,7 +42,7 @@ def sheets_below(frame: pd.DataFrame, form: str) -> tuple[Sheet, ...]:
 def _chosen(frame: pd.DataFrame, form: str) -> Sheet:
     """Lay out the chosen cells as Table 5 does, one line each, with an account of every choice."""
     names = [str(name) for name in frame.attrs["hyperparameters"]]
-    rows = [row for _, row in frame.iterrows() if row["account"]]
+    rows = [row for row in rows_of(frame) if row["account"]]
     entries = tuple(
         (
             Entry(row["label"]),
@@ -85,7 +85,7 @@ def _tests(frame: pd.DataFrame, form: str) -> Sheet:
             Entry(_p_value(row["p_holm"])),
             Entry(number(row["p_better"], ".2f")),
         )
-        for _, row in frame.iterrows()
+        for row in rows_of(frame)
         if row["best"]
     )
     header = ("estimator", "latent", "n", "difference", "p", "p (Holm)", "P(better)")
