@@ -226,8 +226,12 @@ def write_pages(folder: Path, measured: Path | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, estimator in REGISTRY.items():
         path = folder / f"{name}.md"
-        kept = kept_section(path.read_text() if path.exists() else "")
-        path.write_text(page(estimator, measured_section(measurements[name]) if measurements[name] else kept))
+        section = kept_section(path.read_text() if path.exists() else "")
+        if not estimator.is_random:
+            section = f"{MEASURED}\nNeither: the others are measured against it.\n"
+        elif measurements[name]:
+            section = measured_section(measurements[name])
+        path.write_text(page(estimator, section))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
