@@ -34,7 +34,8 @@ def cluster(address: str | None, resources: Resources, checkpoints: Path | None 
     Args:
         address: `auto`, or host:port of the cluster's head; none starts a cluster here.
         resources: What a pack needs.
-        checkpoints: The home's folder of checkpoints, which every node of a cluster that is joined must see.
+        checkpoints: The home's folder of checkpoints, which every node of a cluster that is joined must see;
+            none where nothing is trained, and nodes are not asked.
 
     Raises:
         ClusterError: If the cluster cannot be reached, has no node that a pack fits on, or has one that lacks

@@ -21,6 +21,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from sweep.outbox import STORE_AWAY, TakenOverError
+from sweep.refusal import is_missing
 from sweep.store import StoreError
 
 _TAG_PREFIX = "catsweep.driver."
@@ -110,6 +111,7 @@ class Lease:
         self._beat = 0
         self._last_beat = _seconds()
         self._is_lost = False
+        self._is_doubtful = False
         self._beating = threading.Lock()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._keep_beating, name="catsweep-lease", daemon=True)
@@ -144,7 +146,7 @@ class Lease:
             TakenOverError: If another driver has taken over.
             MlflowException, SQLAlchemyError, OSError: If the store does not say.
         """
-        if _seconds() - self._last_beat > DOUBTFUL_BEATS * self._beat_seconds:
+        if self._is_doubtful or _seconds() - self._last_beat > DOUBTFUL_BEATS * self._beat_seconds:
             self._beat_if_not_lost()
         if self._is_lost:
             raise TakenOverError
@@ -196,10 +198,17 @@ class Lease:
 
     def _beat_if_not_lost(self) -> None:
         with self._beating:
-            if self._key in self._flags():
-                self._show_beat()
-            else:
+            if self._key not in self._flags():
                 self._is_lost = True
+                return
+            before = self._last_beat
+            self._show_beat()
+            # What raised the flag may have been held up on its way, and have raised one that was removed.
+            self._is_doubtful |= _seconds() - before > (SILENT_BEATS - 1) * self._beat_seconds
+            if self._is_doubtful and self._others():
+                self._take_down(self._key)
+                self._is_lost = True
+            self._is_doubtful = False
 
     def _show_beat(self) -> None:
         self._beat += 1
@@ -212,7 +221,7 @@ class Lease:
         try:
             self._client.delete_experiment_tag(self.experiment_id, key)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            if not is_missing(error):
                 raise
 
     def _others(self) -> Mapping[str, str]:

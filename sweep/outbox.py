@@ -11,7 +11,7 @@ from itertools import islice
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from sweep.redaction import redact
+from sweep.refusal import WriteRefusedError
 from sweep.spool import Spool
 from sweep.store import StoreError
 from sweep.writes import Write, joined
@@ -23,13 +23,6 @@ PATIENCE = 60.0
 
 STORE_AWAY = (MlflowException, SQLAlchemyError, OSError)
 """What is raised while a store is away: it may take the same write later."""
-
-
-class WriteRefusedError(Exception):
-    """The store will never take this write, whatever it is asked again; the message says why."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(redact(message))
 
 
 class TakenOverError(Exception):
@@ -123,8 +116,8 @@ class Outbox:
         if self.num_refused:
             raise StoreError(
                 f"{store} refused {self.num_refused} writes for good; they and the reasons are in "
-                f"{self._spool.refused_path}; members that lack them go on from their checkpoints when the "
-                f"same command is run again"
+                f"{self._spool.refused_path}; members whose numbers they hold go on from their checkpoints "
+                f"when the same command is run again"
             )
 
     def _wait_until_fewer(self, count: int) -> None:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import singledispatchmethod
 from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import (
-    BAD_REQUEST,
-    INVALID_PARAMETER_VALUE,
-    RESOURCE_DOES_NOT_EXIST,
-    ErrorCode,
-)
 
-from sweep.artifact_bytes import log_bytes
+from sweep.artifact_bytes import NoFolderError, log_bytes
 from sweep.cell_runs import cell_name, changed_values, kind_tags
-from sweep.outbox import WriteRefusedError
+from sweep.refusal import WriteRefusedError, is_for_good, is_missing
 from sweep.store import StoredMember
 from sweep.writes import (
     EndSweep,
@@ -56,8 +50,6 @@ from trainables.schema import (
 
 _MAX_METRICS_PER_BATCH = 900
 """MLflow takes 1,000 of everything in a batch, of which at most 100 are params."""
-_FOR_GOOD = frozenset(map(ErrorCode.Name, (BAD_REQUEST, INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST)))
-"""MLflow's words for a request that will never succeed, such as one for a run that someone has deleted."""
 
 
 class RunWriter:
@@ -70,6 +62,7 @@ class RunWriter:
         experiment_id: The sweep's experiment.
         stored: Members that the store holds; they go on in their runs, whichever experiment these are in.
         checkpoints: Folder of all checkpoints.
+        incomplete: Hashes of members some of whose numbers the store has refused.
     """
 
     def __init__(
@@ -78,6 +71,7 @@ class RunWriter:
         experiment_id: str,
         stored: Mapping[str, StoredMember],
         checkpoints: Path,
+        incomplete: Iterable[str] = (),
     ) -> None:
         self._client = client
         self._experiment_id = experiment_id
@@ -87,7 +81,7 @@ class RunWriter:
         self._cell_values: dict[str, dict[str, float]] | None = None
         self._in_doubt = {KIND_SWEEP}
         self._described_cells: set[str] = set()
-        self._incomplete: set[str] = set()
+        self._incomplete = set(incomplete)
         self._logged: dict[str, set[tuple[str, int]]] = {}
 
     def open_sweep(self, spec_text: str, environment: Mapping[str, object]) -> None:
@@ -114,9 +108,9 @@ class RunWriter:
         try:
             self._apply(write)
         except MlflowException as error:
-            if error.error_code not in _FOR_GOOD:
+            if not is_for_good(error):
                 raise
-            self._incomplete.update(write.touched_members)
+            self._incomplete.update(write.needed_by)
             raise WriteRefusedError(f"{write.kind}: {str(error).splitlines()[0]}") from error
 
     @singledispatchmethod
@@ -155,10 +149,15 @@ class RunWriter:
 
     @_apply.register
     def _(self, write: LogPicture) -> None:
-        log_bytes(self._client, self._known_run_id(write.member), write.png, PICTURES_ARTIFACT)
+        try:
+            log_bytes(self._client, self._known_run_id(write.member), write.png, PICTURES_ARTIFACT)
+        except NoFolderError as error:
+            raise WriteRefusedError(f"{write.kind}: {error}") from error
 
     @_apply.register
     def _(self, write: FinishMember) -> None:
+        if write.member in self._incomplete:
+            raise WriteRefusedError(f"{write.kind}: the store refused some of the member's numbers")
         tags = [] if write.diverged is None else [RunTag(TAG_DIVERGED, str(write.diverged))]
         self._end_member(write.member, "FINISHED", write.end_ms, tags)
 
@@ -292,7 +291,7 @@ class RunWriter:
         try:
             self._client.delete_tag(run_id, tag)
         except MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            if not is_missing(error):
                 raise
 
 

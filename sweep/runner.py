@@ -114,7 +114,7 @@ def run_sweep(
                 _tracker(plan, store, lease, spec_text).close(is_complete=True)
             return _outcome(Progress(plan), is_interrupted=False)
         dataset = training.data_of(spec.dataset, home.data)
-        with cluster(address, spec.resources), _lease(spec, store) as lease:
+        with cluster(address, spec.resources, home.checkpoints), _lease(spec, store) as lease:
             if spec.resources.is_pack_size_measured and dataset is not None:
                 measure_pack_sizes(plan.members_to_run, spec.resources, dataset, home)
             # Anew, since another driver may have been at work until now.
@@ -148,7 +148,7 @@ def _search(
             tracker.close(is_complete=True)
             return _outcome(SearchProgress(plan, queue=queue), is_interrupted=False)
         dataset = training.data_of(spec.dataset, home.data)
-        with cluster(address, spec.resources):
+        with cluster(address, spec.resources, home.checkpoints):
             walk = search_walk(search_plan(spec, stored, home), queue, home)
             return _train(walk, store, lease, spec_text, training.trainable, dataset)
 

@@ -64,6 +64,21 @@ class Spool:
             self.refused_path, [json.dumps({"reason": reason, "write": json.loads(write.model_dump_json())})]
         )
 
+    def members_refused(self) -> frozenset[str]:
+        """Return the hashes of the members some of whose numbers were set aside.
+
+        Raises:
+            SpoolError: If the file of what was set aside cannot be read.
+        """
+        if not self.refused_path.exists():
+            return frozenset()
+        try:
+            _, *lines, _ = self.refused_path.read_bytes().split(b"\n")  # the last one is not whole, or empty
+            writes = [WRITE.validate_json(json.dumps(json.loads(line)["write"])) for line in lines]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SpoolError(f"{self.refused_path} cannot be read ({error})") from None
+        return frozenset(member for write in writes for member in write.needed_by)
+
     def remove(self) -> None:
         """Delete the file; to be called once the store holds everything in it."""
         self.path.unlink(missing_ok=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sweep.lease import Lease
-from sweep.outbox import STORE_AWAY, WriteRefusedError
+from sweep.outbox import STORE_AWAY
+from sweep.refusal import WriteRefusedError
 from sweep.run_writer import RunWriter
 from sweep.spool import Spool, SpooledWrites, SpoolError, read_spools
 from sweep.store import Store, StoreError
@@ -22,7 +23,7 @@ def send_spools(store: Store, say: Callable[[str], None]) -> int:
 
     Raises:
         StoreError: If a spool cannot be read, the store does not take it, or a driver is at work on its
-            sweep; the spool then stays.
+            sweep or takes it over meanwhile; the spool then stays.
     """
     try:
         waiting = read_spools(store.home.spool)
@@ -41,9 +42,18 @@ def _send(spooled: SpooledWrites, store: Store, say: Callable[[str], None]) -> i
     spool = spooled.spool
     try:
         experiment_id = open_experiment(store.client, spool.experiment, store.home)
-        with Lease(store.client, experiment_id, say):
-            writer = RunWriter(store.client, experiment_id, store.members(), store.home.checkpoints)
-            num_sent = sum(_apply(writer, write, spool, say) for write in spooled.writes)
+        with Lease(store.client, experiment_id, say) as lease:
+            writer = RunWriter(
+                store.client,
+                experiment_id,
+                store.members(),
+                store.home.checkpoints,
+                incomplete=spool.members_refused(),
+            )
+            num_sent = 0
+            for write in spooled.writes:
+                lease.check()
+                num_sent += _apply(writer, write, spool, say)
             spool.remove()
     except STORE_AWAY as error:
         raise StoreError(

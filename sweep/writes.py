@@ -25,8 +25,13 @@ class _Write(BaseModel):
 
     @property
     def touched_members(self) -> tuple[str, ...]:
-        """Hashes of the members whose record would be incomplete without this write."""
+        """Hashes of the members that it is of."""
         return ()
+
+    @property
+    def needed_by(self) -> tuple[str, ...]:
+        """Hashes of the members whose numbers would be incomplete without it."""
+        return self.touched_members
 
 
 class _MemberWrite(_Write):
@@ -60,6 +65,11 @@ class LogPicture(_MemberWrite):
 
     kind: Literal["picture"] = "picture"
     png: bytes
+
+    @property
+    def needed_by(self) -> tuple[str, ...]:
+        """Nobody: a picture holds no numbers."""
+        return ()
 
 
 class FinishMember(_MemberWrite):

@@ -141,6 +141,7 @@ _TASKS = (
         },
         datasets=DATASET_NAMES,
         categorical_dim=2,
+        least_draws=2,
         averages_draws=True,
         comparable_params=("num_draws",),
         label_params=("num_samples",),

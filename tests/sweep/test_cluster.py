@@ -23,7 +23,15 @@ from ray.core.generated.autoscaler_pb2 import ClusterConfig
 
 from sweep.cluster import cluster
 from sweep.cluster_error import ClusterError
+from sweep.home import Home
+from sweep.runner import run_sweep
 from sweep.spec import Resources
+from sweep.store import Store
+from sweep.training import Training
+from tests.sweep.samples import spec_of
+from tests.sweep.search.samples import search_of
+from tests.trainables.members import dataset
+from trainables.pack_trainable import PackTrainable
 
 ONE_CPU = Resources()
 SMALL = {"object_store_memory": 80 * 2**20}
@@ -184,19 +192,34 @@ def test_a_pack_that_the_autoscaler_can_make_room_for_is_waited_for(
         gcs.report_cluster_config(ClusterConfig().SerializeToString())
 
 
-def test_nodes_that_do_not_see_the_home_are_named(address: str, tmp_path: Path) -> None:
+@pytest.fixture
+def only_here(tmp_path: Path) -> Iterator[Path]:
+    """A folder that to other processes is what a folder of this machine is to other nodes."""
     folder = os.open(tmp_path, os.O_RDONLY)
     descriptor = fcntl.fcntl(folder, fcntl.F_DUPFD, 900)  # a number that no other process has in use
-    # To other processes it is what a folder of this machine is to other nodes.
-    only_here = Path(f"/proc/self/fd/{descriptor}")
-    try:
-        with refused("home must be", "got /proc/self/fd (No such", "--home", "(node 127.0.0.1, 127.0.0.1)"):
-            join(address, ONE_CPU, only_here)
-        with refused("(node 127.0.0.1)"):  # the one that a pack of two cores fits on
-            join(address, Resources(cpus=2), only_here)
-    finally:
-        os.close(descriptor)
-        os.close(folder)
+    yield Path(f"/proc/self/fd/{descriptor}")
+    os.close(descriptor)
+    os.close(folder)
+
+
+def test_nodes_that_do_not_see_the_home_are_named(address: str, only_here: Path) -> None:
+    with refused("home must be", "got /proc/self/fd (No such", "--home", "(node 127.0.0.1, 127.0.0.1)"):
+        join(address, ONE_CPU, only_here)
+    with refused("(node 127.0.0.1)"):  # the one that a pack of two cores fits on
+        join(address, Resources(cpus=2), only_here)
+
+
+@pytest.mark.parametrize("kind", ["grid", "search"])
+def test_no_sweep_starts_on_nodes_that_do_not_see_the_home(
+    kind: str, address: str, only_here: Path, tmp_path: Path
+) -> None:
+    spec = spec_of(seeds=1) if kind == "grid" else search_of(trials=2)
+    home = Home(only_here, f"sqlite:///{tmp_path}/mlflow.db")
+    training = Training(PackTrainable, lambda _name, _folder: dataset(10, 10))
+    with pytest.raises(ClusterError, match="home must be a folder that all nodes see") as caught:
+        run_sweep(spec, "name: small", home, address=address, training=training)
+    assert f"got {only_here} " in str(caught.value)
+    assert Store(home).members() == {}
 
 
 def test_a_node_with_another_torch_is_refused(

@@ -224,6 +224,59 @@ def test_a_driver_that_was_stopped_for_long_asks_before_it_writes(
     assert experiment.tags == {}
 
 
+@pytest.fixture
+def held_up(experiment: Experiment) -> Iterator[Lease]:
+    """A lease whose next beat takes so long to arrive that another driver has taken over by then."""
+    raise_flag = experiment.set_experiment_tag
+
+    def late(of: str, key: str, value: str) -> None:
+        experiment.set_experiment_tag = raise_flag  # type: ignore[method-assign]
+        experiment.tags.clear()
+        plant(experiment, Driver("far", "far boot", 1))
+        raise_flag(of, key, value)
+
+    with (
+        pytest.raises(StoreError, match="another one took the sweep over"),
+        Lease(experiment, "1", print, beat_seconds=10) as held,  # type: ignore[arg-type]
+    ):
+        held._last_beat -= 100
+        experiment.set_experiment_tag = late  # type: ignore[method-assign]
+        yield held
+    assert set(experiment.tags) == {"catsweep.driver.planted"}
+
+
+def test_a_beat_that_was_held_up_does_not_win_a_lost_lease_back(held_up: Lease) -> None:
+    for _ in range(2):
+        with pytest.raises(TakenOverError):
+            held_up.check()
+
+
+def test_after_a_beat_that_was_held_up_nothing_is_written_until_the_store_says_who_leads(
+    held_up: Lease, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise MlflowException("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(held_up, "_others", away)
+        for _ in range(2):
+            with pytest.raises(MlflowException, match="away"):
+                held_up.check()
+    assert len(experiment.tags) == 2
+    with pytest.raises(TakenOverError):
+        held_up.check()
+
+
+def test_a_driver_that_only_looks_takes_no_lease_away(experiment: Experiment) -> None:
+    with Lease(experiment, "1", print, beat_seconds=10) as held:  # type: ignore[arg-type]
+        plant(experiment, Driver("far", "far boot", 1))
+        held._last_beat -= 25
+        held.check()
+        experiment.tags.pop("catsweep.driver.planted")
+        held._last_beat -= 100
+        held.check()
+
+
 def test_to_ask_before_every_write_costs_nothing_while_the_heart_beats(experiment: Experiment) -> None:
     with lease(experiment) as held:
         experiment.is_away = True

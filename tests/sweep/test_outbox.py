@@ -10,7 +10,8 @@ import requests
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
-from sweep.outbox import Outbox, TakenOverError, WriteRefusedError
+from sweep.outbox import Outbox, TakenOverError
+from sweep.refusal import WriteRefusedError
 from sweep.spool import Spool, read_spools
 from sweep.store import StoreError
 from sweep.writes import FinishMember, LogMetrics, StartMember, Write

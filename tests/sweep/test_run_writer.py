@@ -13,7 +13,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from sweep.home import Home
-from sweep.outbox import WriteRefusedError
+from sweep.refusal import WriteRefusedError
 from sweep.run_writer import RunWriter
 from sweep.store import Store
 from sweep.tracking import open_experiment
@@ -276,11 +276,55 @@ def test_a_run_that_is_gone_is_refused_for_good_and_the_checkpoints_stay(
 ) -> None:
     writer.apply(START)
     Store(home).client.delete_run(writer._run_ids[MEMBER.hash])
-    for write in (METRICS, FINISH):
-        with pytest.raises(WriteRefusedError, match=f"^{write.kind}: .*deleted"):
-            writer.apply(write)
+    with pytest.raises(WriteRefusedError, match=r"^metrics: .*deleted"):
+        writer.apply(METRICS)
+    with pytest.raises(WriteRefusedError, match=r"^finish: the store refused some of the member's numbers"):
+        writer.apply(FINISH)
     writer.apply(FORGET)
     assert folder.is_dir()
+
+
+def lose_an_epoch(home: Home, writer: RunWriter) -> None:
+    """Have a run deleted while its metrics are on their way, and restored."""
+    client = Store(home).client
+    writer.apply(START)
+    client.delete_run(writer._run_ids[MEMBER.hash])
+    with pytest.raises(WriteRefusedError, match="deleted"):
+        writer.apply(METRICS)
+    client.restore_run(writer._run_ids[MEMBER.hash])
+
+
+def test_a_member_that_lacks_an_epoch_does_not_finish(home: Home, writer: RunWriter, folder: Path) -> None:
+    lose_an_epoch(home, writer)
+    with pytest.raises(WriteRefusedError, match=r"^finish: the store refused some of the member's numbers"):
+        writer.apply(FINISH)
+    writer.apply(FORGET)
+    assert not Store(home).members()[MEMBER.hash].is_finished
+    assert folder.is_dir()
+
+
+def test_nor_does_it_where_another_process_had_its_epoch_refused(home: Home, writer: RunWriter) -> None:
+    lose_an_epoch(home, writer)
+    store = Store(home)
+    experiment_id = open_experiment(store.client, "small", home)
+    other = RunWriter(store.client, experiment_id, store.members(), home.checkpoints, [MEMBER.hash])
+    with pytest.raises(WriteRefusedError, match=r"^finish"):
+        other.apply(FINISH)
+    assert not store.members()[MEMBER.hash].is_finished
+
+
+def test_a_picture_that_has_no_folder_is_refused_and_holds_up_nothing(
+    home: Home, writer: RunWriter, folder: Path
+) -> None:
+    home.artifacts.rmdir()
+    home.artifacts.touch()
+    writer.apply(START)
+    with pytest.raises(WriteRefusedError, match=f"^picture: .*{home.artifacts}"):
+        writer.apply(PICTURE)
+    for write in (METRICS, FINISH, FORGET):
+        writer.apply(write)
+    assert Store(home).members()[MEMBER.hash].is_finished
+    assert not folder.exists()
 
 
 def test_checkpoints_go_where_nothing_was_refused(writer: RunWriter, folder: Path) -> None:

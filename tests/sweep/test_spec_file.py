@@ -280,6 +280,8 @@ def test_a_pathwise_estimator_has_a_number_of_draws_and_a_temperature_that_falls
          "line 1: epochs must be given where task is synthetic_optimisation"),
         (OPTIMISATION + "measure: {draws: 1}\n",
          "line 9: draws must be an integer >= 2 where task is synthetic_optimisation, got 1"),
+        (BINARY + "measure: {draws: 1}\n",
+         "line 8: draws must be an integer >= 2 where task is bernoulli_vae, got 1"),
         (OPTIMISATION + "search: {kind: optuna, trials: 2}\n",
          "line 9: kind must be grid where task is synthetic_optimisation, got 'optuna'"),
         (BINARY.replace("2x200, lr: 0.0001}", "3x200, lr: 0.0001}"),

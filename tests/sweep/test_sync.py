@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from mlflow.exceptions import MlflowException
 
 from sweep.home import Home
 from sweep.lease import Lease
+from sweep.run_writer import RunWriter
 from sweep.spool import Spool
 from sweep.store import Store, StoreError
 from sweep.sync import send_spools
+from sweep.writes import LogMetrics, Write
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import Driver, metrics_of, record, spec_of
 
@@ -93,6 +96,40 @@ def test_a_driver_at_work_on_the_sweep_is_not_disturbed(dead: Driver, home: Home
         send_spools(store, print)
     assert dead.spool.path.exists()
     assert send_spools(store, print) == 6
+
+
+def test_a_driver_that_takes_over_while_a_spool_is_sent_gets_no_more_of_it(
+    dead: Driver, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(home)
+    apply = RunWriter.apply
+    sent: list[str] = []
+
+    def apply_and_sleep(self: RunWriter, write: Write) -> None:
+        apply(self, write)
+        sent.append(write.kind)
+        for key in store.client.get_experiment(dead.experiment_id).tags:
+            if key.startswith("catsweep.driver."):
+                store.client.delete_experiment_tag(dead.experiment_id, key)
+        later = time.clock_gettime(time.CLOCK_BOOTTIME) + 60
+        monkeypatch.setattr("sweep.lease._seconds", lambda: later)
+
+    monkeypatch.setattr(RunWriter, "apply", apply_and_sleep)
+    with pytest.raises(StoreError, match="another one took the sweep over"):
+        send_spools(store, print)
+    assert len(sent) == 1
+    assert dead.spool.path.exists()
+
+
+def test_a_member_some_of_whose_numbers_were_refused_is_not_finished_by_its_spool(
+    dead: Driver, home: Home
+) -> None:
+    (pack,) = dead.plan.packs
+    member = pack.members[0].hash
+    dead.spool.set_aside(LogMetrics(member=member, rows=(("train_kl", 1.0, 1, 1),)), "deleted")
+    assert send_spools(Store(home), print) == 5
+    assert not Store(home).members()[member].is_finished
+    assert (home.checkpoints / pack.hash).is_dir()
 
 
 def test_a_write_for_a_run_that_is_gone_does_not_hold_up_the_others(dead: Driver, home: Home) -> None:

@@ -1,0 +1,32 @@
+"""What the store will never take, as against what it does not take now."""
+
+from __future__ import annotations
+
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
+
+from sweep.redaction import redact
+
+_FOR_GOOD = frozenset(map(ErrorCode.Name, (BAD_REQUEST, INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST)))
+
+
+class WriteRefusedError(Exception):
+    """The store will never take this write, whatever it is asked again; the message says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
+
+
+def is_for_good(error: MlflowException) -> bool:
+    """Tell whether a request will never succeed, such as one for a run that someone has deleted."""
+    return error.error_code in _FOR_GOOD
+
+
+def is_missing(error: MlflowException) -> bool:
+    """Tell whether there is nothing of what the request was for."""
+    return bool(error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST))
