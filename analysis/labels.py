@@ -50,14 +50,15 @@ def row_labels(cells: Sequence[Cell]) -> list[str]:
     for cell in cells:
         key = (cell.estimator, cell.note)
         names = varying[key] if len(groups[key][cell.latent]) > 1 else []
-        budget = _budget(cell)
+        budget = budget_params(cell)
         if not _tells_apart(budget, groups[key].values()):
             budget = [name for name in _PARTS if name in (*budget, *names)]
         labels.append(_label(cell, budget))
     return labels
 
 
-def _budget(cell: Cell) -> list[str]:
+def budget_params(cell: Cell) -> list[str]:
+    """Return the params of a cell that are part of every row's name, since they are an estimator's budget."""
     task = TASKS.get(cell.params.get("task", ""))
     return [name for name in (task.label_params if task else ()) if name in cell.params]
 

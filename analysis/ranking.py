@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import pandas as pd
 
-from analysis.labels import param_value
+from analysis.labels import budget_params, param_value
 from trainables.metrics import HIGHER_IS_BETTER
 from trainables.schema import Cell
 from trainables.tasks import TASKS
@@ -25,6 +25,22 @@ def column_keys(cells: Sequence[Cell]) -> pd.Series:
     """
     keys = [(cell.latent, *(param_value(cell, name) for name in _names(cell))) for cell in cells]
     return pd.Series(keys, dtype="object")
+
+
+def candidate_keys(cells: Sequence[Cell]) -> list[Hashable]:
+    """Return what cells must share to be candidates for one choice of hyperparameters.
+
+    Beside what `column_keys` asks for, estimator and budget: with more samples an estimator is another row.
+
+    Args:
+        cells: The cells.
+    Returns:
+        One key per cell.
+    """
+    return [
+        (cell.estimator, column, *(param_value(cell, name) for name in budget_params(cell)))
+        for cell, column in zip(cells, column_keys(cells), strict=True)
+    ]
 
 
 def ranks(frame: pd.DataFrame, columns: pd.Series, metric: str) -> pd.Series[int]:

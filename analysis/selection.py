@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +12,7 @@ from analysis.completeness import STATES, status_text
 from analysis.labels import param_value
 from analysis.members import counted_values, wanted_members
 from analysis.names import applicable_defaults
-from analysis.ranking import column_keys
+from analysis.ranking import candidate_keys
 from analysis.selection_account import Candidate, account
 from trainables.metrics import ALL_METRICS, HIGHER_IS_BETTER, names_of
 from trainables.schema import Cell, CellRequest
@@ -69,7 +69,8 @@ class Selection:
 def select_best(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> Selection:
     """Choose, of every estimator and latent, the cell with the best mean over its seeds at the last epoch.
 
-    Cells are candidates together where they share estimator, latent, task, data and epochs. Only a cell of
+    Cells are candidates together where they share estimator, latent, task, data, epochs and, where that is
+    part of a row's name, the number of samples. Only a cell of
     which every seed counts can be chosen, where the seeds are those asked of any candidate: one with a member
     that diverged, failed or is missing never is. Of cells with the same mean the first is chosen.
 
@@ -82,11 +83,10 @@ def select_best(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: s
     """
     check_choice("metric to select by", metric, SELECTION_METRICS)
     candidates = _candidates(resolved, wanted, metric)
-    columns = column_keys([request.cell for request in wanted])
-    groups: dict[object, list[Candidate]] = {}
+    keys = candidate_keys([request.cell for request in wanted])
+    groups: dict[Hashable, list[Candidate]] = {}
     for row, candidate in enumerate(candidates):
-        cell = candidate.request.cell
-        groups.setdefault(row if cell.note else (cell.estimator, columns[row]), []).append(candidate)
+        groups.setdefault(row if candidate.request.cell.note else keys[row], []).append(candidate)
     choices: list[Choice | None] = []
     requests = []
     for group in groups.values():

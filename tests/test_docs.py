@@ -20,6 +20,13 @@ def test_command_line_reference_is_what_the_help_says() -> None:
     assert (ROOT / "docs" / "cli.md").read_text().strip() == answer.stdout.strip(), "run `make docs`"
 
 
+def test_readme_names_every_preset() -> None:
+    from sweep.spec_file import preset_names
+
+    named = set(re.findall(r"`([a-z0-9-]+)`", README))
+    assert {name for name in preset_names() if not name.endswith("-smoke")} <= named
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

@@ -118,7 +118,7 @@ def parts_of(
         parts = [_lines(one, choice, tracking_uri, compare) for one in results]
     check_number_of_panels(sum(len(part.maps) + len(part.panels) for part in parts))
     if choice.is_heat_map and not any(part.maps for part in parts):
-        raise FigureError(f"nothing to draw: no estimator with a mean has both of {','.join(choice.against)}")
+        raise FigureError(f"nothing to show: no estimator with a mean has both of {','.join(choice.against)}")
     return parts
 
 

@@ -84,7 +84,7 @@ def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[P
     """
     if curves.empty:
         needed = f"{results.metric} and {schema.EPOCH_SECONDS}" if against == SECONDS else results.metric
-        raise FigureError(f"nothing to draw: no cell has a step at which all its seeds have {needed}")
+        raise FigureError(f"nothing to show: no cell has a step at which all its seeds have {needed}")
     groups = dict(iter(curves.groupby("row")))
     panels = []
     for key, title in panel_keys(results.cells).items():

@@ -54,7 +54,7 @@ class Results:
         members = wanted_members(resolve_duplicates(runs), wanted, metric)
         counted = members.loc[members["state"] == COUNTED, ["row", "run_id", "value"]]
         if counted.empty:
-            raise FigureError(f"nothing to draw: {_why(members, metric)}")
+            raise FigureError(f"nothing to show: {_why(members, metric)}")
         frame = table(runs, wanted, metric=metric, spread=spread)
         cells = tuple(request.cell for request in wanted)
         return cls(metric, spread, cells, frame, counted.reset_index(drop=True))

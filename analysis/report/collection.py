@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from analysis.members import merged, wanted_members
-from analysis.ranking import column_keys
+from analysis.ranking import candidate_keys
 from analysis.report.artifacts import Artifacts
 from analysis.report.charts import charted_metrics, charts
 from analysis.report.contents import Contents, Subject
@@ -99,6 +99,5 @@ def _contents(
 
 def _has_choice(wanted: Sequence[CellRequest]) -> bool:
     """Tell whether an estimator has several cells of a latent to choose from."""
-    cells = [request.cell for request in wanted if not request.cell.note]
-    keys = list(zip((cell.estimator for cell in cells), column_keys(cells), strict=True))
+    keys = candidate_keys([request.cell for request in wanted if not request.cell.note])
     return len(set(keys)) < len(keys)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.ranking import column_keys
+from analysis.ranking import candidate_keys
 from analysis.selection import select_best
 from analysis.tables import table
 from trainables.metrics import HIGHER_IS_BETTER
@@ -54,10 +54,10 @@ def leaders(resolved: pd.DataFrame, wanted: Sequence[CellRequest], select_by: st
     chosen = {choice.request.cell.hash for choice in selection.choices if choice and choice.is_chosen}
     frame = table(resolved, wanted, metric=select_by)
     sign = -1 if select_by in HIGHER_IS_BETTER else 1
-    groups: dict[object, list[int]] = defaultdict(list)
-    for row, key in enumerate(column_keys(cells)):
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for row, key in enumerate(candidate_keys(cells)):
         if not cells[row].note:
-            groups[cells[row].estimator, key].append(row)
+            groups[key].append(row)
     found = []
     for rows in groups.values():
         counted = [row for row in rows if frame["n"].iloc[row]]

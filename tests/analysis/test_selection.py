@@ -47,6 +47,20 @@ def chosen(both, request_of):
     return make
 
 
+def test_budgets_are_rows_and_no_choice(both, request_of):
+    binary = {"task": "bernoulli_vae", "num_draws": "10"}
+    cells = [(num_samples, lr) for num_samples in ("2", "800") for lr in LRS[:2]]
+    records, requests = [], []
+    for place, (num_samples, lr) in enumerate(cells):
+        params = {**binary, "num_samples": num_samples, "lr": lr}
+        requests.append(request_of("rloo", "2x200", seeds=(0,), **params))
+        records.append(both("rloo", "2x200", 0, train=10.0 + place, **params))
+    frame = table(runs_frame(records, [TRAIN, TEST]), requests, select="best", metric=TRAIN)
+    assert list(frame["label"]) == ["RLOO N 2", "RLOO N 800"]
+    assert list(frame["mean"]) == [10.0, 12.0]
+    assert list(frame["num_candidates"]) == [2, 2]
+
+
 def only_row(frame):
     (row,) = frame.to_dict("records")
     return row

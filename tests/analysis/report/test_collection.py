@@ -162,7 +162,7 @@ def test_a_store_that_does_not_exist_gives_a_page_of_what_is_missing_and_is_not_
     sweep.ask()
     page = Page(sweep.report(tracking_uri=f"sqlite:///{tmp_path / 'none.db'}"))
     assert "0 done 2 missing of 2 members in 1 cells" in page.text
-    assert "Not drawn: nothing to draw: none of the 2 members has finished" in page.text
+    assert "Not drawn: nothing to show: none of the 2 members has finished" in page.text
     assert "None yet: no member has finished." in page.text
     assert "No member has diverged." in page.text
     assert list(tmp_path.iterdir()) == []

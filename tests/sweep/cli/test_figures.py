@@ -65,7 +65,7 @@ def test_without_a_finished_member_there_is_one_error(catsweep: Command, own_fol
     answer = catsweep("figures", "quickstart", "--out", "out")
     assert (answer.status, answer.out) == (2, "")
     assert answer.err == (
-        "error: nothing to draw: none of the 14 members has finished with a train_neg_elbo at its last epoch "
+        "error: nothing to show: none of the 14 members has finished with a train_neg_elbo at its last epoch "
         "(14 missing)\n"
     )
     assert list(own_folder.iterdir()) == []

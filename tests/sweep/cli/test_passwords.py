@@ -34,6 +34,7 @@ COMMANDS = (
     "plan grid.yaml --json",
     "status grid.yaml",
     "tables grid.yaml",
+    "figures grid.yaml",
     "report grid.yaml",
     "sync",
     "ui",
