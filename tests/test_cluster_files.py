@@ -142,6 +142,15 @@ def shell_blocks(title: str) -> list[str]:
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
+HOME_OF_THE_HEAD_ALONE = """
+sed 's/seeds: 2/seeds: 3/' $demo/small.yaml > $demo/more.yaml
+host head mkdir /mnt/home
+host head ln -s $demo/home/data /mnt/home/data
+if host head .venv/bin/catsweep run $demo/more.yaml --address auto \\
+    --tracking-uri http://mlflow:5000 --home /mnt/home; then exit 9; fi
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(
@@ -153,7 +162,7 @@ def test_a_cluster_on_one_machine_ends_in_a_table(tmp_path: Path, mnist_folder: 
     assert "data fetch mnist --home ~/catsweep-demo/home" in install_and_fetch
     shutil.copytree(mnist_folder / "mnist", tmp_path / "catsweep-demo" / "home" / "data" / "mnist")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_"))}
-    script = "\n".join(["set -e", f"trap '{clean_up}' EXIT", *run])
+    script = "\n".join(["set -e", f"trap '{clean_up}' EXIT", *run, HOME_OF_THE_HEAD_ALONE])
     with (tmp_path / "log").open(
         "w+"
     ) as log:  # a file, since what the script leaves running holds on to a pipe
@@ -169,4 +178,6 @@ def test_a_cluster_on_one_machine_ends_in_a_table(tmp_path: Path, mnist_folder: 
     assert status == 0, text
     assert "4 members finished" in text
     assert "Every cell is complete." in text
+    assert "error: home must be a folder that all nodes see under the same path" in text
+    assert "(node 10.77.0.2, 10.77.0.3)" in text
     assert not (tmp_path / "catsweep-demo").exists()
