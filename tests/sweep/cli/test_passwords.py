@@ -34,7 +34,7 @@ COMMANDS = (
     "plan grid.yaml --json",
     "status grid.yaml",
     "tables grid.yaml",
-    "figures grid.yaml",
+    "figures grid.yaml --out figures",
     "report grid.yaml",
     "sync",
     "ui",
