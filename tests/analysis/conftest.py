@@ -1,14 +1,7 @@
 """Real tracking stores, made once and copied, and members with known numbers to fill them with."""
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,36 +80,17 @@ class Store:
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory):
     """Return a function that starts a real `mlflow server` over a store's file, and returns its address."""
+    from tests.chaos.servers import MlflowServer
+
     with ExitStack() as servers:
-        yield lambda store: servers.enter_context(_server(store.uri, tmp_path_factory.mktemp("server")))
 
+        def start(store):
+            server = MlflowServer(tmp_path_factory.mktemp("server"), store.uri)
+            servers.callback(server.kill)
+            server.start()
+            return server.uri
 
-@contextmanager
-def _server(uri, folder):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--default-artifact-root", str(folder / "artifacts")]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
-        try:
-            _wait_until_healthy(f"http://127.0.0.1:{port}/health", process, folder / "log")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=30)
-
-
-def _wait_until_healthy(url, process, log):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"mlflow server did not start: {log.read_text()}")
+        yield start
 
 
 @pytest.fixture(scope="module")

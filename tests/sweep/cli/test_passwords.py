@@ -5,21 +5,17 @@ from __future__ import annotations
 import base64
 import logging
 import os
-import signal
-import socket
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import requests
 
 from sweep.home import Home
 from sweep.runner import Outcome
+from tests.chaos.servers import MlflowServer
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, record, spec_of
 
@@ -178,30 +174,12 @@ def test_the_arguments_of_the_ui_which_all_can_read_hold_no_password(
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
     """The port of a real tracking server, and the folder of its store."""
     folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--workers", "1"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
-        try:
-            deadline = time.monotonic() + 200
-            while not _is_healthy(port):
-                assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
-                time.sleep(0.5)
-            yield port, folder
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=60)
-
-
-def _is_healthy(port: int) -> bool:
+    server = MlflowServer(folder, f"sqlite:///{folder / 'mlflow.db'}")
     try:
-        return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok
-    except requests.RequestException:
-        return False
+        server.start()
+        yield server.port, folder
+    finally:
+        server.kill()
 
 
 def test_whole_sweep_on_a_server_leaves_the_password_nowhere(
