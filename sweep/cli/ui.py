@@ -11,6 +11,9 @@ from rich.console import Console
 
 from sweep.cli.options import HomeOption, TrackingOption
 
+# With MLflow's own settings there are 15 processes and 2.7 GB, most of them for jobs that sweeps have none of.
+_NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
 
 def command(
     port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000,
@@ -37,6 +40,7 @@ def command(
     address = f"http://{host}:{port}"
     Console(stderr=True, highlight=False).print(f"MLflow UI on {address} (Ctrl-C ends it)", soft_wrap=True)
     # Everybody on a machine can read the arguments of a program, but only its user its environment.
-    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": place.tracking_uri}
+    environment = {**_NO_JOBS, **os.environ, "MLFLOW_BACKEND_STORE_URI": place.tracking_uri}
     arguments = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    arguments += ["--workers", "1"]
     os.execve(sys.executable, arguments, environment)

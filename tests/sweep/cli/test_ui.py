@@ -30,7 +30,7 @@ def test_it_becomes_mlflows_server_on_this_machine_only(
 ) -> None:
     answer = catsweep("ui", "--home", home.path, "--port", "5123")
     assert answer == Answer(0, "", "MLflow UI on http://127.0.0.1:5123 (Ctrl-C ends it)\n")
-    server = ["server", "--host", "127.0.0.1", "--port", "5123"]
+    server = ["server", "--host", "127.0.0.1", "--port", "5123", "--workers", "1"]
     assert started == [([sys.executable, sys.executable, "-m", "mlflow", *server], home.tracking_uri)]
 
 
