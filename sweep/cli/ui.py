@@ -11,7 +11,7 @@ from rich.console import Console
 
 from sweep.cli.options import HomeOption, TrackingOption
 
-# With MLflow's own settings there are 15 processes and 2.7 GB, most of them for jobs that sweeps have none of.
+# MLflow's own settings make 15 processes and take 2.7 GB, most of it for jobs that sweeps have none of.
 _NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
