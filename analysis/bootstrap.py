@@ -31,7 +31,8 @@ def mean_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
         return math.nan, math.nan
     ordered = np.sort(values)
     if ordered[0] == ordered[-1]:  # BCa divides by the spread of the resampled means
-        return float(ordered[0]), float(ordered[0])
+        mean = float(np.mean(values))  # which may differ from each of them in the last digit
+        return mean, mean
     from scipy.stats import bootstrap  # a second of import that other spreads need not wait for
 
     interval = bootstrap(

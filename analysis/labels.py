@@ -46,12 +46,15 @@ def row_labels(cells: Sequence[Cell]) -> list[str]:
     for cell in cells:
         groups[cell.estimator, cell.note][cell.latent].append(cell)
     varying = {key: _varying(by_latent) for key, by_latent in groups.items()}
+    is_enough: dict[object, bool] = {}
     labels = []
     for cell in cells:
         key = (cell.estimator, cell.note)
         names = varying[key] if len(groups[key][cell.latent]) > 1 else []
         budget = budget_params(cell)
-        if not _tells_apart(budget, groups[key].values()):
+        if (*key, *budget) not in is_enough:
+            is_enough[*key, *budget] = _tells_apart(budget, groups[key].values())
+        if not is_enough[*key, *budget]:
             budget = [name for name in _PARTS if name in (*budget, *names)]
         labels.append(_label(cell, budget))
     return labels

@@ -24,7 +24,10 @@ SELECTION_METRICS = names_of(*(metric for metric in ALL_METRICS if metric.may_se
 NOTHING_CHOSEN = "nothing chosen"
 SELECTION_COLUMNS = ("selected_by", "selected_mean", "num_candidates", "num_complete", "account")
 _OF_TABLE_5 = ("optimizer", "lr", "temperature", "eta")
-_NAMES = (*_OF_TABLE_5, "beta", "num_mc_samples", "gap", "num_samples", "batch_size")
+CHOOSABLE = (
+    *_OF_TABLE_5, "beta", "num_mc_samples", "gap", "num_samples", "temperature_decay", "temperature_floor",
+    "batch_size",
+)  # fmt: skip
 """What can be chosen; a table shows those of Table 5, and of the others those in which candidates differ."""
 
 
@@ -99,7 +102,7 @@ def select_best(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: s
 
 def _varying(group: Sequence[Candidate]) -> list[str]:
     cells = [candidate.request.cell for candidate in group]
-    return [name for name in _NAMES if len({param_value(cell, name) for cell in cells}) > 1]
+    return [name for name in CHOOSABLE if len({param_value(cell, name) for cell in cells}) > 1]
 
 
 def _candidates(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> list[Candidate]:
@@ -146,8 +149,8 @@ def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         _row(choice, request.cell)
         for choice, request in zip(selection.choices, selection.requests, strict=True)
     ]
-    added = pd.DataFrame(rows, columns=[*_NAMES, *SELECTION_COLUMNS]).astype(
-        dict.fromkeys((*_NAMES, "account"), "str")
+    added = pd.DataFrame(rows, columns=[*CHOOSABLE, *SELECTION_COLUMNS]).astype(
+        dict.fromkeys((*CHOOSABLE, "account"), "str")
         | {"selected_mean": "float64", "num_candidates": "Int64", "num_complete": "Int64"}
     )
     added["selected_by"] = selection.metric
@@ -156,7 +159,7 @@ def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     result.loc[empty, "status"], result.loc[empty, "cell"] = NOTHING_CHOSEN, ""
     chosen_from = [
         name
-        for name in _NAMES
+        for name in CHOOSABLE
         if name in selection.varying or (name in _OF_TABLE_5 and (added[name] != "").any())
     ]
     result.attrs = {**frame.attrs, "selected_by": selection.metric, "hyperparameters": chosen_from}
@@ -166,7 +169,7 @@ def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
 def _row(choice: Choice | None, cell: Cell) -> dict[str, object]:
     is_chosen = choice is None or choice.is_chosen
     params = {**applicable_defaults(cell), **cell.params} if is_chosen else {}
-    row: dict[str, object] = {name: params.get(name, "") for name in _NAMES}
+    row: dict[str, object] = {name: params.get(name, "") for name in CHOOSABLE}
     if choice is None:
         return {**row, "account": ""}
     return {

@@ -26,6 +26,9 @@ _LEADING = (
 )  # fmt: skip
 _BY_STATUS = {"FINISHED": 0, "RUNNING": 1, "SCHEDULED": 1}
 _OTHER_STATUS = 2
+_LARGEST = 2**63 - 1
+_LAST_MS = _LARGEST // 10**6
+"""In the year 2262: pandas counts nanoseconds in 64 bits."""
 
 
 def step_column(metric: str) -> str:
@@ -81,9 +84,14 @@ def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataF
 def resolve_duplicates(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row per member: its latest finished run, else a running one, else the latest of the others.
 
+    A run that is marked as finished and lacks its last epoch is one of the others, as for a sweep
+    (`sweep.store`), which trains its member again.
+
     `attrs["duplicates"]` holds the members with several finished runs and how many each has.
     """
     rank = runs["status"].map(lambda status: _BY_STATUS.get(status, _OTHER_STATUS)).astype("int64")
+    lacks_epochs = (runs["diverged"].isna() & (runs["epoch"] < runs["epochs"])).fillna(False).astype("bool")
+    rank = rank.mask((runs["status"] == "FINISHED") & lacks_epochs, _OTHER_STATUS)
     latest = runs["end_time"].where(runs["status"] == "FINISHED", runs["start_time"])
     order = pd.DataFrame({"rank": rank, "latest": latest, "start": runs["start_time"], "id": runs["run_id"]})
     order = order.sort_values(["rank", "latest", "start", "id"], ascending=[True, False, False, False])
@@ -143,12 +151,15 @@ class _RowReader:
         if member.cell not in self._columns:
             self._columns[member.cell] = _cell_columns(member.cell)
         values = {name: record.metrics[name] for name in self._metrics if name in record.metrics}
+        for time in (record.start_time, record.end_time):
+            if time is not None and not 0 <= time <= _LAST_MS:
+                raise ValueError("a time that is no milliseconds since 1970")
         return {
             **self._columns[member.cell],
             "run_id": record.run_id,
             "experiment": record.experiment,
             "member": member.hash,
-            "seed": member.seed,
+            "seed": _integer("seed", str(member.seed)),
             "status": record.status,
             "diverged": _epoch(schema.TAG_DIVERGED, record),
             "pruned": _epoch(schema.TAG_PRUNED, record),
@@ -174,13 +185,20 @@ def _epoch(tag: str, record: RunRecord) -> int | None:
         return None
     if not epoch.isdecimal():
         raise ValueError(f"tag {tag} must be an epoch, got {epoch!r}")
-    return int(epoch)
+    return _integer(tag, epoch)
 
 
 def _typed_param(name: str, text: str) -> str | int | float:
     if name in schema.INTEGER_PARAMS:
-        return int(text)
+        return _integer(name, text)
     return float(text) if name in schema.FLOAT_PARAMS else text
+
+
+def _integer(name: str, text: str) -> int:
+    value = int(text)
+    if abs(value) > _LARGEST:
+        raise ValueError(f"{name} must fit into 64 bits, got {text}")
+    return value
 
 
 def _typed(frame: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

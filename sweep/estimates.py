@@ -71,7 +71,7 @@ def recorded_seconds(stored: Iterable[StoredMember]) -> dict[str, float]:
 
 def _seconds_of_an_epoch(stored: StoredMember) -> float:
     seconds = stored.metrics[EPOCH_SECONDS]
-    if stored.member is None or MEASUREMENT_SECONDS not in stored.metrics:
+    if stored.member is None or MEASUREMENT_SECONDS not in stored.metrics or not stored.epoch:
         return seconds
     cell = stored.member.cell
     num_measured = len(cell.measured_epochs) or stored.epoch  # where none are listed, after every epoch

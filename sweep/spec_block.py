@@ -18,6 +18,7 @@ from sweep.spec_values import (
     Latent,
     LearningRate,
     Many,
+    Note,
     NumMcSamples,
     NumSamples,
     OptimizerName,
@@ -62,7 +63,7 @@ class Block(SpecModel):
     temperature_decay: Many[TemperatureDecay] | None = None
     temperature_floor: Many[TemperatureFloor] | None = None
     epochs: Many[Epochs] | None = None
-    note: str = ""
+    note: Note = ""
 
     @field_validator("latent")
     @classmethod

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 import estimators
 from estimators.hyperparameter import (
@@ -173,6 +173,7 @@ Gap = Annotated[float, BeforeValidator(_hyperparameter(GAP))]
 NumSamples = Annotated[float, BeforeValidator(_hyperparameter(NUM_SAMPLES))]
 TemperatureDecay = Annotated[float, BeforeValidator(_not_negative("temperature_decay"))]
 TemperatureFloor = Annotated[float, BeforeValidator(_not_negative("temperature_floor"))]
+Note = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
 SweepName = Annotated[str, BeforeValidator(_sweep_name)]
 Epochs = Annotated[int, BeforeValidator(_count("epochs"))]
 IterationsPerEpoch = Annotated[int, BeforeValidator(_count("iterations_per_epoch"))]

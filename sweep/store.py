@@ -73,7 +73,8 @@ class StoredMember:
         """Whether nothing is left to do, divergence included; not so where the last epoch is missing."""
         if self.status != "FINISHED" or self.diverged is not None:
             return self.status == "FINISHED"
-        return self.member is not None and self.epoch >= int(self.member.cell.params["epochs"])
+        epochs = self.member.cell.params.get("epochs", "") if self.member is not None else ""
+        return epochs.isdecimal() and self.epoch >= int(epochs)
 
     @property
     def result(self) -> Mapping[str, float] | None:

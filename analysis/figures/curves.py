@@ -58,7 +58,8 @@ def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.Dat
     if results.spread == INTERVAL:
         bounds = [mean_interval(values.to_numpy()) for _, values in steps["value"]]
         low, high = np.array(bounds).reshape(-1, 2).T
-        curve = curve.assign(below=curve["mean"] - low, above=high - curve["mean"])
+        distances = np.maximum([curve["mean"] - low, high - curve["mean"]], 0.0)
+        curve = curve.assign(below=distances[0], above=distances[1])
     else:
         error = spread_from_std(curve["std"].to_numpy(), curve["n"].to_numpy(), results.spread)
         curve = curve.assign(below=error, above=error)

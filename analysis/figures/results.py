@@ -68,7 +68,9 @@ class Results:
         """Return how far the spread of cells reaches below and above their means, shape (2, n)."""
         shown = self.frame.iloc[list(rows)]
         if self.spread == INTERVAL:
-            return np.stack([shown["mean"] - shown["low"], shown["high"] - shown["mean"]])
+            distances = np.stack([shown["mean"] - shown["low"], shown["high"] - shown["mean"]])
+            # Rounding may leave the mean of equal values beside them.
+            return np.asarray(np.maximum(distances, 0.0), dtype="float64")
         return np.stack([shown["error"]] * 2)
 
     def values(self, row: int) -> npt.NDArray[np.float64]:

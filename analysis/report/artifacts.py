@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from trainables.schema import ENVIRONMENT_ARTIFACT, KIND_SWEEP, PICTURES_ARTIFAC
 
 MOST_BYTES = 2**20
 """What is larger was not written by catsweep, and has no place on the page."""
+_log = logging.getLogger(__name__)
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -79,4 +81,7 @@ class Artifacts:
                 path = Path(self._client.download_artifacts(run_id, name, folder))
                 return path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
             except (MlflowException, OSError):
+                return None
+            except Exception as error:  # noqa: BLE001  of whatever library a store keeps its artifacts with
+                _log.warning("artifact %s of run %s cannot be read: %s", name, run_id, error)
                 return None

@@ -43,14 +43,18 @@ class PackHalving(ASHAScheduler):  # type: ignore[misc]
         self._pack_metric = metric
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> str:
-        """Compare what every new epoch gave; the first result after a restart has those before it too."""
-        scores = []
+        """Compare what the newest epoch gave; the first result after a restart has those before it too.
+
+        Those have been decided about: the pack went on. They count in the comparisons of others.
+        """
+        decision = str(TrialScheduler.CONTINUE)
         for state in result.get(RECORDS, ()):
             record = EpochRecord.from_state(state)
             score = epoch_score(record, self._pack_metric)
+            decision = str(TrialScheduler.CONTINUE)
             if score is not None:
-                scores.append((record.epoch, score))
-        return self._compare(tune_controller, trial, scores)
+                decision = self._compare(tune_controller, trial, record.epoch, score)
+        return decision
 
     def replay(self, histories: Iterable[Mapping[int, float]]) -> None:
         """Take note of what packs of earlier runs scored.
@@ -61,15 +65,10 @@ class PackHalving(ASHAScheduler):  # type: ignore[misc]
         for number, history in enumerate(histories):
             trial = SimpleNamespace(trial_id=f"earlier-{number}")  # all that the scheduler looks at
             self.on_trial_add(None, trial)
-            self._compare(None, trial, sorted(history.items()))
+            for epoch, score in sorted(history.items()):
+                self._compare(None, trial, epoch, score)
             self.on_trial_remove(None, trial)
 
-    def _compare(self, tune_controller: Any, trial: Any, scores: Iterable[tuple[int, float]]) -> str:
-        decisions = [
-            super(PackHalving, self).on_trial_result(
-                tune_controller, trial, {_EPOCH: epoch, DEFAULT_METRIC: score}
-            )
-            for epoch, score in scores
-        ]
-        is_stopped = TrialScheduler.STOP in decisions
-        return str(TrialScheduler.STOP if is_stopped else TrialScheduler.CONTINUE)
+    def _compare(self, tune_controller: Any, trial: Any, epoch: int, score: float) -> str:
+        result = {_EPOCH: epoch, DEFAULT_METRIC: score}
+        return str(super().on_trial_result(tune_controller, trial, result))

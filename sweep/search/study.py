@@ -163,7 +163,8 @@ class Study:
         tried = _by_cell(trials)
         if len(tried) >= self.num_allowed:
             return None
-        self._study.sampler = self._sampler(len(trials))
+        num_asked = sum(not {CELL, REPEATS}.isdisjoint(trial.user_attrs) for trial in trials)
+        self._study.sampler = self._sampler(num_asked)
         trial = self._study.ask()
         cell, params = self._space.choose(trial.suggest_categorical)
         if cell not in tried:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from analysis import load_runs, render, table
+from analysis.selection import CHOOSABLE
 from analysis.store import runs_frame
+from sweep.spec_block import Block
 from trainables import schema
 from trainables.run_record import LastValue, RunRecord
 
@@ -59,6 +61,11 @@ def test_budgets_are_rows_and_no_choice(both, request_of):
     assert list(frame["label"]) == ["RLOO N 2", "RLOO N 800"]
     assert list(frame["mean"]) == [10.0, 12.0]
     assert list(frame["num_candidates"]) == [2, 2]
+
+
+def test_every_key_that_cells_may_differ_in_is_shown_as_chosen():
+    shared = {"estimator", "latent", "note", "epochs"}  # what candidates have in common, and what are none
+    assert set(Block.model_fields) - shared <= set(CHOOSABLE)
 
 
 def only_row(frame):

@@ -182,6 +182,36 @@ def test_latest_finished_run_of_a_member_counts(record):
     assert resolved.attrs["skipped"] == {}
 
 
+def test_a_finished_run_without_its_last_epoch_does_not_count_before_a_whole_one(record):
+    whole = record(value=100.0, epochs=2)
+    cut_off = record(value=90.0, epochs=2, step=1)
+    frame = runs_frame([whole, cut_off], ["test_neg_elbo"])
+    (row,) = resolve_duplicates(frame).to_dict("records")
+    assert (row["run_id"], row["test_neg_elbo"]) == (whole.run_id, 100.0)
+    diverged = record(value=90.0, epochs=2, step=1, tags={"catsweep.diverged": "2"})
+    (row,) = resolve_duplicates(runs_frame([whole, diverged], ["test_neg_elbo"])).to_dict("records")
+    assert row["run_id"] == diverged.run_id
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"seed": 2**63}, "seed must fit into 64 bits, got 9223372036854775808"),
+        ({"seed": 2**128}, f"seed must fit into 64 bits, got {2**128}"),
+        (
+            {"tags": {"catsweep.diverged": "9" * 20}},
+            f"catsweep.diverged must fit into 64 bits, got {'9' * 20}",
+        ),
+        ({"start": 1_700_000_000_000_000_000}, "a time that is no milliseconds since 1970"),
+        ({"num_samples": 2**64}, f"num_samples must fit into 64 bits, got {2**64}"),
+    ],
+)
+def test_numbers_that_no_frame_holds_cost_the_run_alone(record, changes, reason):
+    frame = runs_frame([record(seed=1), record(**{"seed": 0, **changes})], ["test_neg_elbo"])
+    assert list(frame["seed"]) == [1]
+    assert frame.attrs["skipped"] == {reason: 1}
+
+
 def test_diverged_tag_must_be_an_epoch(record):
     frame = runs_frame([record(tags={schema.TAG_DIVERGED: "late"})], [METRIC])
     assert frame.attrs["skipped"] == {"tag catsweep.diverged must be an epoch, got 'late'": 1}

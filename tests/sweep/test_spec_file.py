@@ -315,3 +315,10 @@ def test_a_pathwise_estimator_has_a_number_of_draws_and_a_temperature_that_falls
 )  # fmt: skip
 def test_what_a_task_does_not_take_is_refused(text: str, expected: str) -> None:
     assert message(text) == f"grid.yaml, {expected}"
+
+
+def test_a_note_is_one_line_however_it_is_written() -> None:
+    text = "name: one\nepochs: 1\nseeds: 1\ngrid:\n  - estimator: st\n    latent: 8x4\n    lr: 0.1\n"
+    Path("grid.yaml").write_text(text + "    note: >\n      as printed\n      in Table 5\n")
+    (request,) = load_spec("grid.yaml").requests()
+    assert request.cell.note == "as printed in Table 5"

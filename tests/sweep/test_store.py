@@ -47,14 +47,14 @@ def log_run(home: Home) -> Callable[..., str]:
         *,
         status: str = "FINISHED",
         tags: dict[str, str] | None = None,
-        **params: str,
+        **params: str | None,
     ) -> str:
         own = {TAG_KIND: KIND_MEMBER, TAG_SCHEMA_VERSION: "1", **(tags or {})}
         run_id: str = client.create_run(experiment, tags=own).info.run_id
         client.log_batch(
             run_id,
             [Metric("test_neg_elbo", value, 1000, step) for step, value in enumerate(values, 1)],
-            [Param(*item) for item in {**PARAMS, **params}.items()],
+            [Param(*item) for item in {**PARAMS, **params}.items() if item[1] is not None],
         )
         client.set_terminated(run_id, status)
         return run_id
@@ -99,6 +99,14 @@ def test_a_finished_run_without_its_last_epoch_is_not_finished(
     log_run([101.0], epochs="2")
     (one,) = Store(home).members().values()
     assert (one.status, one.epoch, one.is_finished, one.result) == ("FINISHED", 1, False, None)
+
+
+def test_a_run_of_another_program_without_epochs_is_not_finished_and_stops_nobody(
+    home: Home, log_run: Callable[..., str]
+) -> None:
+    log_run([101.0, 100.0], epochs=None)
+    (one,) = Store(home).members().values()
+    assert (one.status, one.is_finished, one.result) == ("FINISHED", False, None)
 
 
 def test_a_result_that_is_not_finite_does_not_count_in_means(home: Home, log_run: Callable[..., str]) -> None:

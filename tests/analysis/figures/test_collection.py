@@ -7,7 +7,9 @@ from analysis.bootstrap import mean_interval
 from analysis.figure_error import FigureError
 from analysis.figures import figures
 from analysis.figures.bars import bar_panels, point_panels
+from analysis.figures.results import Results
 from analysis.figures.styles import ESTIMATOR_STYLES
+from analysis.store import load_runs
 
 METRIC = "train_neg_elbo"
 
@@ -85,6 +87,18 @@ def test_final_values_have_intervals_of_two_sides(log_members, request_for):
     low, high = mean_interval(np.array(values))
     assert high - 102.9 > 1.5 * (102.9 - low)  # the values lean to the high side, and ± could not
     assert band(figure) == (pytest.approx(low), pytest.approx(high))
+
+
+@pytest.mark.parametrize("value", [0.1, 0.7, 0.9601, 0.3333])
+def test_equal_seeds_have_an_interval_of_no_width_whatever_rounding_makes_of_their_mean(
+    value, log_members, request_for
+):
+    grid = [request_for("reinmax_rk2", seeds=range(10), beta=beta) for beta in (0.0, 0.5)]
+    store = log_members(*((one, {METRIC: lambda _seed: {4: value}}, "FINISHED") for one in grid))
+    results = Results.from_runs(load_runs(store.uri, metrics=METRIC), grid, METRIC, "ci")
+    assert (results.errors([0, 1]) >= 0).all()
+    np.testing.assert_allclose(results.errors([0, 1]), 0, atol=1e-15)
+    assert figures(store.uri, grid, spread="ci")
 
 
 def test_a_single_measured_epoch_has_bars_in_place_of_a_band_without_width(log_members, request_for):

@@ -64,6 +64,12 @@ def test_points_say_position_value_and_number_of_seeds():
     assert said == [["epoch 1", "110.00 ± 3.00", "n = 3"], ["epoch 2", "100.00", "n = 1"]]
 
 
+def test_a_name_on_the_axis_cannot_be_taken_for_several_points():
+    plot = plot_of(line([0], [1.0], [0.1]), ticks=("ST (as printed; see | erratum)",))
+    (point,) = plot.series[0].points.split(";")
+    assert point.split("|")[2] == "epoch ST (as printed, see / erratum)"
+
+
 def test_what_lies_above_the_axis_has_no_point_to_point_at():
     plot = plot_of(line([1, 2, 3], [500.0, 110.0, 100.0], [1.0, 1.0, 1.0]), top=120.0)
     assert [point.split("|")[2] for point in plot.series[0].points.split(";")] == ["epoch 2", "epoch 3"]

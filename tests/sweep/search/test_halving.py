@@ -65,6 +65,28 @@ def test_a_pack_in_which_a_member_has_diverged_is_never_given_up() -> None:
     assert packs.report("bad", 110.0, 110.0, epochs=(2,)) == STOP  # and does not count in the comparison
 
 
+def test_a_pack_that_has_passed_a_comparison_is_not_judged_again_after_a_restart() -> None:
+    """Of packs with 110, 100 and 99 after two epochs the first one went on, and is the best by now."""
+    scheduler = halving()
+    scheduler.replay([{1: 130.0, 2: 100.0}, {1: 130.0, 2: 99.0}])
+    packs = Packs(scheduler)
+    states = [record(epoch, value).to_state() for epoch, value in ((1, 130.0), (2, 110.0), (3, 80.0))]
+    packs.trials["went on"] = SimpleNamespace(trial_id="went on")
+    scheduler.on_trial_add(None, packs.trials["went on"])
+    assert scheduler.on_trial_result(None, packs.trials["went on"], {RECORDS: states}) == CONTINUE
+    assert packs.report("new", 110.0, epochs=(2,)) == STOP
+
+
+def test_a_pack_in_which_a_member_has_diverged_since_is_not_given_up_after_a_restart() -> None:
+    scheduler = halving()
+    scheduler.replay([{1: 130.0, 2: 90.0}])
+    packs = Packs(scheduler)
+    states = [record(2, 500.0, 500.0).to_state(), record(3, None, 500.0).to_state()]
+    packs.trials["diverged"] = SimpleNamespace(trial_id="diverged")
+    scheduler.on_trial_add(None, packs.trials["diverged"])
+    assert scheduler.on_trial_result(None, packs.trials["diverged"], {RECORDS: states}) == CONTINUE
+
+
 def test_all_epochs_of_a_first_result_count_after_a_restart() -> None:
     packs = Packs(halving())
     assert packs.report("went on", 100.0, epochs=(1, 2, 3)) == CONTINUE
