@@ -38,7 +38,7 @@ def search_walk(plan: SearchPlan, queue: CellQueue, home: Home) -> Walk:
         tune_config=tune.TuneConfig(
             search_alg=ConcurrencyLimiter(searcher, at_once),
             scheduler=scheduler,
-            num_samples=plan.num_cells,
+            num_samples=plan.num_cells + 1,  # so that the searcher is asked until it has no more
             reuse_actors=True,
         ),
         pruned=queue.unnoted(),

@@ -56,8 +56,9 @@ class Search(Sweep):
         return found
 
     def is_in_the_middle(self) -> bool:
-        """Whether a cell has been told and another one is between two epochs."""
-        return self.has_a_told_and_a_running_trial() and self.has_checkpoint()
+        """Whether a cell has been told, and is in the store, and another one is between two epochs."""
+        is_told = self.has_a_told_and_a_running_trial()
+        return is_told and self.has_checkpoint() and bool(self.finished())
 
     def has_a_told_and_a_running_trial(self) -> bool:
         try:

@@ -96,3 +96,21 @@ def test_the_store_hears_of_every_cell_of_the_space_and_of_cells_given_up_before
     walk = search_walk(small.plan(), small.open(), small.home)
     assert walk.pruned == [(job.pack, 1)]
     assert walk.plan.requests == tuple(small.space.requests.values())
+
+
+def test_a_search_of_the_whole_space_is_asked_until_it_has_no_more(
+    lab: MakeLab, cluster: Callable[..., None]
+) -> None:
+    cluster({"CPU": 2})
+    small = lab(trials=6)
+    queue = small.open()
+    walk = search_walk(small.plan(), queue, small.home)
+    for _ in range(walk.tune_config.num_samples - 1):
+        job = queue.next()
+        assert job is not None
+        small.start(job)
+        queue.advanced(job, [records_of(job, epoch) for epoch in (1, 2)])
+        queue.ended(job, has_failed=False)
+    assert not queue.is_over
+    assert queue.next() is None
+    assert queue.is_over
