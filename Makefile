@@ -19,7 +19,7 @@ quickstart: $(READY)  ## Train seven estimators on MNIST for three epochs and pr
 	$(BIN)/catsweep run quickstart
 
 test: $(READY)  ## Run the tests but the slow ones
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder  # some wait for most of their time
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-all: $(READY)  ## Run every test
 	$(BIN)/python -m pytest -m ''

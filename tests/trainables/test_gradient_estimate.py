@@ -14,6 +14,8 @@ from trainables.gradient_estimate import GradientEstimate
 from trainables.pack import Pack
 from trainables.synthetic_objectives import AbsoluteDistance
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LOGITS = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(0))
 F = AbsoluteDistance(torch.tensor([[2, 0, 1, 1]]), 3)
 WEIGHTS = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
