@@ -15,6 +15,19 @@ value alone is drawn n times in a row with probability n^-n, which for n = 2 and
 _SEED = 0
 
 
+def distances(mean: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return how far intervals reach below and above their means, shape (2, n); never less than nothing.
+
+    Args:
+        mean: Shape (n,).
+        low: Lower bounds, shape (n,); NaN where there is none.
+        high: Upper bounds, shape (n,).
+    """
+    below_and_above = np.stack([np.subtract(mean, low), np.subtract(high, mean)])
+    # A mean in floating point may lie beside an interval of no width.
+    return np.asarray(np.maximum(below_and_above, 0.0), dtype="float64")
+
+
 def mean_interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the 95 % bootstrap interval of a mean (BCa: bias-corrected and accelerated).
 

@@ -52,9 +52,10 @@ def row_labels(cells: Sequence[Cell]) -> list[str]:
         key = (cell.estimator, cell.note)
         names = varying[key] if len(groups[key][cell.latent]) > 1 else []
         budget = budget_params(cell)
-        if (*key, *budget) not in is_enough:
-            is_enough[*key, *budget] = _tells_apart(budget, groups[key].values())
-        if not is_enough[*key, *budget]:
+        place = (*key, *budget)
+        if place not in is_enough:
+            is_enough[place] = _tells_apart(budget, groups[key].values())
+        if not is_enough[place]:
             budget = [name for name in _PARTS if name in (*budget, *names)]
         labels.append(_label(cell, budget))
     return labels

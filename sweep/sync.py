@@ -55,6 +55,8 @@ def _send(spooled: SpooledWrites, store: Store, say: Callable[[str], None]) -> i
                 lease.check()
                 num_sent += _apply(writer, write, spool, say)
             spool.remove()
+    except SpoolError as error:
+        raise StoreError(str(error)) from None
     except STORE_AWAY as error:
         raise StoreError(
             f"tracking store {spool.store} did not take spool {spool.path}, which stays: "

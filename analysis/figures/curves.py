@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import mean_interval
+from analysis.bootstrap import distances, mean_interval
 from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, metric_label
 from analysis.figures.choice import CURVE_AXES, ITERATION, SECONDS
@@ -58,8 +58,8 @@ def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.Dat
     if results.spread == INTERVAL:
         bounds = [mean_interval(values.to_numpy()) for _, values in steps["value"]]
         low, high = np.array(bounds).reshape(-1, 2).T
-        distances = np.maximum([curve["mean"] - low, high - curve["mean"]], 0.0)
-        curve = curve.assign(below=distances[0], above=distances[1])
+        below, above = distances(curve["mean"], low, high)
+        curve = curve.assign(below=below, above=above)
     else:
         error = spread_from_std(curve["std"].to_numpy(), curve["n"].to_numpy(), results.spread)
         curve = curve.assign(below=error, above=error)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.bootstrap import distances
 from analysis.completeness import COUNTED, STATES
 from analysis.figure_error import FigureError
 from analysis.members import merged, wanted_members
@@ -68,9 +69,7 @@ class Results:
         """Return how far the spread of cells reaches below and above their means, shape (2, n)."""
         shown = self.frame.iloc[list(rows)]
         if self.spread == INTERVAL:
-            distances = np.stack([shown["mean"] - shown["low"], shown["high"] - shown["mean"]])
-            # Rounding may leave the mean of equal values beside them.
-            return np.asarray(np.maximum(distances, 0.0), dtype="float64")
+            return distances(shown["mean"], shown["low"], shown["high"])
         return np.stack([shown["error"]] * 2)
 
     def values(self, row: int) -> npt.NDArray[np.float64]:

@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 40
 _DASHES = {"-": "", "-.": "7 3 1.5 3"}
 _PUBLISHED_DASHES = "4 2"
-SEPARATORS = str.maketrans("|;", "/,")
+_SEPARATORS = str.maketrans("|;", "/,")
 """What separates the parts of `points` must not stand in a note."""
 
 
@@ -199,11 +199,11 @@ def _said(frame: _Frame, line: Line) -> list[str]:
     said = []
     panel, form = frame.panel, frame.form
     for index, (x, mean, below, above) in enumerate(zip(line.x, line.mean, *line.error, strict=True)):
-        name = panel.ticks[int(x)].translate(SEPARATORS) if panel.ticks else f"{x:g}"
+        name = panel.ticks[int(x)].translate(_SEPARATORS) if panel.ticks else f"{x:g}"
         spread = f" ± {below:{form}}" if np.isfinite(below) else ""
         if np.isfinite(below) and below != above:
             spread = f" [{mean - below:{form}}, {mean + above:{form}}]"
         seeds = "" if line.num_seeds is None else f"n = {line.num_seeds[index]}"
-        cell = f"|{line.cells[index].translate(SEPARATORS)}" if line.cells else ""
+        cell = f"|{line.cells[index].translate(_SEPARATORS)}" if line.cells else ""
         said.append(f"{panel.x_label} {name}|{mean:{form}}{spread}|{seeds}{cell}")
     return said

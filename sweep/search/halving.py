@@ -51,9 +51,11 @@ class PackHalving(ASHAScheduler):  # type: ignore[misc]
         for state in result.get(RECORDS, ()):
             record = EpochRecord.from_state(state)
             score = epoch_score(record, self._pack_metric)
-            decision = str(TrialScheduler.CONTINUE)
-            if score is not None:
-                decision = self._compare(tune_controller, trial, record.epoch, score)
+            decision = (
+                self._compare(tune_controller, trial, record.epoch, score)
+                if score is not None
+                else str(TrialScheduler.CONTINUE)
+            )
         return decision
 
     def replay(self, histories: Iterable[Mapping[int, float]]) -> None:

@@ -35,8 +35,7 @@ from trainables.pack_trainable import PackTrainable
 
 ONE_CPU = Resources()
 SMALL = {"object_store_memory": 80 * 2**20}
-SECONDS = 30.0
-"""Far more than it takes, since other work may be on the machine; Ray by itself would wait for minutes."""
+SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +46,7 @@ def address() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:  # so that all of it listens on this machine only
         patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)
         patch.setenv(ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR, "0")
+        patch.setenv("RAY_worker_niceness", "0")  # else they starve beside other work
         nodes = Cluster(
             initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **SMALL}
         )

@@ -132,6 +132,16 @@ def test_a_member_some_of_whose_numbers_were_refused_is_not_finished_by_its_spoo
     assert (home.checkpoints / pack.hash).is_dir()
 
 
+def test_what_was_set_aside_and_cannot_be_read_is_an_error_and_the_spool_stays(
+    dead: Driver, home: Home, catsweep: Command
+) -> None:
+    dead.spool.refused_path.write_text("odd\nodder\n")
+    answer = catsweep("sync", "--home", home.path)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith(f"error: {dead.spool.refused_path} cannot be read")
+    assert dead.spool.path.exists()
+
+
 def test_a_write_for_a_run_that_is_gone_does_not_hold_up_the_others(dead: Driver, home: Home) -> None:
     store = Store(home)
     (pack,) = dead.plan.packs

@@ -30,6 +30,9 @@ BINARY: dict[str, Any] = {
     "task": BERNOULLI_VAE, "estimator": "indecater", "temperature": None,
     "categorical_dim": 2, "latent_dim": 4, "num_samples": 2, "num_draws": 2,
 }  # fmt: skip
+CATEGORICAL: dict[str, Any] = {
+    "task": MNIST_VAE, "categorical_dim": 4, "latent_dim": 4, "num_mc_samples": 10, "num_samples": 2,
+}  # fmt: skip
 of_both_tasks = pytest.mark.parametrize("settings", [{}, BINARY], ids=TRAINERS)
 
 
@@ -108,18 +111,15 @@ def test_a_binary_variable_is_decoded_as_its_value() -> None:
     assert 24 <= (shown[2:] == 255).sum() <= 56
 
 
-@pytest.mark.parametrize("estimator", estimators.REGISTRY)
-def test_no_number_depends_on_whether_pictures_were_drawn(estimator: str) -> None:
-    settings: dict[str, Any] = {"estimator": estimator, "num_mc_samples": 10, "num_samples": 2}
-    compare_with_and_without_pictures({"categorical_dim": 4, "latent_dim": 4, "batch_size": 100, **settings})
-
-
-@pytest.mark.parametrize("estimator", ["indecater", "rloo", "stgs"])
-def test_nor_where_variables_are_binary(estimator: str) -> None:
-    compare_with_and_without_pictures({**BINARY, "estimator": estimator})
-
-
-def compare_with_and_without_pictures(settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({**CATEGORICAL, "estimator": name} for name in estimators.REGISTRY),
+        *({**BINARY, "estimator": name} for name in ("indecater", "rloo", "stgs")),
+    ],
+    ids=lambda settings: "{task} {estimator}".format(**settings),
+)
+def test_no_number_depends_on_whether_pictures_were_drawn(settings: dict[str, Any]) -> None:
     one, other = (trainer_of(member(0, **settings), member(1, **settings)) for _ in "ab")
     before = torch.random.get_rng_state()
     assert all(one.pictures())

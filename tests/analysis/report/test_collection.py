@@ -138,6 +138,22 @@ def test_what_is_no_picture_of_ours_is_not_shown(content, new_sweep):
     assert "Not shown: ST 8x4" in page.text
 
 
+def test_a_library_that_is_missing_costs_the_pictures_alone(new_sweep, monkeypatch, caplog):
+    from mlflow import MlflowClient
+
+    def fail(*words, **more):
+        raise ModuleNotFoundError("No module named 'boto3'")
+
+    sweep = new_sweep()
+    sweep.add(sweep.ask(seeds=(0,)), 0, 99.0, picture=b"\x89PNG\r\n\x1a\n of st")
+    monkeypatch.setattr(MlflowClient, "download_artifacts", fail)
+    page = Page(sweep.report())
+    assert page.values("img", "src") == []
+    assert "Not shown: ST 8x4" in page.text
+    assert "99.00" in page.text
+    assert "No module named 'boto3'" in caplog.text
+
+
 def test_what_was_run_with_what_and_how_to_do_it_again(page, sweep_of_every_state):
     for said in ("first member started 2023-11-14 22:13 UTC, last one ended 2023-11-14 22:19 UTC",
                  "Commit 0123456789ab", "platform Linux", "torch 2.13.0",

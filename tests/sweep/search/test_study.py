@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -8,6 +9,7 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
+from sweep.home import Home
 from sweep.search import study as study_module
 from sweep.search.scores import Fate, Verdict
 from sweep.search.space import SearchSpace
@@ -40,6 +42,26 @@ def test_no_cell_is_tried_twice_and_a_finite_space_ends(sampler: str, lab: MakeL
     cells = ask_all(small)
     assert sorted(cells) == sorted(small.space.requests)
     assert len(cells) == 6
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_driver_that_is_killed_while_it_asks_changes_no_later_suggestion(
+    sampler: str, tmp_path: Path, empty_study_file: Path
+) -> None:
+    asked = []
+    for place in ("whole", "killed"):
+        home = Home.resolve(tmp_path / place)
+        home.make_folders()
+        small = Lab(search_of(trials=5, sampler=sampler), home, {}, empty_study_file)
+        study = small.study()
+        first = study.ask()
+        assert first is not None
+        study.tell(first.number, Verdict(Fate.COMPLETE, 1.0))
+        if place == "killed":
+            study._study.ask()  # and no more: it has no cell yet
+            study.drop_halves()
+        asked.append([first.cell, *ask_all(small)])
+    assert asked[0] == asked[1]
 
 
 def test_the_study_has_no_more_cells_than_trials_are_allowed(lab: MakeLab) -> None:
