@@ -15,7 +15,7 @@ import argparse
 import itertools
 import json
 import multiprocessing
-import re
+import os
 import statistics
 import sys
 import time
@@ -30,6 +30,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import estimators` is the package
 
 import estimators
+from benchmarks.processes import peak_memory_mib
 from estimators.score_function import substitution
 from sweep.environment import environment
 from trainables.bernoulli_vae import BernoulliVAE
@@ -166,9 +167,7 @@ def peak_mib(name: str) -> float:
     """Return the peak of a new process that takes a step, in MiB."""
     prepare_process(1)
     make_step(ROWS[name])()
-    # Not ru_maxrss: a process inherits that from the one that started it.
-    (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
-    return int(peak) / 1024
+    return peak_memory_mib(os.getpid())
 
 
 def in_new_process(function: Callable[[str], float], name: str) -> float:

@@ -168,6 +168,14 @@ def _descendants(pids: set[int]) -> set[int]:
     return found
 
 
+def peak_memory_mib(pid: int) -> float:
+    """Return the most resident memory that a process has had, MiB; 0 where it is gone.
+
+    Not what `getrusage` and `wait4` say: to those a process owns the peak of the one that started it.
+    """
+    return _mib(_read(pid, "status"), "VmHWM")
+
+
 def _read(pid: int, name: str) -> str:
     """Return a file of a process; nothing where the process is gone."""
     try:
@@ -197,6 +205,6 @@ def _sample(pid: int, is_with_memory: bool) -> Sample | None:
         pid=pid,
         title=title,
         cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND,
-        peak_mib=_mib(_read(pid, "status"), "VmHWM"),
+        peak_mib=peak_memory_mib(pid),
         own_mib=_mib(rollup, "Private_Clean", "Private_Dirty") if rollup else None,
     )

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -28,12 +27,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep` is the package, not this
 
+from benchmarks.processes import peak_memory_mib
 from sweep.home import HOME_VARIABLE, TRACKING_VARIABLE, Home
 from sweep.quiet import quieten
 
 SEEDS = 10
 COMMANDS = ("plan", "status", "tables")
 _DEFAULT_CASES = ((1000, 1, 2), (1000, 10, 2), (10_000, 1, 2), (10_000, 10, 2), (50, 1, 160))
+_SECONDS_BETWEEN_LOOKS = 0.02
 _LATENT, _ESTIMATOR = "8x4", "reinmax"
 
 
@@ -44,7 +45,7 @@ class Usage:
     Args:
         wall_seconds: From its start to its end.
         cpu_seconds: Processor seconds, user and system.
-        peak_mib: Most resident memory, MiB.
+        peak_mib: Most resident memory, MiB; of a command, up to 20 ms before its end.
     """
 
     wall_seconds: float
@@ -105,8 +106,7 @@ def drive(spec: Path, home: Path) -> Usage:
     outcome = run_simulated(spec, home)
     if outcome.num_failed or outcome.is_interrupted:
         raise RuntimeError(f"every member must have finished, got {outcome}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Usage(time.perf_counter() - wall, time.process_time() - cpu, peak)
+    return Usage(time.perf_counter() - wall, time.process_time() - cpu, peak_memory_mib(os.getpid()))
 
 
 def run_command(*words: str) -> Usage:
@@ -119,13 +119,23 @@ def run_command(*words: str) -> Usage:
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=said, env=own)
+        peak = _peak_until_end(process.pid)
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             said.seek(0)
             raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}:\n{said.read()}")
-    return Usage(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return Usage(seconds, used.ru_utime + used.ru_stime, peak)
+
+
+def _peak_until_end(pid: int) -> float:
+    """Wait until a child has ended; return the most resident memory it was seen with, MiB."""
+    peak = 0.0
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        peak = max(peak, peak_memory_mib(pid))
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    return peak
 
 
 def yardstick() -> float:

@@ -20,7 +20,7 @@ import cProfile
 import itertools
 import json
 import multiprocessing
-import re
+import os
 import statistics
 import sys
 import time
@@ -34,6 +34,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep` is the package
 
 from benchmarks.paper_workloads import BATCH_SIZE, LATENTS, Setting, make_pack, published_params
+from benchmarks.processes import peak_memory_mib
 from benchmarks.timing_images import mnist
 from sweep.environment import environment
 from trainables.discrete_vae import NegElbo
@@ -163,9 +164,7 @@ def peak_mib(job: Job) -> float:
     """Return the peak of a new process that trains an epoch, in MiB, less the images."""
     prepare_process(1)
     make_trainer(*job).run_epoch()
-    # Not ru_maxrss: a process inherits that from the one that started it.
-    (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
-    return int(peak) / 1024 - sum(images.nbytes for images in mnist(job[3])) / 2**20
+    return peak_memory_mib(os.getpid()) - sum(images.nbytes for images in mnist(job[3])) / 2**20
 
 
 def parts(trainer: PackTrainer) -> dict[str, float]:

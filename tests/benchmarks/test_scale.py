@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.scale import SEEDS, Case, Usage
+from benchmarks.scale import SEEDS, Case, Usage, run_command
 from benchmarks.simulated import MARK, simulated_home, simulated_metrics
 from sweep import api
 from sweep.cli.tables import table_text
@@ -125,6 +125,12 @@ def test_nothing_waits_and_no_checkpoint_is_left(finished: Finished) -> None:
 
 def test_the_driver_stays_small(finished: Finished) -> None:
     assert finished.driver.peak_mib < MIB_OF_THE_DRIVER
+
+
+def test_a_command_of_a_large_process_is_measured_by_itself() -> None:
+    large = bytearray(400 << 20)
+    large[:: 1 << 12] = bytes(len(large) >> 12)  # `ru_maxrss` of what it starts would be 400 MiB too
+    assert 1 < run_command(sys.executable, "-c", "import time; time.sleep(0.2)").peak_mib < 100
 
 
 def test_a_folder_with_anything_else_in_it_is_refused(tmp_path: Path) -> None:
