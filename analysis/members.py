@@ -38,6 +38,18 @@ def wanted_members(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric
     return members
 
 
+def dataset_contents(members: pd.DataFrame) -> dict[str, list[str]]:
+    """Return what data sets were made from for the members whose values count, by name, where runs say so.
+
+    Args:
+        members: A frame of `wanted_members`.
+    """
+    counted = members.dropna(subset=["value", "dataset", "dataset_content"])
+    return {
+        str(name): sorted(set(contents)) for name, contents in counted.groupby("dataset")["dataset_content"]
+    }
+
+
 def counted_values(members: pd.DataFrame, num_rows: int) -> list[pd.Series[float]]:
     """Return the values that count, row by row of the table.
 

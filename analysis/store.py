@@ -17,12 +17,15 @@ from trainables.metrics import METRICS
 from trainables.run_record import MemberReader, RunRecord
 from trainables.schema import Cell
 
-_TEXT = ("run_id", "experiment", "member", "cell", "status", "error", "note", "latent", *schema.TEXT_PARAMS)
+_TEXT = (
+    "run_id", "experiment", "member", "cell", "status", "error", "note", "latent", "dataset_content",
+    *schema.TEXT_PARAMS,
+)  # fmt: skip
 _INTEGER = ("diverged", "pruned", "epoch", *schema.INTEGER_PARAMS)
 _TIMES = ("start_time", "end_time")
 _LEADING = (
     "run_id", "experiment", "member", "cell", "status", "diverged", "pruned", "error", "note",
-    *_TIMES, *schema.MEMBER_PARAMS, "latent", "epoch",
+    *_TIMES, *schema.MEMBER_PARAMS, "latent", "dataset_content", "epoch",
 )  # fmt: skip
 _BY_STATUS = {"FINISHED": 0, "RUNNING": 1, "SCHEDULED": 1}
 _OTHER_STATUS = 2
@@ -42,8 +45,9 @@ def load_runs(tracking_uri: str, *, metrics: Sequence[str] | None = None) -> pd.
     The columns are `run_id, experiment, member, cell` (content hashes, computed from the params), `status`,
     `diverged` and `pruned` (epochs), `error`, `note`, `start_time`, `end_time` (UTC), every param of the
     schema with its type (a default that applies to the estimator is filled in, what else is not stated is
-    missing), `latent` ("8x4"), `epoch` (last step of the asked metrics), every asked metric at its last step,
-    and `<metric>_step`, which is missing where the metric was never logged.
+    missing), `latent` ("8x4"), `dataset_content` (what the images were made from, where that can differ),
+    `epoch` (last step of the asked metrics), every asked metric at its last step, and `<metric>_step`, which
+    is missing where the metric was never logged.
 
     `attrs["skipped"]` counts the member runs that are not in the frame, by the reason.
 
@@ -165,6 +169,7 @@ class _RowReader:
             "pruned": _epoch(schema.TAG_PRUNED, record),
             "error": record.tags.get(schema.TAG_ERROR),
             "note": record.tags.get(schema.TAG_NOTE),
+            "dataset_content": record.tags.get(schema.TAG_DATASET_CONTENT),
             "start_time": record.start_time,
             "end_time": record.end_time or None,
             "epoch": max((value.step for value in values.values()), default=None),

@@ -96,6 +96,10 @@ def _by_label(labels: Iterable[str], places: Iterable[str]) -> str:
 
 
 def _store_notes(frame: pd.DataFrame) -> Iterator[str]:
+    for name, contents in frame.attrs.get("dataset_contents", {}).items():
+        yield f"Here {name} is made from {'; or from '.join(contents)}."
+        if len(contents) > 1:
+            yield f"WARNING: the means are over runs that saw different images of {name}."
     if (frame["note"] != "").any():
         yield "Rows with a remark are shown beside the table and are not ranked."
     if duplicated := frame.attrs.get("num_duplicated", 0):

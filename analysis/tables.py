@@ -10,7 +10,7 @@ from analysis.choices import check_choice
 from analysis.comparison import COMPARISONS, add_comparison
 from analysis.completeness import STATES, status_text
 from analysis.labels import param_value, row_labels
-from analysis.members import counted_values, merged, wanted_members
+from analysis.members import counted_values, dataset_contents, merged, wanted_members
 from analysis.names import ESTIMATOR_NAMES, PAPER_LATENTS
 from analysis.ranking import column_keys, ranks
 from analysis.selection import SELECT_BY, SELECTION_METRICS, SELECTIONS, add_selection, select_best
@@ -146,6 +146,7 @@ def _frame(
         "skipped": members.attrs.get("skipped", {}),
         "num_duplicated": int((members["num_finished"] > 1).sum()),
         "has_epochs": any(_has_epochs(cell) for cell in cells),
+        "dataset_contents": dataset_contents(members),
         "datasets": sorted({cell.params.get("dataset", "") for cell in cells} - {""}),
     }
     return frame

@@ -7,17 +7,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from trainables.metrics import METRICS
-from trainables.schema import NUM_SEEDS, SCHEMA_VERSION, TAG_KIND, TAG_NOTE, TAG_SCHEMA_VERSION, Cell
+from trainables.schema import NUM_SEEDS, Cell
 from trainables.tasks import TASKS
 
 _SHORT = {"lr": "lr", "temperature": "τ", "eta": "η"}
 _BUDGETS = {"num_samples": "N"}
-
-
-def kind_tags(kind: str, note: str = "") -> dict[str, str]:
-    """Return the tags by which a run of this kind is recognised, and its note where there is one."""
-    noted = {TAG_NOTE: note} if note else {}
-    return {TAG_KIND: kind, TAG_SCHEMA_VERSION: SCHEMA_VERSION, **noted}
 
 
 def cell_name(cell: Cell) -> str:

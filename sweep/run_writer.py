@@ -11,8 +11,9 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from sweep.artifact_bytes import NoFolderError, log_bytes
-from sweep.cell_runs import cell_name, changed_values, kind_tags
+from sweep.cell_runs import cell_name, changed_values
 from sweep.refusal import WriteRefusedError, is_for_good, is_missing
+from sweep.run_tags import kind_tags, member_tags
 from sweep.store import StoredMember
 from sweep.writes import (
     EndSweep,
@@ -31,7 +32,6 @@ from trainables.checkpoint import CheckpointFolder
 from trainables.schema import (
     ENVIRONMENT_ARTIFACT,
     KIND_CELL,
-    KIND_MEMBER,
     KIND_SWEEP,
     NUM_SEEDS,
     PICTURES_ARTIFACT,
@@ -41,7 +41,6 @@ from trainables.schema import (
     TAG_ERROR,
     TAG_KIND,
     TAG_MEMBER,
-    TAG_PACK_SIZE,
     TAG_PARENT,
     TAG_PRUNED,
     Cell,
@@ -224,15 +223,9 @@ class RunWriter:
         member = Member.from_params(write.params)
 
         def make() -> str:
-            tags = {
-                **kind_tags(KIND_MEMBER, write.note),
-                TAG_MEMBER: member.hash,
-                TAG_CELL: member.cell.hash,
-                TAG_PARENT: self._cell_run_id(Cell.from_params(write.params, write.note)),
-                TAG_PACK_SIZE: str(write.pack_size),
-            }
+            parent = self._cell_run_id(Cell.from_params(write.params, write.note))
             name = f"seed {member.seed}, {cell_name(member.cell)}"  # the UI cuts names off at the end
-            return self._create_run(tags, name)
+            return self._create_run({**member_tags(member, write), TAG_PARENT: parent}, name)
 
         return self._run_id(write.member, f"tags.`{TAG_MEMBER}` = '{member.hash}'", make)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from ray import tune
 
 from sweep.cluster import cluster
+from sweep.dataset_content import require_same_content
 from sweep.display import Display, make_display, say
 from sweep.environment import environment
 from sweep.home import Home, HomeError
@@ -25,7 +26,7 @@ from sweep.progress import Progress
 from sweep.run_writer import RunWriter
 from sweep.spec import Spec
 from sweep.spool import Spool
-from sweep.store import Store, StoreError
+from sweep.store import Store, StoredMember, StoreError
 from sweep.sync import send_spools
 from sweep.tracking import Tracker, open_experiment
 from sweep.training import REAL, Training
@@ -113,7 +114,7 @@ def run_sweep(
             with _lease(spec, store) as lease:
                 _tracker(plan, store, lease, spec_text).close(is_complete=True)
             return _outcome(Progress(plan), is_interrupted=False)
-        dataset = training.data_of(spec.dataset, home.data)
+        dataset = _images(spec, plan.stored, training, home)
         with cluster(address, spec.resources, home.checkpoints), _lease(spec, store) as lease:
             if spec.resources.is_pack_size_measured and dataset is not None:
                 measure_pack_sizes(plan.members_to_run, spec.resources, dataset, home)
@@ -147,10 +148,19 @@ def _search(
             tracker = _tracker(plan.for_store, store, lease, spec_text, pruned=queue.unnoted())
             tracker.close(is_complete=True)
             return _outcome(SearchProgress(plan, queue=queue), is_interrupted=False)
-        dataset = training.data_of(spec.dataset, home.data)
+        dataset = _images(spec, stored, training, home)
         with cluster(address, spec.resources, home.checkpoints):
             walk = search_walk(search_plan(spec, stored, home), queue, home)
             return _train(walk, store, lease, spec_text, training.trainable, dataset)
+
+
+def _images(
+    spec: Spec, stored: Mapping[str, StoredMember], training: Training, home: Home
+) -> ImageDataset | None:
+    """Return what to train on, which is what the store's members of that name were trained on."""
+    dataset = training.data_of(spec.dataset, home.data)
+    require_same_content(stored, dataset, home)
+    return dataset
 
 
 @contextmanager
@@ -171,6 +181,7 @@ def _tracker(
     spec_text: str,
     show: Callable[[str], None] = say,
     pruned: Iterable[tuple[Pack, int]] = (),
+    dataset_content: str = "",
 ) -> Tracker:
     checkpoints = store.home.checkpoints
     writer = RunWriter(store.client, lease.experiment_id, plan.stored, checkpoints)
@@ -187,7 +198,7 @@ def _tracker(
         lease.check()
         writer.apply(write)
 
-    tracker = Tracker(plan, Outbox(apply, spool, show))
+    tracker = Tracker(plan, Outbox(apply, spool, show), dataset_content)
     for pack, epoch in pruned:
         tracker.prune(pack, epoch)
     return tracker
@@ -209,7 +220,8 @@ def _train(
     progress = walk.progress
     is_interrupted = False
     with make_display(progress) as display, tempfile.TemporaryDirectory(prefix="catsweep-tune-") as scratch:
-        tracker = _tracker(walk.plan, store, lease, spec_text, display.say, walk.pruned)
+        content = dataset.content if dataset is not None else ""
+        tracker = _tracker(walk.plan, store, lease, spec_text, display.say, walk.pruned, content)
         display.say(walk.announcement)
         try:
             with_data = tune.with_parameters(trainable, dataset=dataset)

@@ -17,6 +17,7 @@ from trainables.run_tables import read_records
 from trainables.schema import (
     KIND_MEMBER,
     SCHEMA_VERSION,
+    TAG_DATASET_CONTENT,
     TAG_DIVERGED,
     TAG_ERROR,
     TAG_KIND,
@@ -56,6 +57,7 @@ class StoredMember:
         error: Why it failed, or "".
         pack_size: How many members trained together.
         pruned: Epoch at which a search gave it up, or none.
+        dataset_content: What its images were made from, where that can differ, or "".
     """
 
     member: Member | None
@@ -67,6 +69,7 @@ class StoredMember:
     error: str = ""
     pack_size: int = 1
     pruned: int | None = None
+    dataset_content: str = ""
 
     @property
     def is_finished(self) -> bool:
@@ -254,4 +257,5 @@ def _stored_member(record: RunRecord, read_member: MemberReader) -> StoredMember
         error=record.tags.get(TAG_ERROR, ""),
         pack_size=int(pack_size) if pack_size.isdecimal() else 1,
         pruned=int(pruned) if pruned.isdecimal() else None,
+        dataset_content=record.tags.get(TAG_DATASET_CONTENT, ""),
     )

@@ -60,10 +60,12 @@ class Tracker:
     Args:
         plan: What the sweep asks for, and what the store holds of it.
         outbox: Sends the writes.
+        dataset_content: What the images were made from, as `ImageDataset` has it.
     """
 
-    def __init__(self, plan: Plan, outbox: Outbox) -> None:
+    def __init__(self, plan: Plan, outbox: Outbox, dataset_content: str = "") -> None:
         self._outbox = outbox
+        self._dataset_content = dataset_content
         self._finished = {key for key, stored in plan.stored.items() if stored.is_finished}
         self._results: dict[str, Mapping[str, float]] = {
             key: stored.result for key, stored in plan.stored.items() if stored.result is not None
@@ -79,7 +81,11 @@ class Tracker:
         self._outbox.add(
             *(
                 StartMember(
-                    member=member.hash, params=member.params, note=member.cell.note, pack_size=len(pack)
+                    member=member.hash,
+                    params=member.params,
+                    note=member.cell.note,
+                    pack_size=len(pack),
+                    dataset_content=self._dataset_content,
                 )
                 for member in self._unfinished(pack.members)
             )

@@ -44,12 +44,16 @@ class _MemberWrite(_Write):
 
 
 class StartMember(_MemberWrite):
-    """A member is in training: it has a run with its params, under its cell; `rows` is what it gave since."""
+    """A member is in training: it has a run with its params, under its cell; `rows` is what it gave since.
+
+    `dataset_content` is that of `ImageDataset`.
+    """
 
     kind: Literal["start"] = "start"
     params: dict[str, str]
     note: str
     pack_size: int
+    dataset_content: str = ""
     rows: tuple[MetricRow, ...] = ()
 
 

@@ -21,6 +21,7 @@ _READ_TAGS = (
     schema.TAG_ERROR,
     schema.TAG_NOTE,
     schema.TAG_PACK_SIZE,
+    schema.TAG_DATASET_CONTENT,
 )
 _MEMBERS = "SELECT k.run_uuid FROM tags k WHERE k.key = :kind_tag AND k.value = :member"
 _RUNS = """

@@ -24,6 +24,7 @@ TAG_PRUNED = "catsweep.pruned"
 TAG_ERROR = "catsweep.error"
 TAG_NOTE = "catsweep.note"
 TAG_PACK_SIZE = "catsweep.pack_size"
+TAG_DATASET_CONTENT = "catsweep.dataset_content"
 TAG_PARENT = "mlflow.parentRunId"
 
 KIND_MEMBER = "member"

@@ -72,11 +72,14 @@ def command(
 
 
 def _comparison(spec: str, compare: str) -> str | None:
-    """Return what the table at the end is compared with; nothing, where nothing is published."""
-    from analysis.comparison import published_metrics
+    """Return what the table at the end is compared with; nothing, where nothing is published of a cell."""
+    from analysis.comparison import has_published
     from sweep.spec_file import load_spec
 
-    return compare if task_of(load_spec(spec).task).headline in published_metrics(compare) else None
+    loaded = load_spec(spec)
+    headline = task_of(loaded.task).headline
+    cells = (request.cell for request in loaded.requests())
+    return compare if any(has_published(cell, headline, compare) for cell in cells) else None
 
 
 def _say_where_and_what_next(

@@ -68,7 +68,8 @@ def test_columns_come_in_a_fixed_order_and_hold_typed_values(runs, row_of):
     leading = ["run_id", "experiment", "member", "cell", "status", "diverged", "pruned", "error", "note"]
     times = ["start_time", "end_time"]
     steps = [f"{metric}_step" for metric in METRICS]
-    assert list(runs) == [*leading, *times, *schema.MEMBER_PARAMS, "latent", "epoch", *METRICS, *steps]
+    more = ["latent", "dataset_content", "epoch"]
+    assert list(runs) == [*leading, *times, *schema.MEMBER_PARAMS, *more, *METRICS, *steps]
     row = row_of("plain")
     assert (row["lr"], row["categorical_dim"], row["seed"], row["latent"]) == (0.0005, 8, 0, "8x4")
     assert (row[METRIC], row["epoch"], row["status"]) == (100.0, 2, "FINISHED")

@@ -61,9 +61,18 @@ class Driver:
         home: Its home.
         retry_failed: As for the command.
         patience: Seconds that the end waits for a store that takes nothing.
+        dataset_content: What the images were made from.
     """
 
-    def __init__(self, spec: Spec, home: Home, *, retry_failed: bool = False, patience: float = 10.0) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        home: Home,
+        *,
+        retry_failed: bool = False,
+        patience: float = 10.0,
+        dataset_content: str = "",
+    ) -> None:
         self.home = home
         self.store = Store(home)
         self.plan = make_plan(spec, self.store.members(), home, retry_failed=retry_failed)
@@ -75,7 +84,7 @@ class Driver:
         self.outbox = Outbox(
             self.writer.apply, self.spool, self.said.append, pauses=(0.02,), patience=patience
         )
-        self.tracker = Tracker(self.plan, self.outbox)
+        self.tracker = Tracker(self.plan, self.outbox, dataset_content)
         for pack in self.plan.packs:
             write_manifest(home.checkpoints, pack)
 

@@ -27,6 +27,7 @@ class ImageDataset:
         train_labels: Shape (N,), uint8 or uint16 (Omniglot has more than 256 characters).
         test_images: Shape (M, 784), uint8.
         test_labels: Shape (M,), dtype of train_labels.
+        content: What it was made from, where one name may stand for more than one thing; "" elsewhere.
 
     Raises:
         ValueError: If a shape or dtype is not the one above.
@@ -37,6 +38,7 @@ class ImageDataset:
     train_labels: Labels
     test_images: Images
     test_labels: Labels
+    content: str = ""
 
     def __post_init__(self) -> None:
         for split, images, labels in (

@@ -68,8 +68,9 @@ class Omniglot(Dataset):
 
     def load(self, target: Path) -> ImageDataset:
         """Reads the arrays; see `Dataset.load`."""
-        read_manifest(target)
-        return ImageDataset(self.name, *(read_array(target, name) for name in ARRAYS))
+        sets = read_manifest(target).sets
+        arrays = [read_array(target, name) for name in ARRAYS]
+        return ImageDataset(self.name, arrays[0], arrays[1], arrays[2], arrays[3], ", ".join(sets))
 
     def is_from(self, target: Path, source: Path) -> bool:
         """Whether the store was built from the sets that `source` holds."""
