@@ -37,7 +37,7 @@ def load_history(
 
 def _frame(logged: LoggedValues, names: Sequence[str], runs: Sequence[str]) -> pd.DataFrame:
     """Return the frame of the series of these metrics and runs, both ascending."""
-    order = np.lexsort((logged.values, logged.timestamps, logged.steps, logged.series))
+    order = _order(logged)
     series, steps = logged.series[order], logged.steps[order]
     is_latest = np.ones(len(order), dtype="bool")
     is_latest[:-1] = (np.diff(series) != 0) | (np.diff(steps) != 0)
@@ -50,6 +50,14 @@ def _frame(logged: LoggedValues, names: Sequence[str], runs: Sequence[str]) -> p
             "value": logged.values[order][is_latest],
         }
     )
+
+
+def _order(logged: LoggedValues) -> npt.NDArray[np.int64]:
+    """Return the order by series, step, time and value; most often it is the one that the rows are in."""
+    series, steps = np.diff(logged.series), np.diff(logged.steps)
+    if np.all((series > 0) | ((series == 0) & (steps > 0))):
+        return np.arange(len(logged.series))
+    return np.lexsort((logged.values, logged.timestamps, logged.steps, logged.series))
 
 
 def _categories(places: npt.NDArray[np.int64], names: Sequence[str]) -> pd.Categorical:

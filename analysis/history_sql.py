@@ -36,7 +36,7 @@ def read_rows(
             yield _rows(connection.execute(_wanted(source, places, metrics)))
 
 
-def _source(connection: sa.Connection) -> sa.TextClause:
+def _source(connection: sa.Connection) -> str:
     """Return the table of all logged values.
 
     SQLite has to be told the index: without statistics it would read all runs' rows of a metric.
@@ -44,23 +44,31 @@ def _source(connection: sa.Connection) -> sa.TextClause:
     if connection.dialect.name == "sqlite":
         known = {index["name"] for index in sa.inspect(connection).get_indexes(_TABLE)}
         if _INDEX in known:
-            return sa.text(f"{_TABLE} INDEXED BY {_INDEX}")
-    return sa.text(_TABLE)
+            return f"{_TABLE} INDEXED BY {_INDEX}"
+    return _TABLE
 
 
-def _wanted(
-    source: sa.TextClause, places: Sequence[tuple[int, str]], metrics: Sequence[str]
-) -> sa.Select[Any]:
-    """Select the rows of some runs, which come back as their places, as metrics do."""
-    key, value = sa.column("key", sa.String), sa.column("value", sa.Float)
-    run = sa.values(sa.column("place", sa.BigInteger), sa.column("id", sa.String)).data(places).cte("run")
-    metric = sa.case({name: place for place, name in enumerate(metrics)}, value=key)
-    code = row_code(run.c.place, metric, len(metrics), sa.cast(sa.column("is_nan"), sa.Integer))
+def _wanted(source: str, places: Sequence[tuple[int, str]], metrics: Sequence[str]) -> sa.Select[Any]:
+    """Select the rows of some runs, which come back as their places, as metrics do.
+
+    The joins are CROSS JOIN since SQLite keeps these in order: run by run it reads twice as fast as metric
+    by metric, and rows come as they are wanted.
+    """
+    run, metric = _numbered("run", places), _numbered("metric", list(enumerate(metrics)))
+    run_place, metric_place = (sa.literal_column(f"{one}.place", sa.BigInteger) for one in ("run", "metric"))
+    code = row_code(run_place, metric_place, len(metrics), sa.cast(sa.column("is_nan"), sa.Integer))
     return (
-        sa.select(code, sa.column("step"), sa.column("timestamp"), value)
-        .select_from(run, source)
-        .where(sa.column("run_uuid") == run.c.id, key.in_(metrics))
+        sa.select(code, sa.column("step"), sa.column("timestamp"), sa.column("value", sa.Float))
+        .select_from(sa.text(f"run CROSS JOIN metric CROSS JOIN {source}"))
+        .where(sa.text("run_uuid = run.name AND key = metric.name"))
+        .add_cte(run, metric)
     )
+
+
+def _numbered(table: str, places: Sequence[tuple[int, str]]) -> sa.CTE:
+    """Return a table of names and their places; to look one up by `case` would cost half of a row's time."""
+    columns = sa.column("place", sa.BigInteger), sa.column("name", sa.String)
+    return sa.values(*columns).data(places).cte(table)
 
 
 def _rows(result: sa.CursorResult[Any]) -> Iterable[LoggedRow]:

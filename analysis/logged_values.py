@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from trainables.run_record import MLFLOW_INFINITY
 LoggedRow = tuple[int, int, int, float]
 """`row_code`, step, milliseconds since 1970, value. A row costs what its parts cost, so they are few."""
 
-_ROW = np.dtype([("code", "i8"), ("step", "i8"), ("timestamp", "i8"), ("value", "f8")])
+_PARTS_OF_A_ROW = 4
 
 
 def row_code(run: Any, metric: Any, num_metrics: int, is_nan: Any) -> Any:
@@ -52,10 +53,11 @@ class LoggedValues:
         Args:
             parts: Rows in parts, which are read one after the other and not kept as Python's objects.
         """
-        rows = np.concatenate([np.empty(0, _ROW), *(np.fromiter(part, _ROW) for part in parts)])
-        series, is_nan = np.divmod(rows["code"], 2)
-        values = rows["value"].copy()
+        # As floats all, which are exact to 2^53: NumPy reads a row of several types half as fast.
+        numbers = np.fromiter(chain.from_iterable(chain.from_iterable(parts)), np.float64)
+        codes, steps, timestamps, values = numbers.reshape(-1, _PARTS_OF_A_ROW).T.copy()
+        series, is_nan = np.divmod(codes.astype(np.int64), 2)
         infinite = np.abs(values) >= MLFLOW_INFINITY
         values[infinite] = np.copysign(np.inf, values[infinite])
         values[is_nan == 1] = np.nan
-        return cls(series, rows["step"].copy(), rows["timestamp"].copy(), values)
+        return cls(series, steps.astype(np.int64), timestamps.astype(np.int64), values)
