@@ -1,6 +1,6 @@
 """Gradient estimators for categorical latent variables: the mathematics alone, on torch alone.
 
-Each is a function importable under its id. Those of the pathwise family are drop-ins for
+Each is a function importable under its id. Those of the pathwise family take the place of
 `torch.nn.functional.gumbel_softmax(hard=True)`:
 
     >>> from estimators import reinmax

@@ -86,6 +86,11 @@ class Home:
         prefix = "sqlite:///"
         return Path(self.tracking_uri.removeprefix(prefix)) if self.tracking_uri.startswith(prefix) else None
 
+    @property
+    def is_server(self) -> bool:
+        """Whether the store is behind a tracking server, and not a database."""
+        return self.tracking_uri.startswith(("http://", "https://"))
+
     def make_folders(self) -> None:
         """Make the folders and see that they can be written.
 

@@ -109,11 +109,6 @@ class Store:
         return MlflowClient(self.home.tracking_uri)
 
     @property
-    def is_server(self) -> bool:
-        """Whether the store is behind a tracking server, and not a database."""
-        return self.home.tracking_uri.startswith(("http://", "https://"))
-
-    @property
     def is_empty_file(self) -> bool:
         """Whether the store is an SQLite file that does not exist yet."""
         path = self.home.sqlite_path
@@ -131,7 +126,7 @@ class Store:
 
         uri, shown = self.home.tracking_uri, self.home.shown_uri
         try:
-            if self.is_server:
+            if self.home.is_server:
                 requests.get(f"{uri.rstrip('/')}/health", timeout=_ANSWER_SECONDS).raise_for_status()
             self.client.search_experiments(max_results=1)
         except requests.RequestException as error:
@@ -149,7 +144,7 @@ class Store:
         Raises:
             StoreError: If it cannot.
         """
-        if self.is_server:
+        if self.home.is_server:
             self.check()
             return
         try:
@@ -184,7 +179,7 @@ class Store:
         return {key: stored for key, (_, stored) in best.items()}
 
     def _records(self) -> Iterable[RunRecord]:
-        if self.is_server:
+        if self.home.is_server:
             self.check()
             return map(_record, self._member_runs())
         try:

@@ -45,7 +45,8 @@ def open_experiment(client: MlflowClient, name: str, home: Home) -> str:
     """Return the id of the sweep's experiment, which is made, or restored, where need be."""
     experiment: Experiment | None = client.get_experiment_by_name(name)
     if experiment is None:
-        location = home.artifacts.as_uri() if home.sqlite_path is not None else None
+        # Beside a database MLflow would take a folder where the driver happens to be; a server has its own.
+        location = None if home.is_server else home.artifacts.as_uri()
         tags = {_TAG_UI_KIND: "custom_model_development", _TAG_UI_DESCRIPTION: _UI_DESCRIPTION}
         experiment_id: str = client.create_experiment(name, artifact_location=location, tags=tags)
         return experiment_id

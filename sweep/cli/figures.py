@@ -44,11 +44,15 @@ def command(
 ) -> None:
     """Draw means over the seeds with their spread, and print the files written.
 
-    Without `--against`, a spec with several β is drawn against β, one with several τ and η as heat maps, and
-    one with three or more values of another hyperparameter against that one: final values and single seeds.
-    Any other is drawn against epochs, one line for every cell. No cell is ever picked as the best: where a
-    panel would have too many lines, cells are points of their own, or the error names an axis that will do.
-    Only finished members count; n and what is missing stand below each figure.
+    Without `--against`, `mnist_vae` with several β is drawn against β, with several τ and η as heat maps, and
+    with three or more values of another hyperparameter against that one: final values and single seeds. Any
+    other is drawn against epochs, one line for every cell. Tasks with figures of their own have these:
+    `gradient_quality` and `mnist_addition` against epochs, `bernoulli_vae` against seconds,
+    `synthetic_optimisation` against iterations and seconds, `synthetic_gradient` as bars.
+
+    No cell is ever picked as the best: where a panel would have too many lines, cells are points of their
+    own, or the error names an axis that will do. Only finished members count; n and what is missing stand
+    below each figure.
 
     Example: `catsweep figures quickstart --out figures --compare curves`
     """

@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """Write a sweep as one HTML page that needs no other file and no network, and print its path.
 
-    It holds what was run, the tables of the train and test loss, the figures, the status of every cell,
+    It holds what was run, the tables of the task's main metrics, the figures, the status of every cell,
     reconstructions and samples of the best cell of each estimator and latent, divergences, versions, and the
     commands to do it again. A sweep that is half done has a page too, which says what is missing.
 

@@ -41,7 +41,10 @@ def command(
     """Do what of a sweep is not done yet.
 
     Finished members are skipped and interrupted ones go on from their last checkpoint, so the same command
-    after a crash, or with a wider spec, does only the rest.
+    after a crash, or with a wider spec, does only the rest. Failed ones stay so unless `--retry-failed`.
+
+    The exit status is 0 if every member is done, 1 if some have failed, 2 after any other error, and 130 if
+    it was interrupted.
 
     Example: `catsweep run quickstart`
     """

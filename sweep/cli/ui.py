@@ -23,7 +23,10 @@ def command(
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Open the MLflow UI on this home's store, on this machine only unless told otherwise.
+    """Serve the MLflow UI of this home's store and print its address.
+
+    Others see it only if `--host` says so. It is MLflow's own server with one worker and without its queue of
+    jobs, which sweeps do not use. A store behind a server has a UI already.
 
     Example: `catsweep ui --port 5000`
     """
@@ -31,7 +34,7 @@ def command(
     from sweep.store import StoreError
 
     place = Home.resolve(home, tracking_uri)
-    if place.tracking_uri.startswith(("http://", "https://")):
+    if place.is_server:
         raise StoreError(f"the store is a server, which has a UI of its own: open {place.shown_uri}")
     if place.sqlite_path is not None and not place.sqlite_path.exists():
         raise StoreError(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
@@ -351,6 +354,18 @@ def test_a_deleted_experiment_is_restored(home: Home) -> None:
     client.delete_experiment(experiment_id)
     assert open_experiment(client, "small", home) == experiment_id
     assert client.get_experiment(experiment_id).lifecycle_stage == "active"
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_in_home"),
+    [("sqlite:///store.db", True), ("postgresql+psycopg://host/mlflow", True), ("https://host", False)],
+)
+def test_artifacts_of_a_database_are_in_the_home(tmp_path: Path, uri: str, is_in_home: bool) -> None:
+    home, client = Home(tmp_path, uri), mock.Mock(spec=MlflowClient)
+    client.get_experiment_by_name.return_value = None
+    open_experiment(client, "small", home)
+    location = client.create_experiment.call_args.kwargs["artifact_location"]
+    assert location == (home.artifacts.as_uri() if is_in_home else None)
 
 
 def test_replaying_with_other_times_would_add_rows(drive: Drive) -> None:
