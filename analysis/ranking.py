@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import pandas as pd
 
 from analysis.labels import budget_params, param_value
-from trainables.metrics import HIGHER_IS_BETTER
+from trainables.metrics import HIGHER_IS_BETTER, OWN
 from trainables.schema import Cell
 from trainables.tasks import TASKS
 
@@ -46,12 +46,14 @@ def candidate_keys(cells: Sequence[Cell]) -> list[Hashable]:
 def ranks(frame: pd.DataFrame, columns: pd.Series, metric: str) -> pd.Series[int]:
     """Rank the ordinary cells that have a mean, best first, among the cells they can be compared with.
 
+    By a metric that is each estimator's own no cell is ranked.
+
     Args:
         frame: A table, one row per cell.
         columns: The keys of `column_keys`.
         metric: The metric that the means are of.
     """
-    ranked = frame["mean"].where(frame["note"] == "")
+    ranked = frame["mean"].where((frame["note"] == "") & (metric not in OWN))
     return (
         ranked.groupby(columns).rank(method="min", ascending=metric not in HIGHER_IS_BETTER).astype("Int64")
     )

@@ -14,6 +14,7 @@ from analysis.completeness import COMPLETE, MISSING
 from analysis.errata import footnote_marks, formula_notes
 from analysis.names import estimator_name, metric_name
 from analysis.statistics import INTERVAL, TABLE_SPREADS
+from trainables.metrics import OWN
 
 
 def notes(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -100,6 +101,8 @@ def _store_notes(frame: pd.DataFrame) -> Iterator[str]:
         yield f"Here {name} is made from {'; or from '.join(contents)}."
         if len(contents) > 1:
             yield f"WARNING: the means are over runs that saw different images of {name}."
+    if len(frame) and frame["metric"].iloc[0] in OWN:
+        yield "This metric is each estimator's own, and lower with more samples: no cell is ranked or tested."
     if (frame["note"] != "").any():
         yield "Rows with a remark are shown beside the table and are not ranked."
     if duplicated := frame.attrs.get("num_duplicated", 0):

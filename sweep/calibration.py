@@ -13,6 +13,7 @@ from sweep.spec import Resources
 from trainables.atomic_file import write_atomically
 from trainables.pack import COST_PARAMS, Pack
 from trainables.schema import Member
+from trainables.tasks import task_of
 
 if TYPE_CHECKING:
     from trainables.data import ImageDataset
@@ -115,13 +116,14 @@ def _seconds_per_epoch(
     if data is None:
         trainer_of(pack, None, device).time_epoch()  # warms up
         return trainer_of(pack, None, device).time_epoch().total
-    batch_size = int(pack.shared["batch_size"])
-    trainer_of(pack, data.first(_WARM_UP_STEPS * batch_size, _TEST_IMAGES), device).time_epoch()
-    timed = data.first(_TIMED_STEPS * batch_size, _TEST_IMAGES)
+    of_example = int(pack.shared["latent_dim"]) if task_of(pack.shared["task"]).has_image_per_variable else 1
+    per_step = int(pack.shared["batch_size"]) * of_example
+    trainer_of(pack, data.first(_WARM_UP_STEPS * per_step, _TEST_IMAGES), device).time_epoch()
+    timed = data.first(_TIMED_STEPS * per_step, _TEST_IMAGES)
     trainer = trainer_of(pack, timed, device)
     if device.type == "cuda":
         trainer.time_epoch()  # records the graph of a step
     seconds = trainer.time_epoch()
-    steps = math.ceil(len(data.train_images) / batch_size)
+    steps = math.ceil(len(data.train_images) / per_step)
     train_seconds = seconds.train / _TIMED_STEPS * steps
     return train_seconds + seconds.test * len(data.test_images) / len(timed.test_images) + seconds.other

@@ -40,6 +40,7 @@ class Metric:
         has_log_axis: Whether figures draw it on a logarithmic axis.
         has_log_x: Whether its curves are drawn against the logarithm of epochs or seconds.
         reference: What its curves are compared with.
+        is_own: Whether it is each estimator's own, so that cells are not ranked by it.
         is_steep: Whether it falls so fast at first that figures of a long training cut that part off.
     """
 
@@ -53,6 +54,7 @@ class Metric:
     has_log_axis: bool = False
     has_log_x: bool = False
     reference: Reference | None = None
+    is_own: bool = False
     is_steep: bool = False
 
     @property
@@ -138,7 +140,13 @@ def _accuracy(name: str, text: str, reference: Reference) -> Metric:
 _SUMS_OF_GOOD_DIGITS = Reference("0.99^D: each digit right 99 % of the time", lambda _, digits: 0.99**digits)
 _GOOD_DIGITS = Reference("0.99", lambda _categories, _digits: 0.99)
 MNIST_ADDITION_METRICS = (
-    Metric("train_loss", "train -log of the estimated probability of the sum", "nats", may_select=True),
+    Metric(
+        "train_loss",
+        "train -log of the estimated probability of the sum",
+        "nats",
+        may_select=True,
+        is_own=True,
+    ),
     _accuracy("test_sum_accuracy", "test accuracy of the sum", _SUMS_OF_GOOD_DIGITS),
     _accuracy("test_digit_accuracy", "test accuracy of a digit", _GOOD_DIGITS),
     SECONDS,
@@ -176,4 +184,5 @@ METRIC: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric 
 """Every metric by its name in the store."""
 
 METRICS = tuple(METRIC)
+OWN = frozenset(metric.name for metric in ALL_METRICS if metric.is_own)
 HIGHER_IS_BETTER = frozenset(metric.name for metric in ALL_METRICS if metric.is_higher_better)

@@ -46,6 +46,8 @@ class MnistAdditionTrainer(EpochTrainer):
         pack: The members.
         data: Images of digits with their labels.
         device: Where to train.
+    Raises:
+        ValueError: If there are fewer images than digits in an example.
     Source: CatLog-Derivative trick, Section 6.4.
     """
 
@@ -56,6 +58,11 @@ class MnistAdditionTrainer(EpochTrainer):
             labels.to(self._device, torch.int64) for labels in (data.train_labels, data.test_labels)
         )
         self._num_digits = int(pack.shared["latent_dim"])
+        fewest = min(len(self._labels), len(self._test_labels))
+        if self._num_digits > fewest:
+            raise ValueError(
+                f"latent must have at most {fewest} variables, one for each image, got {self._num_digits}"
+            )
         self._batch_size = int(pack.shared["batch_size"])
         self.model = DigitNetwork(self._initial, self._device)
         self._start(self.model)

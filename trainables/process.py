@@ -36,12 +36,15 @@ def own_device() -> torch.device:
 
 
 def set_precision(precision: str) -> None:
-    """Let matrix products on a GPU round their inputs to TF32, or forbid it; a CPU knows float32 only.
+    """Let products on a GPU round their inputs to TF32, those of convolutions too, or forbid it.
+
+    A CPU knows float32 only.
 
     Args:
         precision: The member param, "float32" or "tf32".
     """
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"  # PyTorch's own default is to round
 
 
 def _keep_freed_memory() -> None:

@@ -42,11 +42,11 @@ class SyntheticGradientTrainer(SyntheticTrainer):
         counted = Counted(self._f)
         self._estimate(self._logits, counted, self._generators("warming up"))
         evaluations, seconds, cosines = counted.count, 0.0, []
-        start = time.perf_counter()
+        start = self._now()
         for _ in range(self._num_draws):
-            before = time.perf_counter()
+            before = self._now()
             estimate = self._estimate(self._logits, self._f, self._noise)
-            seconds += time.perf_counter() - before
+            seconds += self._now() - before
             cosines.append(gradient_cosine(estimate.unsqueeze(1), self._exact.unsqueeze(1)))
         distances = 1 - torch.stack(cosines)
         bias = mean_over_samples(distances)
@@ -54,12 +54,18 @@ class SyntheticGradientTrainer(SyntheticTrainer):
         shared = {
             "function_evaluations": float(evaluations),
             "estimate_seconds": seconds / self._num_draws,
-            EPOCH_SECONDS: time.perf_counter() - start,
+            EPOCH_SECONDS: self._now() - start,
         }
         return [
             {"gradient_bias": one, "cosine_variance": other, **shared}
             for one, other in zip(bias.tolist(), variance.tolist(), strict=True)
         ]
+
+    def _now(self) -> float:
+        """Return the time once all that was started is done, seconds."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
 
     def _own_state(self) -> dict[str, Any]:
         return {}

@@ -68,6 +68,8 @@ class Task:
         is_differentiable: Whether f has a gradient with respect to the samples; where it has none, only
             estimators that evaluate it at one-hot samples alone can train.
         max_states: Most states C^L, where they are enumerated for exact gradients; none means any.
+        has_image_per_variable: Whether an example has an image for each variable, and not one.
+        table_metrics: What tables show beside the headline where nothing is asked for.
         draws_pictures: Whether a member ends with a picture of what it has learned.
         averages_draws: Whether a pathwise estimator averages over `num_samples` draws here.
         comparable_params: Params that cells must share to be ranked, besides those that all must.
@@ -94,6 +96,8 @@ class Task:
     categorical_dim: int | None = None
     is_differentiable: bool = True
     max_states: int | None = None
+    has_image_per_variable: bool = False
+    table_metrics: tuple[str, ...] = ()
     draws_pictures: bool = False
     averages_draws: bool = False
     comparable_params: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, metric_label
 from analysis.figures.choice import CURVE_AXES, ITERATION, SECONDS
 from analysis.figures.drawing import Level, Line, Panel
-from analysis.figures.limits import check_number_of_lines
+from analysis.figures.limits import WIDE, check_number_of_lines
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.statistics import INTERVAL, spread_from_std
 from trainables import schema
@@ -101,13 +101,20 @@ def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[P
                 CURVE_AXES[against],
                 metric_label(results.metric),
                 tuple(lines),
-                has_log_x=results.metric in METRIC and METRIC[results.metric].has_log_x,
+                has_log_x=_has_log_x(results.metric, lines, against),
                 has_log_y=has_log_axis(results.metric),
                 top=top,
                 level=_level(results.metric, results.cells[rows[0]]),
             )
         )
     return panels
+
+
+def _has_log_x(metric: str, lines: Sequence[Line], against: str) -> bool:
+    """Tell whether x is logarithmic: for the metric's sake, or since some lines take so much longer."""
+    ends = [float(line.x[-1]) for line in lines]
+    is_wide = against == SECONDS and min(ends) > 0 and max(ends) >= WIDE * min(ends)
+    return is_wide or (metric in METRIC and METRIC[metric].has_log_x)
 
 
 def _level(metric: str, cell: Cell) -> Level | None:

@@ -11,15 +11,12 @@ import numpy as np
 from analysis.figures.axis_labels import has_log_axis, metric_label
 from analysis.figures.choice import HYPERPARAMETERS, setting
 from analysis.figures.drawing import Line, Numbers, Panel
-from analysis.figures.limits import fits_one_panel
+from analysis.figures.limits import WIDE, fits_one_panel
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.labels import row_labels
 from analysis.names import estimator_name
 from trainables import schema
 from trainables.schema import Cell
-
-_WIDE = 50
-"""Positive numbers whose largest is so many times their smallest are drawn on a logarithmic axis."""
 
 
 def without(cell: Cell, *names: str) -> Cell:
@@ -130,4 +127,4 @@ def _level_line(results: Results, row: int, label: str, ends: Numbers) -> Line:
 
 def _is_wide(against: str, ends: Numbers) -> bool:
     smallest, largest = float(ends[0]), float(ends[1])
-    return smallest > 0 and (against == "lr" or largest / smallest >= _WIDE) and math.isfinite(largest)
+    return smallest > 0 and (against == "lr" or largest / smallest >= WIDE) and math.isfinite(largest)

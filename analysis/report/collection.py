@@ -81,7 +81,7 @@ def _contents(
         subject=subject,
         task=task,
         selected_by=select_by,
-        datasets=tuple(dict.fromkeys(one.cell.params.get("dataset", "") for one in wanted)),
+        datasets=tuple(dict.fromkeys(filter(None, (one.cell.params.get("dataset") for one in wanted)))),
         num_cells=len(wanted),
         provenance=origin,
         tables=tuple(

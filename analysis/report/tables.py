@@ -42,9 +42,10 @@ class MetricTables:
 
 
 def shown_metrics(task: Task) -> tuple[str, ...]:
-    """Return what the tables of a task are of: its headline, then what it measures, or what selects."""
+    """Return what tables of a task are of: its headline, then its choice, its measures, or what selects."""
     measured = tuple(metric.name for metric in task.measured_metrics if metric.may_select)
-    return tuple(dict.fromkeys((task.headline, *(measured or task.selection_metrics[:1]))))
+    others = task.table_metrics or measured or task.selection_metrics[:1]
+    return tuple(dict.fromkeys((task.headline, *others)))
 
 
 def metric_tables(

@@ -80,4 +80,13 @@ def summed_out(logits: torch.Tensor, means: torch.Tensor) -> ObjectiveGradient:
     """
     probs = softmax(logits)
     value = (probs * means).sum(-1).mean(-1)
-    return ObjectiveGradient(value, softmax_vjp(probs, means.detach()))
+    return ObjectiveGradient(value, softmax_vjp(probs, centred(means.detach())))
+
+
+def centred(means: torch.Tensor) -> torch.Tensor:
+    """Return F less its mean over the categories, which the gradient does not depend on.
+
+    But for rounding: probabilities of float32 do not quite sum to one, and what they lack would be multiplied
+    by all that F has in common.
+    """
+    return means - means.mean(-1, keepdim=True)

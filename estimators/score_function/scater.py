@@ -10,6 +10,7 @@ import torch
 from estimators.hyperparameter import NUM_SAMPLES
 from estimators.randomness import Generators, uniform
 from estimators.sampling import checked_arguments, sample_one_hot, widened
+from estimators.score_function.indecater import centred
 from estimators.score_function.objective import (
     Estimate,
     Objective,
@@ -156,4 +157,4 @@ def _summed_out(
     by_state = by_state.movedim((0, 1), (-2, -1)).contiguous()
     probs = softmax(widened(chains.conditional_logits.detach()))
     value = (probs * by_state).sum(-1).mean(-1)
-    return ObjectiveGradient(value, softmax_vjp(probs, by_state.detach()))
+    return ObjectiveGradient(value, softmax_vjp(probs, centred(by_state.detach())))

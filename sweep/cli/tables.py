@@ -119,7 +119,7 @@ def table_text(
 
     loaded = load_spec(spec)
     task = TASKS[loaded.task]
-    metrics = list(dict.fromkeys(names_in(metric))) or [task.headline]
+    metrics = list(dict.fromkeys(names_in(metric))) or [task.headline, *task.table_metrics]
     select_by = task.selection_metrics[0] if select_by is None else select_by
     _check_metrics(task, metrics, select_by)
     requests = loaded.requests()

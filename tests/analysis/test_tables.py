@@ -3,7 +3,7 @@ import math
 import pandas as pd
 import pytest
 
-from analysis import table
+from analysis import render, table
 from analysis.store import runs_frame
 from trainables import schema
 
@@ -100,6 +100,21 @@ def test_ranks_are_within_a_latent_and_ties_share_one(record, rows):
         ("st", "8x4"): 4,
         ("st", "4x24"): 1,
     }
+
+
+def test_a_metric_that_is_each_estimators_own_ranks_and_tests_nobody(record):
+    shape = {"metric": "train_loss", "task": "mnist_addition", "num_samples": 10}
+    records = [
+        record(name, "10x4", seed, value, **shape)
+        for name, values in (("rloo", (3.0, 4.0)), ("indecater", (1.0, 2.0)))
+        for seed, value in enumerate(values)
+    ]
+    frame = table(runs_frame(records, ["train_loss"]), metric="train_loss", test=True)
+    assert frame["rank"].isna().all()
+    assert frame["p_welch"].isna().all()
+    text = render(frame, "text")
+    assert "This metric is each estimator's own" in text
+    assert "#1" not in text
 
 
 def test_cells_of_other_lengths_data_or_precision_are_not_ranked_against_each_other(record, rows):

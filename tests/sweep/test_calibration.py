@@ -14,6 +14,7 @@ from sweep.spec import Resources
 from tests.sweep.samples import spec_of
 from trainables.data import ImageDataset
 from trainables.epochs import EpochSeconds
+from trainables.mnist_addition import MnistAdditionTrainer
 
 ONE_CORE = Resources()
 
@@ -106,6 +107,23 @@ def test_steps_are_really_timed(place: Home, monkeypatch: pytest.MonkeyPatch) ->
     calibrate(plan_of(place).packs, noise(200), place, ONE_CORE)
     ((seconds,),) = (measured.values() for measured in read_calibration(place).values())
     assert 0.0001 < seconds < 60
+
+
+def test_a_step_with_many_images_an_example_has_them_all(
+    place: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def time_epoch(trainer: MnistAdditionTrainer) -> EpochSeconds:
+        seen.append(len(trainer._images))
+        return EpochSeconds(2.0, 0.5)
+
+    monkeypatch.setattr(MnistAdditionTrainer, "time_epoch", time_epoch)
+    spec = spec_of({"estimator": "rloo", "latent": "10x40"}, task="mnist_addition")
+    members = make_plan(spec, {}, place).packs[0].to_params()
+    # 20 steps of 10 examples of 40 images took 2 s, of 50 in an epoch.
+    seconds = calibration._seconds_per_epoch(members, noise(20_000), ONE_CORE)
+    assert (seen, seconds) == ([1200, 8000], pytest.approx(50 * 2 / 20 + 0.5))
 
 
 @pytest.mark.slow

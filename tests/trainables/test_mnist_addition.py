@@ -52,6 +52,11 @@ def test_epoch_reports_every_metric_of_the_task() -> None:
     assert set(record.metrics[0]) == set(task_of(MNIST_ADDITION).metrics)
 
 
+def test_fewer_images_than_digits_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"latent must have at most 2 variables.*, got 3"):
+        MnistAdditionTrainer(Pack((_member(),)), _data(2))
+
+
 def _logits(size: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(3)
     return torch.randn(1, 1, NUM_DIGITS, 10, generator=generator, dtype=torch.float64).expand(1, size, -1, -1)

@@ -33,10 +33,12 @@ print(before, faults())
 @pytest.fixture(autouse=True)
 def _process_as_it_was() -> Iterator[None]:
     threads, allow_tf32 = torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32
+    convolutions_allow_tf32 = torch.backends.cudnn.allow_tf32
     yield
     torch.set_num_threads(threads)
     torch.set_flush_denormal(False)
     torch.backends.cuda.matmul.allow_tf32 = allow_tf32
+    torch.backends.cudnn.allow_tf32 = convolutions_allow_tf32
 
 
 @pytest.fixture
@@ -98,6 +100,8 @@ def test_process_without_a_gpu_has_the_cpu(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(("precision", "is_allowed"), [("tf32", True), ("float32", False)])
 def test_precision_allows_or_forbids_tf32(precision: str, is_allowed: bool) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = not is_allowed
+    products = torch.backends.cuda.matmul, torch.backends.cudnn
+    for of_kind in products:
+        of_kind.allow_tf32 = not is_allowed
     set_precision(precision)
-    assert torch.backends.cuda.matmul.allow_tf32 is is_allowed
+    assert [of_kind.allow_tf32 for of_kind in products] == [is_allowed] * 2

@@ -289,3 +289,13 @@ def test_sums_of_digits_have_the_level_that_they_are_compared_with(new_sweep):
     page = sweep.report()
     assert page.count('<path class="level"') == 2 + 1  # a line across each panel and one in the legend
     assert Page(page).text.count("0.99^D: each digit right 99 % of the time") == 1
+
+
+def test_a_task_without_images_shows_the_measures_of_its_figure(new_sweep):
+    sweep = new_sweep()
+    cell = sweep.ask("rloo", "3x12", (0,), task="synthetic_gradient", dataset=None, num_samples="10")
+    measures = ("cosine_variance", "gradient_bias", "estimate_seconds", "function_evaluations")
+    sweep.add(cell, 0, 0.5, metrics=dict.fromkeys(measures, 0.0))
+    page = Page(sweep.report())
+    assert "synthetic_gradient on" not in page.text
+    assert [name for name in measures if f"({name})" not in page.text] == []

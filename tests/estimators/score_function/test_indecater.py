@@ -56,6 +56,15 @@ def test_check_rejects_estimators_that_sample_the_variable(name):
         )
 
 
+@pytest.mark.parametrize("name", EXACT_FOR_ONE)
+def test_what_f_has_in_common_is_not_rounded_into_a_float32_gradient(name):
+    """Probabilities of float32 sum to one but for 6e-8, of which a constant of 4,096 would make 2e-4."""
+    logits = normal(64, 5, seed=1, scale=3).float()
+    plain = gradient_of(name, logits, lambda samples: samples[..., 0].sum(-1), 1, seeded(0))
+    shifted = gradient_of(name, logits, lambda samples: samples[..., 0].sum(-1) + 4096, 1, seeded(0))
+    torch.testing.assert_close(shifted, plain, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["indecater", "indecater_per_variable"])
 def test_is_exact_for_a_sum_over_variables(name):
     """Of the others' terms, which are sampled, only a constant reaches the variable that is summed out."""

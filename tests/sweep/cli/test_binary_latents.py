@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,9 +71,12 @@ def test_it_goes_on_where_it_was_and_ends_in_tables_and_a_figure(
     options = ("tiny.yaml", "--home", home.path)
     assert catsweep("data", "fetch", "omniglot", "--from", zipped, "--home", home.path).status == 0
     _interrupt(home)
+    time_of_checkpoint = int(time.time() * 1000)
     answer = catsweep("run", *options)
     assert answer.status == 0, answer.err
     assert "4 members finished" in answer.err
+    began = "select count(distinct run_uuid) from metrics where step = 1 and timestamp <= "
+    assert rows(home, began + str(time_of_checkpoint)) == [(2,)]  # the pack was not trained anew
     per_epoch = "select count(*) from metrics where key = 'estimate_variance' group by step"
     assert rows(home, per_epoch) == [(4,), (4,), (2,)]
 

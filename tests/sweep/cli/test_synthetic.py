@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,12 +53,15 @@ def test_a_sweep_without_data_goes_on_where_it_was_and_ends_in_tables_and_figure
     catsweep: Command, interrupted: Home
 ) -> None:
     options = ("tiny.yaml", "--home", interrupted.path)
+    time_of_checkpoint = int(time.time() * 1000)
     answer = catsweep("run", *options)
     assert answer.status == 0, answer.err
     assert "4 members finished" in answer.err
     assert not list(interrupted.data.iterdir())
     per_epoch = "select count(*) from metrics where key = 'expected_value' group by step"
     assert rows(interrupted, per_epoch) == [(4,), (4,)]
+    began = "select count(distinct run_uuid) from metrics where step = 1 and timestamp <= "
+    assert rows(interrupted, began + str(time_of_checkpoint)) == [(2,)]  # the pack was not trained anew
 
     both = ("--metric", "expected_value,epoch_seconds")
     text = catsweep("tables", *options, *both)
