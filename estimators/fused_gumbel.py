@@ -129,14 +129,24 @@ def is_available(device: torch.device | str) -> bool:
     return device.type == "cuda" and torch.cuda.is_available() and _can_launch(device)
 
 
+_CANNOT_COMPILE: tuple[type[Exception], ...] = (
+    RuntimeError,
+    OSError,
+    ImportError,
+    AssertionError,  # triton finds no libcuda.so
+    subprocess.SubprocessError,
+    getattr(getattr(triton, "errors", None), "TritonError", RuntimeError),
+)
+
+
 @cache
 def _can_launch(device: torch.device) -> bool:
     """Launch a small kernel; warn and return false if a C compiler or Python's headers are missing."""
     try:
         philox_uniforms(torch.zeros(1, dtype=torch.int64, device=device), 1, 1, 1)
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, OSError, ImportError, subprocess.SubprocessError) as error:
+    except _CANNOT_COMPILE as error:
+        if "out of memory" in str(error):
+            raise
         warnings.warn(
             f"Triton cannot compile on this machine ({error}); averages over Gumbel draws are computed by "
             "PyTorch instead, slower and from other draws",

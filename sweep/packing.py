@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from trainables.atomic_file import write_atomically
+from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack, shared_params
 from trainables.schema import Member
 
@@ -60,7 +61,8 @@ def form_packs(
     """Form the packs to train: first those to go on with, then new ones of the rest.
 
     A pack left behind goes on when someone in it is wanted. It keeps all its members, since its checkpoint
-    does; those that are not asked for are finished along the way.
+    does; those that are not asked for are finished along the way. Where it left no checkpoint and is larger
+    than new packs may be, as after a GPU ran out of memory, its members are formed anew.
 
     Args:
         wanted: Members that are not finished, in the order of the plan.
@@ -71,6 +73,9 @@ def form_packs(
     packs = []
     for pack in packs_left_behind(checkpoints):
         hashes = [member.hash for member in pack.members]
+        is_begun = CheckpointFolder(checkpoints / pack.hash).has_checkpoint
+        if not is_begun and len(pack) > size_of(pack.members[0]):
+            continue
         if any(key in waiting for key in hashes):
             packs.append(pack)
             for key in hashes:

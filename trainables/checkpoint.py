@@ -90,6 +90,11 @@ class CheckpointFolder:
                 self._warn(f"checkpoint {path} cannot be used ({_reason(error)}); {follows}")
         return start(None)
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint, of whatever worth."""
+        return bool(self._newest_first())
+
     def remove(self) -> None:
         """Delete the folder; to be called once the store holds everything."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -93,7 +93,7 @@ class Model(Protocol):
 class RecordedTrainer(ABC):
     """A pack of P members at work by epochs. P = 1 is the ordinary case and runs the same lines.
 
-    Every member has generators of its own, so that its numbers do not depend on who else is in the pack.
+    Every member has generators of its own, so that its noise does not depend on who else is in the pack.
 
     Args:
         pack: The members; their params settle everything about the results.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -21,12 +22,19 @@ class _Recording:
     loss: NegElbo
 
 
+@cache
+def _recording_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return a device's one stream for recordings: cuBLAS keeps a workspace for each that it has seen."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
 class GradientStep:
     """Calls `DiscreteVAE.differentiate`, on a GPU through a CUDA graph, one for each batch size.
 
     A step is some hundred kernels of a few microseconds each, which a CPU launches more slowly than a GPU
     runs them; a graph launches them all at once. It does not make them fewer: each member's generator fills
-    its own noise, so that the kernels that draw are P times as many in a pack of P, one after the other.
+    its own noise, so that the kernels that draw are P times as many in a pack of P, one after the other, and
+    before each launch PyTorch writes the state of each generator, two small fills a member.
 
     The optimiser's two kernels stay outside: RAdam's learning rate and ε, arguments of one, change from step
     to step.
@@ -57,7 +65,7 @@ class GradientStep:
 
     def _record(self, images: torch.Tensor) -> _Recording:
         # One stream for both: what libraries set up for a stream is then there before the recording.
-        stream = torch.cuda.Stream(images.device)  # type: ignore[no-untyped-call]
+        stream = _recording_stream(images.device)
         self._warm_up(images, stream)
         graph = torch.cuda.CUDAGraph()
         for generator in self._generators:

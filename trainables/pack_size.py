@@ -74,7 +74,8 @@ def measure_pack_size(
     if device.type != "cuda":
         return 1
     batch_size = int(Pack((member,)).shared["batch_size"])
-    few = data.first(_TIMED_STEPS * batch_size, EVALUATION_BATCH_SIZE)
+    last_batch = len(data.train_images) % batch_size  # its buffers, and its graph, take memory too
+    few = data.first(_TIMED_STEPS * batch_size + last_batch, EVALUATION_BATCH_SIZE)
     free, total = torch.cuda.mem_get_info(device)
     # What is in use now is what a process needs before it trains.
     of_others = (1 - torch.cuda.get_per_process_memory_fraction(device)) * total
@@ -98,10 +99,15 @@ def measure_pack_size(
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether memory ran out, also where that broke a CUDA graph's recording, which is another error."""
-    while error is not None and not isinstance(error, torch.OutOfMemoryError):
+    """Tell whether memory ran out, also where that broke a CUDA graph's recording, which is another error.
+
+    Beyond PyTorch's allocator, in the driver or in Triton, nothing but the message says so.
+    """
+    while error is not None:
+        if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error):
+            return True
         error = error.__context__
-    return error is not None
+    return False
 
 
 def _seconds_per_pass(trainer: Trainer) -> float:

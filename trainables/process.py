@@ -38,13 +38,14 @@ def own_device() -> torch.device:
 def set_precision(precision: str) -> None:
     """Let products on a GPU round their inputs to TF32, those of convolutions too, or forbid it.
 
-    A CPU knows float32 only.
+    A CPU knows float32 only. Convolutions are kept to algorithms that give the same bits every time.
 
     Args:
         precision: The member param, "float32" or "tf32".
     """
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"  # PyTorch's own default is to round
+    torch.backends.cudnn.deterministic = True
 
 
 def _keep_freed_memory() -> None:

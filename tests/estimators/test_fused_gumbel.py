@@ -425,6 +425,7 @@ def test_a_launch_that_succeeds_is_asked_for_once(launches):
         pytest.param(RuntimeError("Failed to find C compiler"), id="no compiler"),
         pytest.param(FileNotFoundError(2, "No such file or directory", "icc"), id="$CC is not there"),
         pytest.param(subprocess.CalledProcessError(1, ["gcc", "main.c"]), id="Python.h is missing"),
+        pytest.param(AssertionError("libcuda.so cannot found!"), id="libcuda is missing"),
     ],
 )
 def test_where_triton_cannot_compile_there_is_one_warning_and_the_answer_stays(launches, error):
@@ -434,7 +435,14 @@ def test_where_triton_cannot_compile_there_is_one_warning_and_the_answer_stays(l
     assert len(caught) == 1
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("out of memory"), ZeroDivisionError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("out of memory"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        ZeroDivisionError(),
+    ],
+)
 def test_an_error_that_says_nothing_of_the_compiler_is_not_taken_for_an_answer(launches, error):
     launches += [error, None]
     with pytest.raises(type(error)):

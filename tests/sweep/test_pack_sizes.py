@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ray
+import torch
 
 from sweep.home import Home
 from sweep.pack_sizes import Bench, measure_pack_sizes, pack_sizes
@@ -123,6 +124,7 @@ def test_size_is_measured_again_on_another_gpu_or_with_another_version(
     assert _sizes(spec, place) == [2, 2, 2, 2]
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the worker would find a GPU")
 def test_measurement_runs_on_a_worker_of_the_cluster(place: Home, dataset: ImageDataset) -> None:
     """On a node that only claims a GPU; the worker finds none, hence one member per pack is best."""
     ray.init(

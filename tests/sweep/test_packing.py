@@ -90,17 +90,30 @@ def test_a_manifest_in_a_folder_of_another_pack_is_warned_of(
     ]
 
 
+def begin(checkpoints: Path, begun: Pack) -> None:
+    """Leave what a pack leaves that ended after its first epoch."""
+    (write_manifest(checkpoints, begun) / "epoch-000001.pt").touch()
+
+
 def test_a_pack_left_behind_goes_on_as_it_was_whatever_the_size_of_new_ones(tmp_path: Path) -> None:
     left = pack(0, 1)
-    write_manifest(tmp_path, left)
+    begin(tmp_path, left)
     packs = form_packs([member(seed) for seed in range(5)], tmp_path, lambda _: 1)
     assert seeds_of(packs) == [[0, 1], [2], [3], [4]]
     assert packs[0].hash == left.hash
 
 
 def test_a_narrower_spec_takes_the_whole_pack_along(tmp_path: Path) -> None:
-    write_manifest(tmp_path, pack(0, 1, 2))
+    begin(tmp_path, pack(0, 1, 2))
     assert seeds_of(form_packs([member(1)], tmp_path, lambda _: 1)) == [[0, 1, 2]]
+
+
+def test_a_pack_that_never_began_is_formed_anew_where_it_is_too_large(tmp_path: Path) -> None:
+    """As after a GPU ran out of memory, and the user asked for smaller packs."""
+    write_manifest(tmp_path, pack(0, 1, 2, 3))
+    members = [member(seed) for seed in range(4)]
+    assert seeds_of(form_packs(members, tmp_path, lambda _: 4)) == [[0, 1, 2, 3]]
+    assert seeds_of(form_packs(members, tmp_path, lambda _: 2)) == [[0, 1], [2, 3]]
 
 
 def test_a_pack_of_which_nobody_is_wanted_stays_where_it_is(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_new_packs_have_the_size_that_the_spec_asks_for(place: Home) -> None:
 
 
 def test_a_pack_left_behind_is_planned_with_what_the_store_knows_of_all_its_members(place: Home) -> None:
-    write_manifest(place.checkpoints, Pack((member(0), member(7))))
+    (write_manifest(place.checkpoints, Pack((member(0), member(7)))) / "epoch-000001.pt").touch()
     known = stored(7, "RUNNING")
     plan = make_plan(spec_of(), known, place)
     assert seeds_to_run(plan) == [[0, 7], [1]]
@@ -96,7 +96,7 @@ def test_a_pack_left_behind_is_planned_with_what_the_store_knows_of_all_its_memb
 
 
 def test_members_that_finished_elsewhere_do_not_count_as_still_to_run(place: Home) -> None:
-    write_manifest(place.checkpoints, Pack((member(0), member(1))))
+    (write_manifest(place.checkpoints, Pack((member(0), member(1)))) / "epoch-000001.pt").touch()
     plan = make_plan(spec_of(), stored(0, "FINISHED"), place)
     assert seeds_to_run(plan) == [[0, 1]]
     assert plan.members_to_run == (member(1),)

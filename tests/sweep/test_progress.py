@@ -115,7 +115,7 @@ def test_members_of_a_failed_pack_that_were_not_asked_for_or_had_finished_are_no
 ) -> None:
     (cell, *_) = (request.cell for request in plan_of(tmp_path).requests)
     pack = Pack(tuple(Member(cell, seed) for seed in (0, 1, 7)))
-    write_manifest(Home.resolve(tmp_path).checkpoints, pack)
+    (write_manifest(Home.resolve(tmp_path).checkpoints, pack) / "epoch-000001.pt").touch()
     progress = Progress(plan_of(tmp_path, (Member(cell, 0), "FINISHED")))
     assert progress.plan.packs[0] == pack
     progress.ended(pack, has_failed=True)

@@ -33,12 +33,12 @@ print(before, faults())
 @pytest.fixture(autouse=True)
 def _process_as_it_was() -> Iterator[None]:
     threads, allow_tf32 = torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32
-    convolutions_allow_tf32 = torch.backends.cudnn.allow_tf32
+    convolutions = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic
     yield
     torch.set_num_threads(threads)
     torch.set_flush_denormal(False)
     torch.backends.cuda.matmul.allow_tf32 = allow_tf32
-    torch.backends.cudnn.allow_tf32 = convolutions_allow_tf32
+    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = convolutions
 
 
 @pytest.fixture
@@ -105,3 +105,4 @@ def test_precision_allows_or_forbids_tf32(precision: str, is_allowed: bool) -> N
         of_kind.allow_tf32 = not is_allowed
     set_precision(precision)
     assert [of_kind.allow_tf32 for of_kind in products] == [is_allowed] * 2
+    assert torch.backends.cudnn.deterministic
