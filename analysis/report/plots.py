@@ -17,7 +17,7 @@ from analysis.report.looks import Looks
 from analysis.report.paths import band, bars, dots, joined, rounded
 
 WIDTH, HEIGHT = 440, 300
-LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 40
+LEFT, RIGHT, TOP, BOTTOM = 54, 10, 10, 46
 _DASHES = {"-": "", "-.": "7 3 1.5 3"}
 _PUBLISHED_DASHES = "4 2"
 _SEPARATORS = str.maketrans("|;", "/,")
@@ -138,7 +138,8 @@ def _axes(panel: Panel) -> tuple[Axis, Axis]:
     up = [end for line in lines for end in (np.fmin(line.low, line.mean), np.fmax(line.high, line.mean))]
     up += [pairs[:, 1] for pairs in seeds]
     up += [np.array([panel.level.value])] if panel.level is not None else []
-    x_axis = Axis.around(across, LEFT, WIDTH - RIGHT, is_log=panel.has_log_x, margin=0.03)
+    margin = 0.15 if panel.ticks else 0.03  # names are wider than numbers
+    x_axis = Axis.around(across, LEFT, WIDTH - RIGHT, is_log=panel.has_log_x, margin=margin)
     values = np.concatenate(up)
     y_axis = Axis.around(values, HEIGHT - BOTTOM, TOP, is_log=panel.has_log_y)
     if panel.top is not None:
