@@ -32,7 +32,7 @@ def require_same_content(
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise DataError(
             f"{home.data / dataset.name} holds {dataset.content}, but run {others[0].run_id}{more} in "
-            f"tracking store {home.shown_uri} saw a {dataset.name} made from {others[0].dataset_content}: "
+            f"tracking store {home.shown_uri} saw {dataset.name} made from {others[0].dataset_content}: "
             f"name another --tracking-uri, or get those by `catsweep data fetch {dataset.name} --from`"
         )
 
