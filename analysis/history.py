@@ -54,8 +54,8 @@ def _frame(logged: LoggedValues, names: Sequence[str], runs: Sequence[str]) -> p
 
 def _order(logged: LoggedValues) -> npt.NDArray[np.int64]:
     """Return the order by series, step, time and value; most often it is the one that the rows are in."""
-    series, steps = np.diff(logged.series), np.diff(logged.steps)
-    if np.all((series > 0) | ((series == 0) & (steps > 0))):
+    series_gaps, step_gaps = np.diff(logged.series), np.diff(logged.steps)
+    if np.all((series_gaps > 0) | ((series_gaps == 0) & (step_gaps > 0))):
         return np.arange(len(logged.series))
     return np.lexsort((logged.values, logged.timestamps, logged.steps, logged.series))
 

@@ -63,8 +63,8 @@ def _wanted(
     by metric, and rows come as they are wanted.
     """
     count = len(metrics)
-    run = _coded("run", [(row_code(place, 0, count, 0), run_id) for place, run_id in places])
-    metric = _coded("metric", [(row_code(0, place, count, 0), name) for place, name in enumerate(metrics)])
+    run = _coded("run", [(row_code(place, 0, count), run_id) for place, run_id in places])
+    metric = _coded("metric", [(row_code(0, place, count), name) for place, name in enumerate(metrics)])
     of_run, of_metric = (sa.literal_column(f"{one}.code", sa.BigInteger) for one in ("run", "metric"))
     return (
         sa.select(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,8 @@ LoggedRow = tuple[int, int, int, float]
 _PARTS_OF_A_ROW = 4
 
 
-def row_code(run: Any, metric: Any, num_metrics: int, is_nan: Any) -> Any:
-    """Return what a row is of in one number, made of numbers or of a database's columns.
+def row_code(run: int, metric: int, num_metrics: int, is_nan: int = 0) -> int:
+    """Return what a row is of in one number: a sum of what run, metric and flag add, which SQL can make too.
 
     Args:
         run: Place of the run among those asked for.

@@ -100,9 +100,9 @@ def _store_notes(frame: pd.DataFrame) -> Iterator[str]:
     for name, contents in frame.attrs.get("dataset_contents", {}).items():
         yield f"Here {name} is made from {'; or from '.join(contents)}."
         if len(contents) > 1:
-            yield f"WARNING: the means are over runs that saw different images of {name}."
+            yield f"WARNING: runs in this table saw different images of {name}: do not compare them."
     if len(frame) and frame["metric"].iloc[0] in OWN:
-        yield "This metric is each estimator's own, and lower with more samples: no cell is ranked or tested."
+        yield "Each estimator's value of this metric is of another quantity: no cell is ranked or tested."
     if (frame["note"] != "").any():
         yield "Rows with a remark are shown beside the table and are not ranked."
     if duplicated := frame.attrs.get("num_duplicated", 0):

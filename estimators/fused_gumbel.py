@@ -135,17 +135,21 @@ _CANNOT_COMPILE: tuple[type[Exception], ...] = (
     ImportError,
     AssertionError,  # triton finds no libcuda.so
     subprocess.SubprocessError,
-    getattr(getattr(triton, "errors", None), "TritonError", RuntimeError),
+    getattr(getattr(triton, "errors", None), "TritonError", RuntimeError),  # absent, or older than its errors
 )
 
 
 @cache
 def _can_launch(device: torch.device) -> bool:
-    """Launch a small kernel; warn and return false if a C compiler or Python's headers are missing."""
+    """Launch a small kernel; warn and return false where Triton cannot compile.
+
+    That is for want of a C compiler, Python's headers or libcuda, or an error of its own. Memory that ran out
+    is no such answer.
+    """
     try:
         philox_uniforms(torch.zeros(1, dtype=torch.int64, device=device), 1, 1, 1)
     except _CANNOT_COMPILE as error:
-        if "out of memory" in str(error):
+        if "out of memory" in str(error):  # the driver's own is a bare RuntimeError of Triton's
             raise
         warnings.warn(
             f"Triton cannot compile on this machine ({error}); averages over Gumbel draws are computed by "

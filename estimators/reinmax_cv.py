@@ -29,7 +29,7 @@ def reinmax_cv(
         grad = 2 J_1(θ_D) g - η (1/τ) vjp(softmax(θ_D + S), g) + η (1/K) Σ_k J_τ(Y_k) g - ½ J_1(θ) g
 
     Not Algorithm 2 of the paper, which has the Gumbels G where this has S: that is `reinmax_cv_alg2`, and
-    it trains worse. The K draws are made in the backward pass,
+    it trains worse than this. The K draws are made in the backward pass,
     anew each time it runs.
 
     Args:

@@ -21,7 +21,7 @@ def reinmax_cv_alg2(
     num_mc_samples: int = 100,
     generator: Generators = None,
 ) -> torch.Tensor:
-    """ReinMax-CV as Algorithm 2 prints it; kept for comparison, since it trains worse.
+    """ReinMax-CV as Algorithm 2 prints it; kept for comparison, since it trains worse than `reinmax_cv`.
 
     With D = onehot(argmax(θ + G)), θ_D = log((π + D) / 2) and Y_k ~ θ_D + G given D:
 

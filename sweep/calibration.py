@@ -13,7 +13,6 @@ from sweep.spec import Resources
 from trainables.atomic_file import write_atomically
 from trainables.pack import COST_PARAMS, Pack
 from trainables.schema import Member
-from trainables.tasks import task_of
 
 if TYPE_CHECKING:
     from trainables.data import ImageDataset
@@ -116,8 +115,7 @@ def _seconds_per_epoch(
     if data is None:
         trainer_of(pack, None, device).time_epoch()  # warms up
         return trainer_of(pack, None, device).time_epoch().total
-    of_example = int(pack.shared["latent_dim"]) if task_of(pack.shared["task"]).has_image_per_variable else 1
-    per_step = int(pack.shared["batch_size"]) * of_example
+    per_step = pack.images_per_step
     trainer_of(pack, data.first(_WARM_UP_STEPS * per_step, _TEST_IMAGES), device).time_epoch()
     timed = data.first(_TIMED_STEPS * per_step, _TEST_IMAGES)
     trainer = trainer_of(pack, timed, device)

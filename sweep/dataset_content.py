@@ -1,6 +1,7 @@
 """Keep members apart that were trained on different images under one name.
 
 Which of Omniglot's sets one has is no part of a member's identity: a store holds members of one choice.
+Members that do not say what they saw pass.
 """
 
 from __future__ import annotations

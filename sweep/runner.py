@@ -97,7 +97,7 @@ def run_sweep(
     Raises:
         HomeError: If the home cannot be written, or another driver is at work in it.
         StoreError: If the tracking store does not answer.
-        DataError: If the dataset is not to be had.
+        DataError: If the dataset is not to be had, or is not what the store's members were trained on.
         ClusterError: If the cluster does not fit the spec.
     """
     store, training = Store(home), training or REAL
@@ -120,6 +120,7 @@ def run_sweep(
                 measure_pack_sizes(plan.members_to_run, spec.resources, dataset, home)
             # Anew, since another driver may have been at work until now.
             plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
+            require_same_content(plan.stored, dataset, home)
             num_at_once = room_for_packs(spec.resources) if address is None else None
             walk = grid_walk(plan, home, num_at_once)
             return _train(walk, store, lease, spec_text, training.trainable, dataset)
@@ -157,7 +158,11 @@ def _search(
 def _images(
     spec: Spec, stored: Mapping[str, StoredMember], training: Training, home: Home
 ) -> ImageDataset | None:
-    """Return what to train on, which is what the store's members of that name were trained on."""
+    """Return what to train on, which is what the store's members of that name were trained on.
+
+    Raises:
+        DataError: If it is not to be had, or is something else.
+    """
     dataset = training.data_of(spec.dataset, home.data)
     require_same_content(stored, dataset, home)
     return dataset

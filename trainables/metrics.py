@@ -40,7 +40,7 @@ class Metric:
         has_log_axis: Whether figures draw it on a logarithmic axis.
         has_log_x: Whether its curves are drawn against the logarithm of epochs or seconds.
         reference: What its curves are compared with.
-        is_own: Whether it is each estimator's own, so that cells are not ranked by it.
+        is_own: Whether each estimator's value is of another quantity, so that cells are not ranked by it.
         is_steep: Whether it falls so fast at first that figures of a long training cut that part off.
     """
 
@@ -185,4 +185,5 @@ METRIC: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric 
 
 METRICS = tuple(METRIC)
 OWN = frozenset(metric.name for metric in ALL_METRICS if metric.is_own)
+"""Metrics by which nobody is ranked or tested."""
 HIGHER_IS_BETTER = frozenset(metric.name for metric in ALL_METRICS if metric.is_higher_better)

@@ -83,6 +83,12 @@ class Pack:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
+    def images_per_step(self) -> int:
+        """How many training images a step takes of each member: the batch, times the images of an example."""
+        of_example = int(self.shared["latent_dim"]) if self.task.has_image_per_variable else 1
+        return int(self.shared["batch_size"]) * of_example
+
+    @property
     def shared(self) -> Mapping[str, str]:
         """The params that all members share."""
         return dict(shared_params(self.members[0]))

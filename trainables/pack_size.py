@@ -73,9 +73,9 @@ def measure_pack_size(
     """
     if device.type != "cuda":
         return 1
-    batch_size = int(Pack((member,)).shared["batch_size"])
-    last_batch = len(data.train_images) % batch_size  # its buffers, and its graph, take memory too
-    few = data.first(_TIMED_STEPS * batch_size + last_batch, EVALUATION_BATCH_SIZE)
+    per_step = Pack((member,)).images_per_step
+    last_step = len(data.train_images) % per_step  # its buffers, and its graph, take memory too
+    few = data.first(_TIMED_STEPS * per_step + last_step, EVALUATION_BATCH_SIZE)
     free, total = torch.cuda.mem_get_info(device)
     # What is in use now is what a process needs before it trains.
     of_others = (1 - torch.cuda.get_per_process_memory_fraction(device)) * total

@@ -113,7 +113,7 @@ def test_a_metric_that_is_each_estimators_own_ranks_and_tests_nobody(record):
     assert frame["rank"].isna().all()
     assert frame["p_welch"].isna().all()
     text = render(frame, "text")
-    assert "This metric is each estimator's own" in text
+    assert "Each estimator's value of this metric is of another quantity" in text
     assert "#1" not in text
 
 

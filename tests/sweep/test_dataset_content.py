@@ -65,4 +65,4 @@ def test_a_table_says_what_was_trained_on_and_warns_of_a_mixture(home: Home) -> 
     Driver(_spec(2), home, dataset_content=OFFICIAL).train_all({1: 2.0})
     text = render(table(load_runs(home.tracking_uri)), "text")
     assert f"Here omniglot is made from {OFFICIAL}; or from {SMALL}." in text
-    assert "WARNING: the means are over runs that saw different images of omniglot." in text
+    assert "WARNING: runs in this table saw different images of omniglot: do not compare them." in text

@@ -22,7 +22,7 @@ def _default(value: object) -> str:
     if value is REQUIRED:
         return ""
     if isinstance(value, dict):
-        return " (as here)"
+        return " (as in the last column)"
     if value is OPTIONAL:
         return " (none)"
     return f" ({value[0] if isinstance(value, list) else value})"

@@ -42,20 +42,19 @@ def test_sums_are_learnt_and_tabled(
     catsweep: Callable[..., Answer], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweep.runner.REAL", Training(PackTrainable, _digits))
-    # The threads of the reference below: sums of floats depend on their number.
     Path("sums.yaml").write_text(f"{SPEC}resources: {{cpus: {os.cpu_count()}}}\n")
     answer = catsweep("run", "sums.yaml", "--home", home.path)
     assert answer.status == 0, answer.err
     assert "Test accuracy of the sum (test_sum_accuracy) on mnist" in answer.out
-    (params,) = rows(home, "select value from params where key = 'seed'")
-    assert params == ("0",)
-    stored = dict(rows(home, "select key, value from latest_metrics where step = 1"))
-    (run_id,) = {one for (one,) in rows(home, "select run_uuid from params where key = 'seed'")}
+    ((run_id,),) = rows(home, "select run_uuid from params where key = 'seed'")
     own = dict(rows(home, f"select key, value from params where run_uuid = '{run_id}'"))
+    stored = dict(rows(home, f"select key, value from latest_metrics where run_uuid = '{run_id}'"))
     trainer = MnistAdditionTrainer(
         Pack((Member.from_params(own),)), TrainingData.of(_digits("mnist", Path()))
     )
     (metrics,) = trainer.run_epoch().metrics
     assert metrics is not None
     assert stored["train_loss"] == pytest.approx(metrics["train_loss"], rel=1e-4)
-    assert stored["test_digit_accuracy"] == pytest.approx(metrics["test_digit_accuracy"], abs=0.07)
+    assert stored["test_digit_accuracy"] == pytest.approx(
+        metrics["test_digit_accuracy"], abs=2.1 / 30
+    )  # two digits
