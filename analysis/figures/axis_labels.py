@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 from analysis.names import metric_name
 from trainables.metrics import METRIC
 
 _LETTERS_AN_INCH = 17
+_WIDE = 50
+
+
+def is_wide(smallest: float, largest: float) -> bool:
+    """Tell whether positive finite numbers lie so far apart that their axis is logarithmic."""
+    return smallest > 0 and math.isfinite(largest) and largest >= _WIDE * smallest
 
 
 def metric_label(metric: str) -> str:

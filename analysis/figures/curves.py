@@ -10,10 +10,10 @@ import pandas as pd
 
 from analysis.bootstrap import distances, mean_interval
 from analysis.figure_error import FigureError
-from analysis.figures.axis_labels import has_log_axis, metric_label
+from analysis.figures.axis_labels import has_log_axis, is_wide, metric_label
 from analysis.figures.choice import CURVE_AXES, ITERATION, SECONDS
 from analysis.figures.drawing import Level, Line, Panel
-from analysis.figures.limits import WIDE, check_number_of_lines
+from analysis.figures.limits import check_number_of_lines
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.statistics import INTERVAL, spread_from_std
 from trainables import schema
@@ -113,8 +113,8 @@ def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[P
 def _has_log_x(metric: str, lines: Sequence[Line], against: str) -> bool:
     """Tell whether x is logarithmic: for the metric's sake, or since some lines take so much longer."""
     ends = [float(line.x[-1]) for line in lines]
-    is_wide = against == SECONDS and min(ends) > 0 and max(ends) >= WIDE * min(ends)
-    return is_wide or (metric in METRIC and METRIC[metric].has_log_x)
+    is_far = against == SECONDS and is_wide(min(ends), max(ends))
+    return is_far or (metric in METRIC and METRIC[metric].has_log_x)
 
 
 def _level(metric: str, cell: Cell) -> Level | None:

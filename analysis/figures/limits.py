@@ -12,8 +12,6 @@ from trainables.schema import Cell
 
 MOST_LINES = 20
 MOST_PANELS = 24
-WIDE = 50
-"""Positive numbers whose largest is so many times their smallest are drawn on a logarithmic axis."""
 
 
 def fits_one_panel(cells: Sequence[Cell]) -> bool:

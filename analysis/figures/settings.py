@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.figures.axis_labels import has_log_axis, metric_label
+from analysis.figures.axis_labels import has_log_axis, is_wide, metric_label
 from analysis.figures.choice import HYPERPARAMETERS, setting
 from analysis.figures.drawing import Line, Numbers, Panel
-from analysis.figures.limits import WIDE, fits_one_panel
+from analysis.figures.limits import fits_one_panel
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.labels import row_labels
 from analysis.names import estimator_name
@@ -67,7 +67,7 @@ def setting_panels(results: Results, against: str) -> list[Panel]:
                     metric_label(results.metric),
                     tuple(drawn),
                     ticks=tuple(places) if is_text else (),
-                    has_log_x=not is_text and _is_wide(against, ends),
+                    has_log_x=not is_text and _has_log_x(against, ends),
                     has_log_y=has_log_axis(results.metric),
                 )
             )
@@ -125,6 +125,7 @@ def _level_line(results: Results, row: int, label: str, ends: Numbers) -> Line:
     return Line(label, results.cells[row].estimator, ends, *level, num_seeds=num_seeds)
 
 
-def _is_wide(against: str, ends: Numbers) -> bool:
+def _has_log_x(against: str, ends: Numbers) -> bool:
     smallest, largest = float(ends[0]), float(ends[1])
-    return smallest > 0 and (against == "lr" or largest / smallest >= WIDE) and math.isfinite(largest)
+    is_rate = against == "lr" and smallest > 0 and math.isfinite(largest)
+    return is_rate or is_wide(smallest, largest)

@@ -78,7 +78,13 @@ def test_figure_3_is_three_panels_against_seconds_and_a_short_training_stays_in_
     assert {axes.get_xscale() for axes in figure.axes} == {"linear"}
 
 
-def test_seconds_that_differ_by_far_are_on_a_logarithmic_axis(log_members, request_for):
+@pytest.mark.parametrize(
+    ("against", "seconds", "scale"),
+    [("seconds", 50.0, "log"), ("seconds", 49.0, "linear"), ("epoch", 50.0, "linear")],
+)
+def test_seconds_that_differ_by_far_are_on_a_logarithmic_axis(
+    log_members, request_for, against, seconds, scale
+):
     def level(seconds):
         return {
             "train_neg_elbo": lambda seed: {1: 100.0, 2: 90.0},
@@ -87,6 +93,6 @@ def test_seconds_that_differ_by_far_are_on_a_logarithmic_axis(log_members, reque
 
     shape = {"task": "bernoulli_vae", "num_draws": 10, "latent": "2x200", "seeds": (0,), "epochs": 2}
     few, many = (request_for("rloo", num_samples=count, **shape) for count in (2, 800))
-    store = log_members((few, level(1.0), "FINISHED"), (many, level(50.0), "FINISHED"))
-    (figure,) = figures(store.uri, [few, many], metrics=["train_neg_elbo"], against=["seconds"]).values()
-    assert figure.axes[0].get_xscale() == "log"
+    store = log_members((few, level(1.0), "FINISHED"), (many, level(seconds), "FINISHED"))
+    (figure,) = figures(store.uri, [few, many], metrics=["train_neg_elbo"], against=[against]).values()
+    assert figure.axes[0].get_xscale() == scale
