@@ -22,6 +22,20 @@ def softmax_vjp(probs: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
     return torch.addcmul(weighted, probs, weighted.sum(-1, keepdim=True), value=-1)
 
 
+def less_common_part(grad: torch.Tensor) -> torch.Tensor:
+    """Subtract the mean over the last axis, to which `softmax_vjp` gives zero but for rounding.
+
+    Probabilities of float32 sum to one but for 6e-8, and what they lack would be multiplied by all that the
+    entries have in common.
+
+    Args:
+        grad: Gradient with respect to a softmax's output, shape (..., C).
+    Returns:
+        Shape (..., C).
+    """
+    return grad - grad.mean(-1, keepdim=True)
+
+
 def tempered_softmax_vjp(
     logits: torch.Tensor, grad: torch.Tensor, temperature: float | torch.Tensor
 ) -> torch.Tensor:

@@ -17,7 +17,7 @@ from estimators.score_function.objective import (
 from estimators.score_function.samples import samples_with
 from estimators.score_function.substitution import means_per_category
 from estimators.softmax import softmax
-from estimators.softmax_vjp import softmax_vjp
+from estimators.softmax_vjp import less_common_part, softmax_vjp
 
 
 def indecater(
@@ -80,13 +80,4 @@ def summed_out(logits: torch.Tensor, means: torch.Tensor) -> ObjectiveGradient:
     """
     probs = softmax(logits)
     value = (probs * means).sum(-1).mean(-1)
-    return ObjectiveGradient(value, softmax_vjp(probs, centred(means.detach())))
-
-
-def centred(means: torch.Tensor) -> torch.Tensor:
-    """Return F less its mean over the categories, which the gradient does not depend on.
-
-    But for rounding: probabilities of float32 do not quite sum to one, and what they lack would be multiplied
-    by all that F has in common.
-    """
-    return means - means.mean(-1, keepdim=True)
+    return ObjectiveGradient(value, softmax_vjp(probs, less_common_part(means.detach())))

@@ -10,7 +10,6 @@ import torch
 from estimators.hyperparameter import NUM_SAMPLES
 from estimators.randomness import Generators, uniform
 from estimators.sampling import checked_arguments, sample_one_hot, widened
-from estimators.score_function.indecater import centred
 from estimators.score_function.objective import (
     Estimate,
     Objective,
@@ -26,7 +25,7 @@ from estimators.score_function.samples import (
     one_hot,
 )
 from estimators.softmax import softmax
-from estimators.softmax_vjp import softmax_vjp
+from estimators.softmax_vjp import less_common_part, softmax_vjp
 
 Conditional = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """p(X_d | X_<d): maps logits (..., L, C) and a prefix, the one-hot values (S, ..., d, C) of the variables
@@ -157,4 +156,4 @@ def _summed_out(
     by_state = by_state.movedim((0, 1), (-2, -1)).contiguous()
     probs = softmax(widened(chains.conditional_logits.detach()))
     value = (probs * by_state).sum(-1).mean(-1)
-    return ObjectiveGradient(value, softmax_vjp(probs, centred(by_state.detach())))
+    return ObjectiveGradient(value, softmax_vjp(probs, less_common_part(by_state.detach())))
