@@ -17,10 +17,11 @@ _MOST_NAMED = 12
 
 @dataclass(frozen=True)
 class Tick:
-    """A tick: where it is, in pixels, and what it says."""
+    """A tick: where it is, in pixels, what it says, and whether in the lower of two lines."""
 
     at: float
     text: str
+    is_lower: bool = False
 
 
 @dataclass(frozen=True)

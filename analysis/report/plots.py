@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from analysis.report.paths import band, bars, dots, joined, rounded
 
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 54, 10, 10, 46
+_SHORT_NAME = 8
+"""Names below points of so many letters fit beside each other; longer ones stand in two lines."""
 _DASHES = {"-": "", "-.": "7 3 1.5 3"}
 _PUBLISHED_DASHES = "4 2"
 _SEPARATORS = str.maketrans("|;", "/,")
@@ -150,7 +152,9 @@ def _axes(panel: Panel) -> tuple[Axis, Axis]:
 
 def _x_ticks(panel: Panel, axis: Axis) -> tuple[Tick, ...]:
     if panel.ticks:
-        return axis.ticks_at([float(place) for place in range(len(panel.ticks))], panel.ticks)
+        ticks = axis.ticks_at([float(place) for place in range(len(panel.ticks))], panel.ticks)
+        are_long = max(map(len, panel.ticks)) > _SHORT_NAME
+        return tuple(replace(tick, is_lower=are_long and place % 2 == 1) for place, tick in enumerate(ticks))
     values = sorted({float(x) for line in panel.lines for x in line.x})
     if panel.has_log_x and are_few(values):
         return axis.ticks_at(values)

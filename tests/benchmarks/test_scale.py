@@ -62,7 +62,7 @@ class Finished:
             return store.execute(query).fetchall()
 
 
-@pytest.fixture(scope="module", params=[30, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[60, pytest.param(1000, marks=pytest.mark.slow)])
 def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     folder, case = tmp_path_factory.mktemp("scale"), Case(request.param, 1, EPOCHS)
     home, spec, answer = simulated_home(folder / "home"), folder / "spec.yaml", folder / "driver.json"

@@ -114,7 +114,7 @@ class Trainer:
 def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Return a function that measures on a GPU."""
 
-    def run(gpu: Gpu, most: int = 16) -> int:
+    def run(gpu: Gpu, most: int = 16, **params: object) -> int:
         fakes = {
             "mem_get_info": lambda _: (gpu.free_mib * MIB, 1000 * MIB),
             "get_per_process_memory_fraction": lambda _: gpu.fraction,
@@ -126,7 +126,7 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         for name, fake in fakes.items():
             monkeypatch.setattr(torch.cuda, name, fake)
         monkeypatch.setattr(pack_size, "trainer_of", gpu.trainer)
-        return measure_pack_size(member(5), most, data(4000, 2000), GPU)
+        return measure_pack_size(member(5, **params), most, data(4000, 2000), GPU)
 
     return run
 
@@ -155,6 +155,19 @@ def test_thirty_steps_are_timed_and_an_evaluation_as_large_as_a_real_one_takes_i
     gpu = Gpu()
     measure(gpu, most=1)
     assert gpu.num_images == [(3000, 1000)]
+
+
+def test_the_last_smaller_step_is_measured_too(measure: Callable[..., int]) -> None:
+    gpu = Gpu()
+    measure(gpu, most=1, batch_size=120)
+    assert gpu.num_images == [(30 * 120 + 4000 % 120, 1000)]
+
+
+def test_a_step_with_many_images_an_example_has_them_all(measure: Callable[..., int]) -> None:
+    gpu = Gpu()
+    sums = {"task": "mnist_addition", "estimator": "rloo", "num_samples": 2, "temperature": None}
+    measure(gpu, most=1, batch_size=10, categorical_dim=10, latent_dim=8, **sums)
+    assert gpu.num_images == [(30 * 10 * 8, 1000)]
 
 
 @pytest.mark.parametrize(
@@ -201,6 +214,7 @@ def test_time_is_the_median_of_three_passes_after_one_that_warms_up(
 def test_memory_that_runs_out_while_a_graph_is_recorded_is_told_from_other_errors() -> None:
     assert is_out_of_memory(torch.OutOfMemoryError())
     assert is_out_of_memory(_broken_recording())
+    assert is_out_of_memory(RuntimeError("Triton Error [CUDA]: out of memory"))
     assert not is_out_of_memory(_broken_recording(ValueError))
 
 
