@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.chaos.recorded import check_recorded
 from tests.chaos.servers import MlflowServer
@@ -54,18 +55,29 @@ def sweep_in(mnist_folder: Path, scratch: Path) -> Callable[..., Sweep]:
 
 @pytest.fixture(scope="session")
 def undisturbed(
-    sweep_in: Callable[..., Sweep], tmp_path_factory: pytest.TempPathFactory
+    sweep_in: Callable[..., Sweep], tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> Callable[[Sequence[str]], Sweep]:
-    """Return a function that gives the sweep of some estimators that nothing happened to, run once."""
+    """Return a function that gives the sweep of some estimators that nothing happened to.
+
+    It is run once, by the first of the processes that test side by side.
+    """
+    own = tmp_path_factory.getbasetemp()
+    of_all_processes = own if worker_id == "master" else own.parent
 
     @cache
     def run(estimators: Sequence[str]) -> Sweep:
-        sweep = sweep_in(tmp_path_factory.mktemp("undisturbed") / "home", estimators=estimators)
-        command = sweep.start()
-        try:
-            command.finish()
-        finally:
-            command.clean_up()
+        home = of_all_processes / f"undisturbed-{'-'.join(estimators)}"
+        with FileLock(f"{home}.lock"):
+            if home.exists():
+                sweep = Sweep(home, estimators=tuple(estimators))
+                assert sweep.recorded().sweep_status == "FINISHED", "it failed in another process"
+                return sweep
+            sweep = sweep_in(home, estimators=estimators)
+            command = sweep.start()
+            try:
+                command.finish()
+            finally:
+                command.clean_up()
         return sweep
 
     return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sweep.search.study import CELL, PRUNED
 from sweep.store import Store
+from tests.sweep.conftest import Answer
 from tests.sweep.test_resume import MEMBERS, Sweep, kill_in_the_middle
 
 SPEC = """
@@ -85,11 +87,13 @@ def search_in(tmp_path: Path, mnist_folder: Path) -> Any:
     return make
 
 
-def test_a_search_trains_its_trials_and_no_more(search_in: Any) -> None:
+def test_a_search_trains_its_trials_and_no_more(search_in: Any, catsweep: Callable[..., Answer]) -> None:
     search: Search = search_in("home", "kind: optuna, trials: 3, metric: test_neg_elbo")
-    first = search.run("run")
-    assert "search of 4 cells for the lowest test_neg_elbo (tpe), 3 trials of 1 seeds" in first.stderr
-    assert "3 members finished" in first.stderr
+    options = (search.spec, "--home", search.home)
+    first = catsweep("run", *options)
+    assert first.status == 0, first.err
+    assert "search of 4 cells for the lowest test_neg_elbo (tpe), 3 trials of 1 seeds" in first.err
+    assert "3 members finished" in first.err
 
     outcomes, stored = search.outcomes(), search.stored()
     assert len(outcomes) == len(stored) == 3
@@ -99,7 +103,7 @@ def test_a_search_trains_its_trials_and_no_more(search_in: Any) -> None:
         assert member.is_finished
     assert search.unfinished() == []
 
-    status = json.loads(search.run("status", "--json").stdout)
+    status = json.loads(catsweep("status", *options, "--json").out)
     assert status["search"] | {"best": None} == {
         "num_cells": 4,
         "sampler": "tpe",
@@ -115,11 +119,11 @@ def test_a_search_trains_its_trials_and_no_more(search_in: Any) -> None:
     best_cell, _, best_value = min(outcomes, key=lambda outcome: outcome[2] or 0)
     assert (status["search"]["best"]["cell"], status["search"]["best"]["value"]) == (best_cell, best_value)
     assert [cell["done"] for cell in status["cells"]] == [1, 1, 1]
-    table = json.loads(search.run("tables", "--format", "json").stdout)
+    table = json.loads(catsweep("tables", *options, "--format", "json").out)
     assert sorted(row["cell"] for row in table) == sorted(stored)
 
-    again = search.run("run")
-    assert "0 members finished" in again.stderr
+    again = catsweep("run", *options)
+    assert "0 members finished" in again.err
     assert search.outcomes() == outcomes
 
 
