@@ -18,8 +18,10 @@ $(READY): pyproject.toml constraints.txt
 quickstart: $(READY)  ## Train seven estimators on MNIST for three epochs and print the table
 	$(BIN)/catsweep run quickstart
 
+# Three processes on two cores, since many tests wait for Ray and for servers; in the order of the files, so that those
+# are not all left to the end.
 test: $(READY)  ## Run the tests but the slow ones
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-all: $(READY)  ## Run every test
 	$(BIN)/python -m pytest -m ''

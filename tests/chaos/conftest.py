@@ -39,12 +39,13 @@ def scratch() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def sweep_in(mnist_folder: Path, scratch: Path) -> Callable[..., Sweep]:
-    """Return a function that makes a sweep in a new home."""
+def sweep_in(mnist_folder: Path, scratch: Path, empty_store_file: Path) -> Callable[..., Sweep]:
+    """Return a function that makes a sweep in a new home, whose store has its tables."""
 
     def make(home: Path, **options: Any) -> Sweep:
         home.mkdir()
         (home / "data").symlink_to(mnist_folder, target_is_directory=True)
+        shutil.copy(empty_store_file, home / "mlflow.db")
         own = {"RAY_TMPDIR": str(scratch), "TMPDIR": str(scratch)}
         sweep = Sweep(home, **{**options, "environment": {**own, **options.get("environment", {})}})
         sweep.write_spec()
