@@ -22,18 +22,20 @@ def softmax_vjp(probs: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
     return torch.addcmul(weighted, probs, weighted.sum(-1, keepdim=True), value=-1)
 
 
-def less_common_part(grad: torch.Tensor) -> torch.Tensor:
-    """Subtract the mean over the last axis, to which `softmax_vjp` gives zero but for rounding.
+def less_common_part(probs: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
+    """Subtract the entry of the most probable category, as `softmax_vjp` may have any constant subtracted.
 
     Probabilities of float32 sum to one but for 6e-8, and what they lack would be multiplied by all that the
-    entries have in common.
+    entries have in common. Of a nearly certain category the gradient is the small difference from all others:
+    whatever constant its own entry kept would be rounded into it.
 
     Args:
-        grad: Gradient with respect to a softmax's output, shape (..., C).
+        probs: Output of a softmax over the last axis, shape (..., C).
+        grad: Gradient with respect to that output, shape (..., C).
     Returns:
         Shape (..., C).
     """
-    return grad - grad.mean(-1, keepdim=True)
+    return grad - grad.gather(-1, probs.argmax(-1, keepdim=True))
 
 
 def tempered_softmax_vjp(

@@ -80,4 +80,4 @@ def summed_out(logits: torch.Tensor, means: torch.Tensor) -> ObjectiveGradient:
     """
     probs = softmax(logits)
     value = (probs * means).sum(-1).mean(-1)
-    return ObjectiveGradient(value, softmax_vjp(probs, less_common_part(means.detach())))
+    return ObjectiveGradient(value, softmax_vjp(probs, less_common_part(probs, means.detach())))

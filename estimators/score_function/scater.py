@@ -156,4 +156,4 @@ def _summed_out(
     by_state = by_state.movedim((0, 1), (-2, -1)).contiguous()
     probs = softmax(widened(chains.conditional_logits.detach()))
     value = (probs * by_state).sum(-1).mean(-1)
-    return ObjectiveGradient(value, softmax_vjp(probs, less_common_part(by_state.detach())))
+    return ObjectiveGradient(value, softmax_vjp(probs, less_common_part(probs, by_state.detach())))

@@ -99,6 +99,22 @@ def test_exact_estimator_differentiates_the_convolution() -> None:
     torch.testing.assert_close(gradient, leaf.grad)
 
 
+@pytest.mark.parametrize("gap", [12.0, 16.0, 20.0])
+@pytest.mark.parametrize("name", ["indecater", "indecater_per_variable", "scater"])
+def test_a_nearly_certain_wrong_digit_keeps_a_gradient_in_float32(name: str, gap: float) -> None:
+    """It is the small difference to the other digits: a constant left in their f would be rounded into it."""
+    logits = 0.1 * torch.arange(10, dtype=torch.float64).expand(1, 1, 1, 10).clone()
+    logits[..., 0] += gap
+    narrow, wide = (
+        loss_and_gradient(
+            estimators.get(name).draw(one, num_samples=1, generator=[torch.Generator().manual_seed(1)]),
+            torch.tensor([[3]]),
+        )[1].double()
+        for one in (logits.float(), logits)
+    )
+    torch.testing.assert_close(narrow, wide, rtol=1e-4, atol=1e-6)
+
+
 def test_no_sample_with_the_sum_is_a_finite_loss_and_no_gradient() -> None:
     logits = torch.zeros(1, 1, NUM_DIGITS, 10)
     logits[..., 0] = 1000.0
