@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import math
+import time
+from functools import partial
+
 import pytest
 import torch
 
@@ -109,12 +113,18 @@ def test_measuring_leaves_the_training_as_it_is() -> None:
         assert one["estimate_variance"] != other["estimate_variance"]
 
 
-def _variance_by_hand(trainer: BernoulliVaeTrainer, epoch: int, num_draws: int) -> float:
+def _variance_by_hand(
+    trainer: BernoulliVaeTrainer, epoch: int, num_draws: int, temperature: float | None = None
+) -> float:
     """Σ (g - ḡ)² / (R - 1), coordinate by coordinate, in a loop."""
     chooser = seeded_generator(0, "measured images", torch.device("cpu"))
     chosen = torch.randperm(100, generator=chooser)[:NUM_MEASURED_IMAGES]
     noise = [seeded_generator(0, f"gradients after epoch {epoch}", torch.device("cpu"))]
-    sampler = trainer._make_sampler(noise)
+    sampler = (
+        trainer._make_sampler(noise)
+        if temperature is None
+        else partial(estimators.get("stgs").draw, temperature=temperature, generator=noise)
+    )
     measured = binarised(images(100))[chosen].unsqueeze(0)
     draws = [trainer.model.recon_gradient(measured, sampler).double() for _ in range(num_draws)]
     mean = sum(draws) / num_draws
@@ -126,6 +136,29 @@ def test_variance_is_over_draws_at_the_parameters_after_the_epoch() -> None:
     value = values_of(trainer.run_epoch())["estimate_variance"]
     assert value == pytest.approx(_variance_by_hand(trainer, 1, 3))
     assert value != pytest.approx(_variance_by_hand(trainer, 2, 3))
+
+
+def test_variance_is_at_the_temperature_of_the_epoch() -> None:
+    settings = {"estimator": "stgs", "temperature_decay": 0.5, "num_samples": 1}
+    trainer = _trainer(_member(temperature=1.0, **settings))
+    trainer.run_epoch()
+    value = values_of(trainer.run_epoch())["estimate_variance"]
+    assert value == pytest.approx(_variance_by_hand(trainer, 2, 3, math.exp(-0.5)), rel=1e-4)
+    assert value != pytest.approx(_variance_by_hand(trainer, 2, 3, 1.0), rel=1e-2)
+
+
+def test_seconds_of_an_epoch_are_without_those_of_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = _trainer(_member(estimator="rloo"))
+    measure = trainer._measure
+
+    def slowly() -> object:
+        time.sleep(2)
+        return measure()
+
+    monkeypatch.setattr(trainer, "_measure", slowly)
+    start = time.perf_counter()
+    metrics = trainer.run_epoch().metrics[0] or {}
+    assert metrics["epoch_seconds"] <= time.perf_counter() - start - 2
 
 
 def test_indecater_has_far_less_variance_than_rloo() -> None:

@@ -165,15 +165,21 @@ def test_evaluation_is_the_negative_elbo_of_one_sample() -> None:
 
 
 @pytest.mark.parametrize(("name", "num_samples"), [("indecater", None), ("stgs", 2)])
-def test_recon_gradient_is_the_part_of_the_training_step(name: str, num_samples: int | None) -> None:
+def test_recon_gradient_is_the_part_of_the_training_step(
+    name: str, num_samples: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hyperparameters = {"num_samples": 2} if num_samples is None else {"temperature": 1.0}
     model = _model(num_samples)
+    oracle = Oracle(model)
+    (grad_kl,) = torch.autograd.grad(oracle.kl().sum(), oracle.logits)
+    stepped: list[torch.Tensor] = []
+    monkeypatch.setattr(model.encoder, "backward", lambda grad, _scale: stepped.append(grad.clone()))
     model.differentiate(_images(), _sampler(name, **hyperparameters))
     before = model.gradients.clone()
-    first = model.recon_gradient(_images(), _sampler(name, **hyperparameters))
-    again = model.recon_gradient(_images(), _sampler(name, **hyperparameters))
-    assert torch.equal(first, again)
-    assert first.shape == (len(SEEDS), BATCH_SIZE, LATENT_DIM)
+    measured = model.recon_gradient(_images(), _sampler(name, **hyperparameters))
+    assert measured.shape == (len(SEEDS), BATCH_SIZE, LATENT_DIM)
+    expected = stepped[0].double() - grad_kl[..., 1]
+    torch.testing.assert_close(measured.double(), expected, rtol=1e-4, atol=1e-6)
     assert torch.equal(model.gradients, before)
 
 

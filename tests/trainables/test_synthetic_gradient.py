@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from tests.trainables.members import synthetic
 from trainables.metrics import SYNTHETIC_GRADIENT_METRICS, names_of
 from trainables.pack import Pack
 from trainables.synthetic_gradient import SyntheticGradientTrainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SECONDS = {"estimate_seconds", "epoch_seconds"}
 
@@ -46,6 +51,42 @@ def test_bias_and_variance_are_those_of_the_cosines_of_the_estimates() -> None:
     logged = trainer.run_epoch().metrics[0] or {}
     assert logged["gradient_bias"] == pytest.approx(1 - np.mean(cosines), rel=1e-6)
     assert logged["cosine_variance"] == pytest.approx(np.var(cosines), rel=1e-6)
+
+
+def check_problems(logits: torch.Tensor, targets: torch.Tensor) -> None:
+    """Logits (N, L, C) are standard normal, and targets (N, L) are drawn from what they define."""
+    assert stats.kstest(logits.double().ravel().numpy(), "norm").pvalue > 1e-3
+    probs = torch.softmax(logits.double(), -1)
+    expected = probs.sum((0, 1))
+    counts = torch.bincount(targets.ravel(), minlength=logits.shape[-1]).double()
+    # The counts of draws that differ in their probabilities vary less than these multinomial ones.
+    assert ((counts - expected).abs() < 4 * expected.sqrt()).all()
+    assert probs.gather(-1, targets.unsqueeze(-1)).mean() == pytest.approx(
+        probs.square().sum(-1).mean().item(), rel=0.05
+    )
+
+
+def problems() -> tuple[torch.Tensor, torch.Tensor]:
+    trainer = SyntheticGradientTrainer(Pack(tuple(synthetic("rloo", seed) for seed in range(2000))))
+    return trainer._logits, trainer._f._target.squeeze(0).long()
+
+
+def test_problems_are_drawn_as_the_paper_says() -> None:
+    check_problems(*problems())
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        lambda logits, targets: (3 * logits, targets),
+        lambda logits, targets: (logits, torch.full_like(targets, 2)),
+        lambda logits, targets: (logits, targets.roll(1, 0)),
+    ],
+    ids=["wider logits", "one category", "targets of other logits"],
+)
+def test_the_check_of_problems_rejects(planted: Any) -> None:
+    with pytest.raises(AssertionError):
+        check_problems(*planted(*problems()))
 
 
 @pytest.mark.parametrize("shape", [(3, 12), (10, 6), (100, 3)])

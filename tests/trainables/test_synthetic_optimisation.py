@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,36 @@ def test_the_variance_is_that_over_draws_of_the_estimate() -> None:
 def test_check_rejects_the_variance_of_the_mean_of_draws() -> None:
     with pytest.raises(AssertionError):
         check_variance(enumerated_variance(4) / 4000)
+
+
+def test_the_temperature_falls_from_epoch_to_epoch() -> None:
+    annealed = SyntheticOptimisationTrainer(pack_of("stgs", 0, temperature=1.0, temperature_decay=0.7))
+    for _ in range(2):
+        annealed.run_epoch()
+
+    def estimate_at(temperature: float) -> torch.Tensor:
+        fixed = SyntheticOptimisationTrainer(pack_of("stgs", 0, temperature=temperature))
+        fixed.parameters.copy_(annealed.parameters)
+        return fixed._estimate_at([torch.Generator().manual_seed(1)])
+
+    actual = annealed._estimate_at([torch.Generator().manual_seed(1)])
+    torch.testing.assert_close(actual, estimate_at(math.exp(-1.4)))
+    assert not torch.allclose(actual, estimate_at(1.0))
+
+
+def test_seconds_of_an_epoch_are_without_those_of_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = SyntheticOptimisationTrainer(pack_of("rloo", 0))
+    measure = trainer._variance
+
+    def slowly() -> torch.Tensor:
+        time.sleep(2)
+        return measure()
+
+    monkeypatch.setattr(trainer, "_variance", slowly)
+    start = time.perf_counter()
+    metrics = trainer.run_epoch().metrics[0] or {}
+    assert metrics["epoch_seconds"] <= time.perf_counter() - start - 2
+    assert metrics["measurement_seconds"] >= 2
 
 
 def test_the_variance_is_not_the_spread_over_the_coordinates_of_one_estimate() -> None:
