@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from analysis.names import estimator_name
+from analysis.names import IN_THE_NAME, name_with_gap
 from trainables import schema
 from trainables.schema import Cell
 from trainables.tasks import TASKS
@@ -88,7 +88,8 @@ def _varying(by_latent: Mapping[str, Sequence[Cell]]) -> list[str]:
 
 
 def _label(cell: Cell, names: Sequence[str]) -> str:
-    values = {name: param_value(cell, name) for name in names}
+    shown = [name for name in names if (cell.estimator, name) != IN_THE_NAME]
+    values = {name: param_value(cell, name) for name in shown}
     parts = [_PARTS[name](value) for name, value in values.items() if value is not None]
     note = [f"({cell.note})"] if cell.note else []
-    return " ".join([estimator_name(cell.estimator), *parts, *note])
+    return " ".join([name_with_gap(cell), *parts, *note])

@@ -35,6 +35,9 @@ ESTIMATOR_NAMES: Mapping[str, str] = {
 
 An estimator that is not here goes by its id, after these."""
 
+IN_THE_NAME = ("gst", "gap")
+"""An estimator, and the hyperparameter that its name holds."""
+
 PAPER_LATENTS = ("8x4", "4x24", "8x16", "16x12", "64x8", "10x30")
 """The columns of Tables 2 and 3, categories x variables."""
 
@@ -45,6 +48,14 @@ _OF_SOME_TASKS = frozenset({"batch_size"})
 def estimator_name(estimator: str) -> str:
     """Return the estimator's name as in the papers; an unknown one keeps its id."""
     return ESTIMATOR_NAMES.get(estimator, estimator)
+
+
+def name_with_gap(cell: Cell) -> str:
+    """Return the name of a cell's estimator; that of GST holds its gap: GST-1.0 has a gap of 1."""
+    estimator, gap = IN_THE_NAME
+    if cell.estimator != estimator:
+        return estimator_name(cell.estimator)
+    return f"GST-{cell.params.get(gap, schema.DEFAULTS[gap])}"
 
 
 def applicable_defaults(cell: Cell) -> dict[str, str]:

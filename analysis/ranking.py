@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
 import pandas as pd
@@ -46,7 +47,8 @@ def candidate_keys(cells: Sequence[Cell]) -> list[Hashable]:
 def ranks(frame: pd.DataFrame, columns: pd.Series, metric: str) -> pd.Series[int]:
     """Rank the ordinary cells that have a mean, best first, among the cells they can be compared with.
 
-    By a metric that is each estimator's own no cell is ranked.
+    By a metric that is each cell's own no cell is ranked, nor is one that is kept apart from all others of
+    its latent: it would be the best of one.
 
     Args:
         frame: A table, one row per cell.
@@ -54,9 +56,19 @@ def ranks(frame: pd.DataFrame, columns: pd.Series, metric: str) -> pd.Series[int
         metric: The metric that the means are of.
     """
     ranked = frame["mean"].where((frame["note"] == "") & (metric not in OWN))
-    return (
-        ranked.groupby(columns).rank(method="min", ascending=metric not in HIGHER_IS_BETTER).astype("Int64")
-    )
+    places = ranked.groupby(columns).rank(method="min", ascending=metric not in HIGHER_IS_BETTER)
+    num_columns = columns.groupby(frame["latent"]).transform("nunique")
+    is_apart = (num_columns > 1) & (ranked.groupby(columns).transform("count") < 2)
+    return places.where(~is_apart).astype("Int64")
+
+
+def params_apart(cells: Sequence[Cell]) -> list[str]:
+    """Return the params for which cells of one latent are not ranked against each other."""
+    values: dict[tuple[str, str], set[str | None]] = defaultdict(set)
+    for cell in cells:
+        for name in _names(cell):
+            values[cell.latent, name].add(param_value(cell, name))
+    return list(dict.fromkeys(name for (_, name), found in values.items() if len(found) > 1))
 
 
 def _names(cell: Cell) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis.names import metric_name
+from analysis.names import form_of, metric_name
 from analysis.sheet_parts import UNDEFINED, Entry, Sheet, number, rows_of
 from trainables.metrics import HIGHER_IS_BETTER
 
@@ -33,27 +33,27 @@ def sheets_below(frame: pd.DataFrame, form: str) -> tuple[Sheet, ...]:
     """
     sheets = []
     if "selected_by" in frame.attrs and len(frame):
-        sheets.append(_chosen(frame, form))
+        sheets.append(_chosen(frame))
     if frame.attrs.get("tested"):
         sheets.append(_tests(frame, form))
     return tuple(sheets)
 
 
-def _chosen(frame: pd.DataFrame, form: str) -> Sheet:
+def _chosen(frame: pd.DataFrame) -> Sheet:
     """Lay out the chosen cells as Table 5 does, one line each, with an account of every choice."""
     names = [str(name) for name in frame.attrs["hyperparameters"]]
+    metric = str(frame.attrs["selected_by"])
     rows = [row for row in rows_of(frame) if row["account"]]
     entries = tuple(
         (
             Entry(row["label"]),
             Entry(row["latent"]),
             *(Entry(row[name] or UNDEFINED if row["cell"] else UNDEFINED) for name in names),
-            Entry(number(row["selected_mean"], form)),
+            Entry(number(row["selected_mean"], form_of(metric))),
             Entry(f"{row['num_complete']} of {row['num_candidates']}"),
         )
         for row in rows
     )
-    metric = str(frame.attrs["selected_by"])
     shown = (_SYMBOLS.get(name, name) for name in names)
     header = ("estimator", "latent", *shown, metric, "complete")
     notes = (

@@ -102,7 +102,9 @@ def _store_notes(frame: pd.DataFrame) -> Iterator[str]:
         if len(contents) > 1:
             yield f"WARNING: runs in this table saw different images of {name}: do not compare them."
     if len(frame) and frame["metric"].iloc[0] in OWN:
-        yield "Each estimator's value of this metric is of another quantity: no cell is ranked or tested."
+        yield "Each cell's value of this metric is of a quantity of its own: no cell is ranked or tested."
+    if apart := frame.attrs.get("params_apart"):
+        yield f"Cells of one latent that differ in {' or '.join(apart)} are not ranked against each other."
     if (frame["note"] != "").any():
         yield "Rows with a remark are shown beside the table and are not ranked."
     if duplicated := frame.attrs.get("num_duplicated", 0):

@@ -12,7 +12,7 @@ from analysis.completeness import STATES, status_text
 from analysis.labels import param_value, row_labels
 from analysis.members import counted_values, dataset_contents, merged, wanted_members
 from analysis.names import ESTIMATOR_NAMES, PAPER_LATENTS
-from analysis.ranking import column_keys, ranks
+from analysis.ranking import column_keys, params_apart, ranks
 from analysis.selection import SELECT_BY, SELECTION_METRICS, SELECTIONS, add_selection, select_best
 from analysis.significance import add_tests
 from analysis.statistics import INTERVAL, TABLE_SPREADS, mean_and_spread
@@ -145,6 +145,7 @@ def _frame(
     frame.attrs = {
         "skipped": members.attrs.get("skipped", {}),
         "num_duplicated": int((members["num_finished"] > 1).sum()),
+        "params_apart": params_apart(cells),
         "has_epochs": any(_has_epochs(cell) for cell in cells),
         "dataset_contents": dataset_contents(members),
         "datasets": sorted({cell.params.get("dataset", "") for cell in cells} - {""}),

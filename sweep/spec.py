@@ -42,11 +42,10 @@ from trainables.tasks import MNIST_VAE, TASKS, takes_temperature
 
 
 class Measure(SpecModel):
-    """How the task `gradient_quality` judges the grid's estimators: after which epochs of whose training.
+    """How often a gradient is drawn, and by the task `gradient_quality` after which epochs of whose training.
 
-    The model is trained by `trained_with`, at `trained_temperature` where that takes a temperature; every
-    estimator's gradient is drawn `draws` times. Which of these keys there are, and their defaults, is the
-    task's (`trainables.tasks`).
+    There the model is trained by `trained_with`, at `trained_temperature` where that takes a temperature.
+    Which of these keys there are, and their defaults, is the task's (`trainables.tasks`).
     """
 
     epochs: MeasuredEpochs | None = None

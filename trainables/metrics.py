@@ -40,7 +40,7 @@ class Metric:
         has_log_axis: Whether figures draw it on a logarithmic axis.
         has_log_x: Whether its curves are drawn against the logarithm of epochs or seconds.
         reference: What its curves are compared with.
-        is_own: Whether each estimator's value is of another quantity, so that cells are not ranked by it.
+        is_own: Whether each cell's value is of a quantity of its own, so that cells are not ranked by it.
         is_steep: Whether it falls so fast at first that figures of a long training cut that part off.
     """
 
@@ -117,11 +117,12 @@ EXPECTED_VALUE = Metric("expected_value", "expected value", is_higher_better=Tru
 ESTIMATE_VARIANCE = Metric(
     "estimate_variance",
     "variance of the gradient",
-    may_select=True,
+    is_own=True,
     is_scientific=True,
     has_log_axis=True,
 )
-"""Of an estimate over draws at fixed parameters: the mean over the coordinates of each one's variance."""
+"""Of an estimate over draws, at the parameters that the cell has come to: the mean over the coordinates of
+their variances (ddof=1)."""
 SYNTHETIC_OPTIMISATION_METRICS = (
     EXPECTED_VALUE,
     ESTIMATE_VARIANCE,

@@ -115,6 +115,11 @@ class Task:
         return names_of(*self.epoch_metrics, *self.measured_metrics)
 
     @property
+    def default_tables(self) -> tuple[str, ...]:
+        """The metrics that tables show where none is asked for."""
+        return (self.headline, *self.table_metrics)
+
+    @property
     def selection_metrics(self) -> tuple[str, ...]:
         """The metrics that cells may be chosen by; the first is the one where none is asked for."""
         metrics = (*self.epoch_metrics, *self.measured_metrics)

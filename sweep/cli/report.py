@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sweep.cli.no_store import warn_where_none
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def command(
     """
     from sweep.home import Home
 
-    typer.echo(report_file(spec, Home.resolve(home, tracking_uri), out))
+    place = Home.resolve(home, tracking_uri)
+    file = report_file(spec, place, out)
+    warn_where_none(place)
+    typer.echo(file)
 
 
 def report_file(spec: str, home: Home, out: Path) -> Path:

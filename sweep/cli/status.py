@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from sweep.cli.aligned import aligned
+from sweep.cli.no_store import warn_where_none
 from sweep.cli.options import (
     EstimateAddressOption,
     HomeOption,
@@ -46,6 +47,7 @@ def command(
     place = Home.resolve(home, tracking_uri)
     plan = api.current_plan(spec, place)
     capacity = api.capacity(spec, plan, address)
+    warn_where_none(place)
     cells = sweep_status(plan)
     totals = {key: sum(getattr(cell, f"num_{key}") for cell in cells) for key in _COUNTS}
     search = as_search(plan)

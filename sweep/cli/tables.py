@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sweep.cli.no_store import warn_where_none
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from trainables.task import Task
 from trainables.tasks import TASKS
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from sweep.home import Home
 
 MEASURED = "measured"
-
+_DEFAULT_TABLES = "; ".join(f"{', '.join(task.default_tables)} of {name}" for name, task in TASKS.items())
 
 MetricOption = Annotated[
     str | None,
     typer.Option(
         help="Metrics of the run schema, joined by commas, a table each; by default the task's: "
-        f"{', '.join(f'{task.headline} of {name}' for name, task in TASKS.items())}."
+        f"{_DEFAULT_TABLES}."
     ),
 ]
 FormatOption = Annotated[
@@ -80,6 +81,7 @@ def command(
     place = Home.resolve(home, tracking_uri)
     if output_format != MEASURED:
         shown = table_text(spec, place, metric, output_format, spread, compare, select, select_by, test=test)
+        warn_where_none(place)
         typer.echo(shown)
         return
     given = {
@@ -119,7 +121,7 @@ def table_text(
 
     loaded = load_spec(spec)
     task = TASKS[loaded.task]
-    metrics = list(dict.fromkeys(names_in(metric))) or [task.headline, *task.table_metrics]
+    metrics = list(dict.fromkeys(names_in(metric)) or task.default_tables)
     select_by = task.selection_metrics[0] if select_by is None else select_by
     _check_metrics(task, metrics, select_by)
     requests = loaded.requests()

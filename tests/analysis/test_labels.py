@@ -24,6 +24,11 @@ def test_estimators_are_named_as_in_the_paper(cell):
     assert row_labels([cell(estimator) for estimator in names]) == list(names.values())
 
 
+def test_gst_is_named_by_its_gap(cell):
+    cells = [cell("gst", gap="0.5"), cell("gst", gap="2.0"), cell("gst", "4x24")]
+    assert row_labels(cells) == ["GST-0.5", "GST-2.0", "GST-1.0"]
+
+
 def test_different_settings_at_different_latents_need_no_longer_label(cell):
     assert row_labels([cell("st", "8x4", lr="0.001"), cell("st", "4x24", optimizer="radam")]) == ["ST", "ST"]
 

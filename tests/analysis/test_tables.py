@@ -113,14 +113,24 @@ def test_a_metric_that_is_each_estimators_own_ranks_and_tests_nobody(record):
     assert frame["rank"].isna().all()
     assert frame["p_welch"].isna().all()
     text = render(frame, "text")
-    assert "Each estimator's value of this metric is of another quantity" in text
+    assert "Each cell's value of this metric is of a quantity of its own" in text
     assert "#1" not in text
 
 
 def test_cells_of_other_lengths_data_or_precision_are_not_ranked_against_each_other(record, rows):
     changes = [{}, {"epochs": 160}, {"dataset": "omniglot"}, {"precision": "tf32"}]
     records = [record(value=value, **change) for value, change in enumerate(changes)]
-    assert [row["rank"] for row in rows(records)] == [1, 1, 1, 1]
+    assert [row["rank"] for row in rows(records)] == [None] * 4
+
+
+def test_a_cell_that_none_can_be_compared_with_is_not_the_best(record):
+    records = [record("indecater", value=191, epochs=99), record("rloo", value=128), record("st", value=117)]
+    frame = table(runs_frame(records, [METRIC]), metric=METRIC, test=True)
+    ranks = dict(zip(frame["estimator"], frame["rank"].fillna(0), strict=True))
+    assert ranks == {"indecater": 0, "rloo": 2, "st": 1}
+    text = render(frame, "text")
+    assert "Cells of one latent that differ in epochs are not ranked against each other." in text
+    assert [line.split()[0] for line in text.splitlines() if "#1" in line and "±" in line] == ["ST"]
 
 
 def test_precision_that_is_stated_is_the_default_s_equal(record, rows):

@@ -61,6 +61,8 @@ def test_where_no_file_can_be_nothing_is_written(out: str, catsweep: Command, ow
 
 
 def test_without_a_store_there_is_a_page_of_what_is_missing(catsweep: Command, own_folder: Path) -> None:
-    assert catsweep("report", "quickstart") == Answer(0, "report.html\n", "")
+    answer = catsweep("report", "quickstart")
+    assert (answer.status, answer.out) == (0, "report.html\n")
+    assert answer.err.startswith("warning: there is no tracking store at sqlite:")
     assert "of 14 members in 7 cells" in Path("report.html").read_text()
     assert [path.name for path in own_folder.iterdir()] == ["report.html"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,6 +139,7 @@ def test_without_a_store_there_is_a_table_of_what_is_missing(catsweep: Command, 
     answer = catsweep("tables", "quickstart")
     assert answer.status == 0
     assert "n = 0: no run counts yet." in answer.out
+    assert re.fullmatch(r"warning: there is no tracking store at sqlite:.*mlflow\.db yet\n", answer.err)
     assert list(own_folder.iterdir()) == []
 
 
