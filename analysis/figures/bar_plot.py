@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from analysis.figures.axis_labels import broken
 from analysis.figures.drawing import BarAxis, BarPanel
+from analysis.figures.log_ticks import put_log_ticks
 from analysis.figures.page import Grid, empty_figure, finish
 from analysis.figures.styles import Style, styles_of
 
@@ -18,7 +18,6 @@ _PAIR = 0.8
 """Width of a bar, or a pair of bars, where its place is 1 wide."""
 _LETTER = 0.06
 _ROOM_BELOW = 0.15
-_MOST_TICKS = 7
 _DECADES_BELOW = 2.0
 """How far a logarithmic axis goes on below its smallest bar, so that this has a height."""
 
@@ -72,8 +71,7 @@ def _draw_axis(
     shown = np.isfinite(bars.mean) & ((bars.mean > 0) | (not bars.has_log_y))
     if bars.has_log_y and shown.any():
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=_MOST_TICKS))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        put_log_ticks(axes.yaxis)
         low, high = (
             np.log10(bars.mean[shown].min()),
             np.log10((bars.mean + np.nan_to_num(bars.error[1]))[shown].max()),

@@ -10,10 +10,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.axis_labels import broken
 from analysis.figures.drawing import Line, Panel
+from analysis.figures.log_ticks import put_log_ticks, tick_text
 from analysis.figures.page import Grid, empty_figure, finish
 from analysis.figures.styles import PUBLISHED_DASHES, Variant, styles_of, variant
 
@@ -85,9 +86,7 @@ def _prepare(axes: Axes, panel: Panel) -> None:
         axes.set_xscale("log")
     if panel.has_log_y:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        put_log_ticks(axes.yaxis)
     if panel.ticks:
         axes.set_xticks(range(len(panel.ticks)), panel.ticks)
     elif panel.x_label == "epoch" and not panel.has_log_x:
@@ -100,14 +99,10 @@ def _show_values(axes: Axes, panel: Panel) -> None:
     """Put the ticks of a logarithmic axis at the values themselves, where they are few."""
     values = sorted({float(x) for line in panel.lines for x in line.x})
     if len(values) <= _MOST_MARKERS:
-        axes.set_xticks(values, [_plain(value) for value in values], rotation=45 if len(values) > 5 else 0)
+        axes.set_xticks(values, [tick_text(value) for value in values], rotation=45 if len(values) > 5 else 0)
         axes.minorticks_off()
     else:
-        axes.xaxis.set_major_formatter(FuncFormatter(_plain))
-
-
-def _plain(value: float, _position: int | None = None) -> str:
-    return f"{value:g}"
+        put_log_ticks(axes.xaxis)
 
 
 def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Artist:
