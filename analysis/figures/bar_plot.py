@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.axis_labels import broken
-from analysis.figures.drawing import BarAxis, BarPanel
+from analysis.figures.drawing import BarAxis, BarPanel, upper_halves
 from analysis.figures.log_ticks import put_log_ticks
 from analysis.figures.page import Grid, empty_figure, finish
 from analysis.figures.styles import Style, styles_of
@@ -85,7 +85,8 @@ def _draw_axis(
         if is_hatched:
             bar.set_edgecolor(colors[place])
             bar.set_hatch("////")
+    error = upper_halves(bars.mean, bars.error) if bars.has_log_y else bars.error
     axes.errorbar(
-        places[shown], bars.mean[shown], yerr=bars.error[:, shown], fmt="none", ecolor="#222222",
+        places[shown], bars.mean[shown], yerr=error[:, shown], fmt="none", ecolor="#222222",
         elinewidth=0.7, capsize=1.5, zorder=3,
     )  # fmt: skip

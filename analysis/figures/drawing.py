@@ -60,9 +60,34 @@ class Line:
         """Whether some mean has no place on a logarithmic axis."""
         return bool((self.mean <= 0).any())
 
+    @property
+    def has_cut_spread(self) -> bool:
+        """Whether a logarithmic axis shows the upper half only of some spread."""
+        return bool(reaches_zero(self.mean, self.error).any())
+
     def above_zero(self) -> Line:
-        """Return the line with gaps where it has no place on a logarithmic axis."""
-        return replace(self, mean=np.where(self.mean > 0, self.mean, np.nan))
+        """Return what a logarithmic axis can show: a line with gaps, upper halves of some spreads."""
+        error = upper_halves(self.mean, self.error)
+        return replace(self, mean=np.where(self.mean > 0, self.mean, np.nan), error=error)
+
+
+def reaches_zero(mean: Numbers, error: Numbers) -> npt.NDArray[np.bool_]:
+    """Tell of which means above 0 the spread reaches to 0 or below.
+
+    Args:
+        mean: The means, shape (n,).
+        error: How far their spread reaches below and above them, shape (2, n).
+    """
+    found: npt.NDArray[np.bool_] = (mean > 0) & (mean - error[0] <= 0)
+    return found
+
+
+def upper_halves(mean: Numbers, error: Numbers) -> Numbers:
+    """Return spreads without their lower half where it reaches to 0: a logarithmic axis has no place for it.
+
+    Arguments as for `reaches_zero`.
+    """
+    return np.stack([np.where(reaches_zero(mean, error), 0.0, error[0]), error[1]])
 
 
 @dataclass(frozen=True)
@@ -103,6 +128,10 @@ class Panel:
     has_log_y: bool = False
     top: float | None = None
     level: Level | None = None
+
+    def shown(self, line: Line) -> Line:
+        """Return what the vertical axis can show of a line."""
+        return line.above_zero() if self.has_log_y else line
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from analysis.figures.axis_labels import broken
 from analysis.figures.drawing import Line, Panel
 from analysis.figures.log_ticks import put_log_ticks, tick_text
 from analysis.figures.page import Grid, empty_figure, finish
+from analysis.figures.stretches import with_lone_points
 from analysis.figures.styles import PUBLISHED_DASHES, Variant, styles_of, variant
 
 _ONE, _SEVERAL = Grid(1, 4.4, 2.9), {2: Grid(2, 2.9, 2.3), 4: Grid(2, 2.9, 2.3)}
@@ -44,8 +45,7 @@ def draw_lines(panels: tuple[Panel, ...], suffixes: Mapping[str, str], caption: 
             one.set_ylabel(broken(panel.y_label, grid.height))
         count = sum(not line.is_published for line in panel.lines)
         for number, line in enumerate(panel.lines):
-            shown = line.above_zero() if panel.has_log_y else line
-            handle = _draw(one, shown, looks[line.estimator, line.label], number, count)
+            handle = _draw(one, panel.shown(line), looks[line.estimator, line.label], number, count)
             entries.setdefault(line.label, handle)
         if panel.level is not None:
             drawn = one.axhline(panel.level.value, color="#777777", linestyle="--", linewidth=0.8, zorder=2)
@@ -118,7 +118,7 @@ def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Art
         line.x, line.mean, label=line.label, color=look.color,
         linestyle=look.dashes if line.is_joined else "none",
         marker=look.marker, fillstyle=look.fill, markersize=_MARKER_SIZE, markeredgewidth=0.7,
-        markerfacecoloralt="white", markevery=marked(len(line.x), number, count) if line.is_joined else None,
+        markerfacecoloralt="white", markevery=markers_of(line, number, count),
         zorder=3,
     )  # fmt: skip
     if not line.has_band:
@@ -151,12 +151,19 @@ def _draw_published(axes: Axes, line: Line, look: Variant) -> Artist:
     )
 
 
-def marked(num_points: int, number: int, count: int) -> tuple[int, int]:
-    """Return which points get a marker: all of a few, else some, staggered over the lines of a panel."""
-    if num_points <= _MOST_MARKERS:
-        return 0, 1
+def markers_of(line: Line, number: int, count: int) -> list[int]:
+    """Return which points get a marker: all of a few, else some, and those between two gaps.
+
+    Args:
+        line: What the axes can show of the line.
+        number: Which line of the panel it is; the markers of its lines are staggered.
+        count: How many lines of its kind the panel has.
+    """
+    num_points, is_there = len(line.x), np.isfinite(line.x) & np.isfinite(line.mean)
+    if num_points <= _MOST_MARKERS or not line.is_joined:
+        return np.flatnonzero(is_there).tolist()
     step = -(-num_points // _MARKERS_OF_MANY)
-    return number * step // count, step
+    return with_lone_points(range(number * step // count, num_points, step), is_there)
 
 
 def band_alpha(count: int) -> float:

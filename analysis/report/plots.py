@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.figures.drawing import Line, Panel
-from analysis.figures.line_plot import band_alpha, looks_of, marked
+from analysis.figures.line_plot import band_alpha, looks_of, markers_of
 from analysis.figures.published_lines import HOLLOW
 from analysis.figures.styles import Variant
 from analysis.names import estimator_name
@@ -134,7 +134,7 @@ def _level(frame: _Frame) -> Tick | None:
 
 
 def _axes(panel: Panel) -> tuple[Axis, Axis]:
-    lines = panel.lines
+    lines = [panel.shown(line) for line in panel.lines]
     seeds = [line.seeds.reshape(-1, 2) for line in lines if line.seeds is not None]
     across = np.concatenate([line.x for line in lines])
     up = [end for line in lines for end in (np.fmin(line.low, line.mean), np.fmax(line.high, line.mean))]
@@ -163,11 +163,12 @@ def _x_ticks(panel: Panel, axis: Axis) -> tuple[Tick, ...]:
 
 def _series(frame: _Frame, line: Line, number: int, look: Variant, looks: Looks) -> Series:
     """Return what is drawn of the panel's line of this number."""
-    x, y = frame.x.at(line.x), frame.y.at(line.mean)
+    drawn = frame.panel.shown(line)
+    x, y = frame.x.at(drawn.x), frame.y.at(drawn.mean)
     is_line = line.is_joined and len(x) > 1
     has_band = is_line and not line.is_published
     shown = [index for index in range(len(x)) if np.isfinite(y[index]) and y[index] >= TOP - 0.5]
-    start, step = marked(len(x), number, frame.num_ours) if line.is_joined else (0, 1)
+    marked = set(markers_of(drawn, number, frame.num_ours))
     said = _said(frame, line)
     places = [(rounded(x[index]), rounded(y[index])) for index in range(len(x))]
     return Series(
@@ -178,10 +179,10 @@ def _series(frame: _Frame, line: Line, number: int, look: Variant, looks: Looks)
         is_published=line.is_published,
         dashes=_PUBLISHED_DASHES if line.is_published else _DASHES[look.dashes],
         path=joined(x, y) if is_line else "",
-        band=band(line, x, frame.y) if has_band else bars(line, x, frame.y),
+        band=band(drawn, x, frame.y) if has_band else bars(drawn, x, frame.y),
         opacity=band_alpha(frame.num_ours) if has_band else None,
         dots=dots(line, frame.x, frame.y),
-        markers=tuple(places[index] for index in shown if index >= start and (index - start) % step == 0),
+        markers=tuple(places[index] for index in shown if index in marked),
         points=";".join(f"{places[index][0]}|{places[index][1]}|{said[index]}" for index in shown),
         summary=said[-1].replace("|", ", ") if said else "",
     )
