@@ -23,6 +23,8 @@ from trainables.schema import Cell
 _FIRST_PART = 0.05
 """Losses fall so fast in this part of a long training that with it on the axis the rest would be flat."""
 _LONG = 20
+_MOST_ABOVE = 0.1
+"""The largest share of a curve's points that may lie above the axis."""
 
 
 def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.DataFrame:
@@ -145,22 +147,21 @@ def _seconds(history: pd.DataFrame) -> pd.DataFrame:
 
 def _top(curves: Sequence[pd.DataFrame], metric: str) -> float | None:
     """Return where to cut the first steep part of a long training off; None where nothing is cut."""
-    last = max(curve["step"].max() for curve in curves)
-    if metric not in METRIC or not METRIC[metric].is_steep or last < _LONG:
+    if metric not in METRIC or not METRIC[metric].is_steep:
         return None
-    upper = pd.concat(
-        [
-            curve.assign(
-                upper=curve["mean"] + curve["above"].fillna(0),
-                is_late=curve["step"] > end_of_first_part(curve["step"].max()),
-            )
-            for curve in curves
-        ]
-    )
-    late = upper.loc[upper["is_late"], "upper"]
-    if late.empty or upper["upper"].max() <= late.max():
+    upper = [curve["mean"] + curve["above"].fillna(0) for curve in curves]
+    highest = max(float(ends[~_may_be_above(curve)].max()) for curve, ends in zip(curves, upper, strict=True))
+    if max(float(ends.max()) for ends in upper) <= highest:
         return None
-    return with_margin(float(late.max()), float(upper["mean"].min()))
+    return with_margin(highest, min(float(curve["mean"].min()) for curve in curves))
+
+
+def _may_be_above(curve: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which points of a curve are its first, steep part; none where they are not few, or it is short."""
+    last = curve["step"].max()
+    is_first: pd.Series[bool] = curve["step"] <= end_of_first_part(last)
+    are_few = last >= _LONG and is_first.mean() <= _MOST_ABOVE
+    return is_first if are_few else is_first & False
 
 
 def end_of_first_part(last: float) -> int:

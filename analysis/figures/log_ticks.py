@@ -44,7 +44,7 @@ def tick_text(value: float) -> str:
 
 
 def put_log_ticks(axis: Axis) -> None:
-    """Give a logarithmic axis of matplotlib's these ticks, and no others."""
+    """Give a logarithmic axis of matplotlib's these ticks; smaller ones between them have no text."""
     axis.set_major_locator(_LogTicks())
     axis.set_major_formatter(FuncFormatter(lambda value, _position: tick_text(value)))
     axis.set_minor_formatter(NullFormatter())
