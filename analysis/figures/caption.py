@@ -148,6 +148,12 @@ def _meaning_of_bars(parts: Sequence[Part]) -> Iterator[str]:
     yield f"Bars: mean over {_seeds(parts)}. Whiskers: {_spread(parts)}."
     if len(parts) > 1:
         yield f"Full bars, left axis: {parts[0].metric_text}; hatched, right axis: {parts[1].metric_text}."
+    names = ("left", "right") if len(parts) > 1 else ("vertical",)
+    for name, axis in zip(names, parts[0].bars[0].axes, strict=True):
+        if axis.has_log_y:
+            yield f"The {name} axis is logarithmic: where its bars begin, and so their height, is arbitrary."
+    if any(axis.is_too_low.any() for panel in parts[0].bars for axis in panel.axes):
+        yield "Numbers: means whose bars are too low to be seen."
     yield from _not_on_log_axis(parts, "bar")
 
 

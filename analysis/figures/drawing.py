@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 
+_LEAST_HEIGHT = 0.005
+"""A bar of this part of an axis is as high as its edge is thick."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -149,6 +152,14 @@ class BarAxis:
     mean: Numbers
     error: Numbers
     has_log_y: bool
+
+    @property
+    def is_too_low(self) -> npt.NDArray[np.bool_]:
+        """Which bars on a linear axis are too low to be seen beside the others, shape (n,)."""
+        tops = np.abs(self.mean) + np.nan_to_num(self.error[1])
+        highest = float(np.nanmax(tops, initial=0.0))
+        found: npt.NDArray[np.bool_] = (np.abs(self.mean) <= _LEAST_HEIGHT * highest) & (not self.has_log_y)
+        return found
 
 
 @dataclass(frozen=True)
