@@ -18,11 +18,11 @@ _MOST_NAMED = 12
 
 @dataclass(frozen=True)
 class Tick:
-    """A tick: where it is, in pixels, what it says, and whether in the lower of two lines."""
+    """A tick: where it is, in pixels, what it says, and in which of the rows below each other."""
 
     at: float
     text: str
-    is_lower: bool = False
+    row: int = 0
 
 
 @dataclass(frozen=True)

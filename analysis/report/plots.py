@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,12 +14,11 @@ from analysis.figures.styles import Variant
 from analysis.names import estimator_name
 from analysis.report.axis import Axis, Tick, are_few
 from analysis.report.looks import Looks
+from analysis.report.name_rows import ROW, in_rows
 from analysis.report.paths import band, bars, dots, joined, rounded
 
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 54, 10, 10, 46
-_SHORT_NAME = 8
-"""Names below points of so many letters fit beside each other; longer ones stand in two lines."""
 _DASHES = {"-": "", "-.": "7 3 1.5 3"}
 _PUBLISHED_DASHES = "4 2"
 _SEPARATORS = str.maketrans("|;", "/,")
@@ -83,6 +82,11 @@ class Plot:
     y_ticks: tuple[Tick, ...]
     series: tuple[Series, ...]
     level: Tick | None = None
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom, with room for all rows of the names below the axis."""
+        return HEIGHT + ROW * max((tick.row for tick in self.x_ticks), default=0)
 
 
 def plots(panels: Sequence[tuple[Panel, str]], looks: Looks) -> list[Plot]:
@@ -152,9 +156,7 @@ def _axes(panel: Panel) -> tuple[Axis, Axis]:
 
 def _x_ticks(panel: Panel, axis: Axis) -> tuple[Tick, ...]:
     if panel.ticks:
-        ticks = axis.ticks_at([float(place) for place in range(len(panel.ticks))], panel.ticks)
-        are_long = max(map(len, panel.ticks)) > _SHORT_NAME
-        return tuple(replace(tick, is_lower=are_long and place % 2 == 1) for place, tick in enumerate(ticks))
+        return in_rows(axis.ticks_at([float(place) for place in range(len(panel.ticks))], panel.ticks))
     values = sorted({float(x) for line in panel.lines for x in line.x})
     if panel.has_log_x and are_few(values):
         return axis.ticks_at(values)

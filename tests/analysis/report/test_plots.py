@@ -181,15 +181,3 @@ def test_fields_lie_at_their_settings_and_say_their_numbers():
 
 def test_a_setting_that_was_not_asked_for_has_no_field():
     assert len(heat([[100.0, 101.0], [104.0, math.nan]], [[2, 2], [2, 0]], [[2, 2], [2, 0]]).fields) == 3
-
-
-@pytest.mark.parametrize(
-    ("names", "lower"),
-    [
-        (("IndeCateR N 1", "REINFORCE N 1000", "RLOO N 1000"), [False, True, False]),
-        (("adam", "radam", "rmsprop"), [False] * 3),
-    ],
-)
-def test_long_names_stand_in_two_lines_and_short_ones_in_one(names, lower):
-    plot = plot_of(line([0, 1, 2], [3.0, 2.0, 1.0], [0.1] * 3), ticks=names)
-    assert [tick.is_lower for tick in plot.x_ticks] == lower
