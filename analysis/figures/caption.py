@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
-from analysis.figures.choice import CURVE_AXES, SECONDS
+from analysis.figures.choice import SECONDS_AXES
 from analysis.figures.drawing import reaches_zero
 from analysis.figures.part import Part
 from analysis.figures.published_caption import published_sentences
@@ -125,8 +125,8 @@ def _meaning(parts: Sequence[Part]) -> Iterator[str]:
         f"{'Lines' if joined else 'Points'}: mean over {_seeds(parts)}{_after(parts) if has_seeds else ''}. "
         f"{spread}: {_spread(parts)}."
     )
-    if any(panel.x_label == CURVE_AXES[SECONDS] for panel in panels):
-        yield "Seconds: their mean over the seeds at the end of each epoch."
+    for label in dict.fromkeys(panel.x_label for panel in panels if panel.x_label in SECONDS_AXES):
+        yield f"{label[0].upper()}{label[1:]}: their mean over the seeds at the end of each epoch."
     if has_seeds:
         yield "Small circles: single seeds."
     if not joined:

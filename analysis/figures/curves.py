@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.bootstrap import distances, mean_interval
 from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, is_wide, metric_label
-from analysis.figures.choice import CURVE_AXES, ITERATION, SECONDS
+from analysis.figures.choice import ITERATION, SECONDS, curve_axis
 from analysis.figures.drawing import Level, Line, Panel
 from analysis.figures.limits import check_number_of_lines
 from analysis.figures.results import Results, panel_key, panel_keys
@@ -31,9 +31,9 @@ def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.Dat
     """Return `row, step, x, n, mean, below, above` of the cells at the steps that all their members have.
 
     The spread reaches so far below and above the mean: the same, but for an interval. x is the step, the
-    iterations until its end, or the mean of the seconds of training until then. `attrs["num_dropped"]` counts
-    the points at which a member has no value, or one that is not finite: a mean there would be over fewer
-    seeds.
+    iterations until its end, or the mean of the seconds of its epochs until then, which hold the test of each
+    where the task tests. `attrs["num_dropped"]` counts the points at which a member has no value, or one that
+    is not finite: a mean there would be over fewer seeds.
     `attrs["without_points"]` names the cells of which no point is left.
 
     Args:
@@ -100,7 +100,7 @@ def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[P
         panels.append(
             Panel(
                 title,
-                CURVE_AXES[against],
+                curve_axis(against, results.cells),
                 metric_label(results.metric),
                 tuple(lines),
                 has_log_x=_has_log_x(results.metric, lines, against),
@@ -137,7 +137,7 @@ def _line(results: Results, row: int, curve: pd.DataFrame) -> Line:
 
 
 def _seconds(history: pd.DataFrame) -> pd.DataFrame:
-    """Return `run_id, step, x`: seconds of training until the end of each epoch, NaN after one unrecorded."""
+    """Return `run_id, step, x`: seconds of all epochs until the end of each, NaN after one unrecorded."""
     epochs = history[history["metric"] == schema.EPOCH_SECONDS]
     by_run = epochs.groupby("run_id", observed=True)
     total = by_run["value"].cumsum(skipna=False)

@@ -124,7 +124,10 @@ def test_seconds_are_the_mean_of_the_seeds_sums(curves):
     store, (st, _) = curves
     figure = figures(store.uri, [st], metrics=[METRIC], against=["seconds"])[f"{METRIC}-seconds"]
     np.testing.assert_allclose(drawn(figure)["ST"].get_xdata(), [3, 6, 9, 12])
-    assert "Seconds: their mean over the seeds at the end of each epoch." in said(figure)
+    assert figure.axes[0].get_xlabel() == "seconds of training and testing"
+    assert "Seconds of training and testing: their mean over the seeds at the end of each epoch." in said(
+        figure
+    )
 
 
 def test_cell_without_a_needed_history_is_named(curves):
@@ -304,6 +307,7 @@ def test_an_axis_of_iterations_has_so_many_an_epoch_for_each_cell(log_members, r
     np.testing.assert_allclose(lines["IndeCateR N 2"].get_xydata(), [(20, 0.25), (40, 0.2505), (60, 0.2511)])
     np.testing.assert_allclose(lines["RLOO N 2"].get_xdata(), [5, 10, 15])
     np.testing.assert_allclose(drawn(made["expected_value-seconds"])["RLOO N 2"].get_xdata(), [2, 4, 7])
+    assert made["expected_value-seconds"].axes[0].get_xlabel() == "seconds of training"
     axes = made["estimate_variance-iteration"].axes[0]
     assert (axes.get_xlabel(), axes.get_yscale()) == ("iteration", "log")
     variances = drawn(made["estimate_variance-iteration"])["RLOO N 2"].get_ydata()
