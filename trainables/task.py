@@ -120,6 +120,11 @@ class Task:
         return (self.headline, *self.table_metrics)
 
     @property
+    def tests_every_epoch(self) -> bool:
+        """Whether an epoch, and so its seconds, holds a pass over test images besides that of training."""
+        return bool(self.datasets)
+
+    @property
     def selection_metrics(self) -> tuple[str, ...]:
         """The metrics that cells may be chosen by; the first is the one where none is asked for."""
         metrics = (*self.epoch_metrics, *self.measured_metrics)

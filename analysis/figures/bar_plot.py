@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from analysis.figures.axis_labels import broken
-from analysis.figures.drawing import BarAxis, BarPanel
+from analysis.figures.drawing import BarAxis, BarPanel, upper_halves
+from analysis.figures.log_ticks import put_log_ticks, tick_text
 from analysis.figures.page import Grid, empty_figure, finish
 from analysis.figures.styles import Style, styles_of
 
@@ -18,7 +18,7 @@ _PAIR = 0.8
 """Width of a bar, or a pair of bars, where its place is 1 wide."""
 _LETTER = 0.06
 _ROOM_BELOW = 0.15
-_MOST_TICKS = 7
+_VALUE_SIZE = 5.5
 _DECADES_BELOW = 2.0
 """How far a logarithmic axis goes on below its smallest bar, so that this has a height."""
 
@@ -72,8 +72,7 @@ def _draw_axis(
     shown = np.isfinite(bars.mean) & ((bars.mean > 0) | (not bars.has_log_y))
     if bars.has_log_y and shown.any():
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=_MOST_TICKS))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        put_log_ticks(axes.yaxis)
         low, high = (
             np.log10(bars.mean[shown].min()),
             np.log10((bars.mean + np.nan_to_num(bars.error[1]))[shown].max()),
@@ -87,7 +86,18 @@ def _draw_axis(
         if is_hatched:
             bar.set_edgecolor(colors[place])
             bar.set_hatch("////")
+    error = upper_halves(bars.mean, bars.error) if bars.has_log_y else bars.error
     axes.errorbar(
-        places[shown], bars.mean[shown], yerr=bars.error[:, shown], fmt="none", ecolor="#222222",
+        places[shown], bars.mean[shown], yerr=error[:, shown], fmt="none", ecolor="#222222",
         elinewidth=0.7, capsize=1.5, zorder=3,
+    )  # fmt: skip
+    for place in np.flatnonzero(bars.is_too_low).tolist():
+        _write_value(axes, float(places[place]), float(bars.mean[place]))
+
+
+def _write_value(axes: Axes, place: float, value: float) -> None:
+    """Write the value of a bar that is too low to be seen above its place."""
+    axes.annotate(
+        tick_text(float(f"{value:.1e}")), (place, max(value, 0.0)), (0, 3), textcoords="offset points",
+        rotation=90, ha="center", va="bottom", fontsize=_VALUE_SIZE,
     )  # fmt: skip

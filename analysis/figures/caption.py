@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
-from analysis.figures.choice import CURVE_AXES, SECONDS
+from analysis.figures.choice import SECONDS_AXES
+from analysis.figures.drawing import reaches_zero
 from analysis.figures.part import Part
 from analysis.figures.published_caption import published_sentences
 from analysis.statistics import INTERVAL, TABLE_SPREADS
 
 _MOST_NAMED = 8
+_UPPER_HALVES = "On the logarithmic axis, only the upper half of a spread whose lower end is 0 or less"
 
 
 def caption(parts: Sequence[Part], compare: str | None = None) -> tuple[str, ...]:
@@ -123,8 +125,8 @@ def _meaning(parts: Sequence[Part]) -> Iterator[str]:
         f"{'Lines' if joined else 'Points'}: mean over {_seeds(parts)}{_after(parts) if has_seeds else ''}. "
         f"{spread}: {_spread(parts)}."
     )
-    if any(panel.x_label == CURVE_AXES[SECONDS] for panel in panels):
-        yield "Seconds: their mean over the seeds at the end of each epoch."
+    for label in dict.fromkeys(panel.x_label for panel in panels if panel.x_label in SECONDS_AXES):
+        yield f"{label[0].upper()}{label[1:]}: their mean over the seeds at the end of each epoch."
     if has_seeds:
         yield "Small circles: single seeds."
     if not joined:
@@ -136,6 +138,7 @@ def point_caption(parts: Sequence[Part]) -> tuple[str, ...]:
     """Return the sentences below a figure of bars that are drawn as points, a panel for each metric."""
     return (
         f"Points: mean over {_seeds(parts)}. Bars: {_spread(parts)}.",
+        *_not_on_log_axis(parts, "point"),
         *_of_each(parts, _missing),
         *_of_each(parts, _store),
     )
@@ -145,8 +148,28 @@ def _meaning_of_bars(parts: Sequence[Part]) -> Iterator[str]:
     yield f"Bars: mean over {_seeds(parts)}. Whiskers: {_spread(parts)}."
     if len(parts) > 1:
         yield f"Full bars, left axis: {parts[0].metric_text}; hatched, right axis: {parts[1].metric_text}."
-    if any(axis.has_log_y and (axis.mean <= 0).any() for panel in parts[0].bars for axis in panel.axes):
-        yield "No bar on a logarithmic axis: the mean is 0."
+    names = ("left", "right") if len(parts) > 1 else ("vertical",)
+    for name, axis in zip(names, parts[0].bars[0].axes, strict=True):
+        if axis.has_log_y:
+            yield f"The {name} axis is logarithmic: where its bars begin, and so their height, is arbitrary."
+    if any(axis.is_too_low.any() for panel in parts[0].bars for axis in panel.axes):
+        yield "Numbers: means whose bars are too low to be seen."
+    yield from _not_on_log_axis(parts, "bar")
+
+
+def _not_on_log_axis(parts: Sequence[Part], what: str) -> Iterator[str]:
+    """Yield what a logarithmic axis cannot show of bars, which are drawn as such or as points."""
+    logarithmic = [(panel, axis) for panel in parts[0].bars for axis in panel.axes if axis.has_log_y]
+    if any((axis.mean <= 0).any() for _, axis in logarithmic):
+        yield f"No {what} on a logarithmic axis: the mean is 0."
+    cut = [
+        f"{label} {panel.title}"
+        for panel, axis in logarithmic
+        for label, is_cut in zip(panel.labels, reaches_zero(axis.mean, axis.error), strict=True)
+        if is_cut
+    ]
+    if cut:
+        yield f"{_UPPER_HALVES}: {', '.join(cut)}."
 
 
 def _after(parts: Sequence[Part]) -> str:
@@ -196,6 +219,12 @@ def _cuts(parts: Sequence[Part]) -> Iterator[str]:
     if zeros:
         labels = ", ".join(dict.fromkeys(zeros))
         yield f"No place on the logarithmic axis, and no line, where the mean is 0: {labels}."
+    cut = [
+        line.label for part in parts for panel in part.panels if panel.has_log_y for line in panel.lines
+        if line.has_cut_spread
+    ]  # fmt: skip
+    if cut:
+        yield f"{_UPPER_HALVES}: {', '.join(dict.fromkeys(cut))}."
     if num_dropped := sum(part.num_dropped for part in parts):
         points = "1 point is" if num_dropped == 1 else f"{num_dropped} points are"
         yield f"{points} left out, since a seed has no finite value there."

@@ -18,6 +18,8 @@ EPOCH = "epoch"
 SECONDS = "seconds"
 ITERATION = "iteration"
 CURVE_AXES: Mapping[str, str] = {EPOCH: "epoch", SECONDS: "seconds of training", ITERATION: "iteration"}
+SECONDS_AXES = (CURVE_AXES[SECONDS], "seconds of training and testing")
+"""What an axis of seconds says: of tasks that do not test after every epoch, and of those that do."""
 ESTIMATOR = "estimator"
 """The axis of bars: a bar, or two, for each cell."""
 HYPERPARAMETERS: Mapping[str, str] = {
@@ -103,6 +105,14 @@ def choose(
 def setting(cell: Cell, name: str) -> str | None:
     """Return a cell's value of a hyperparameter, or its default; None where its estimator takes none."""
     return cell.params.get(name, applicable_defaults(cell).get(name))
+
+
+def curve_axis(axis: str, cells: Sequence[Cell]) -> str:
+    """Return what an axis of curves says for cells of one task."""
+    if axis != SECONDS:
+        return CURVE_AXES[axis]
+    tasks = [TASKS[task] for cell in cells if (task := cell.params.get("task", "")) in TASKS]
+    return SECONDS_AXES[any(task.tests_every_epoch for task in tasks)]
 
 
 def varied(cells: Sequence[Cell]) -> dict[str, int]:

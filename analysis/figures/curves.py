@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.bootstrap import distances, mean_interval
 from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, is_wide, metric_label
-from analysis.figures.choice import CURVE_AXES, ITERATION, SECONDS
+from analysis.figures.choice import ITERATION, SECONDS, curve_axis
 from analysis.figures.drawing import Level, Line, Panel
 from analysis.figures.limits import check_number_of_lines
 from analysis.figures.results import Results, panel_key, panel_keys
@@ -23,15 +23,17 @@ from trainables.schema import Cell
 _FIRST_PART = 0.05
 """Losses fall so fast in this part of a long training that with it on the axis the rest would be flat."""
 _LONG = 20
+_MOST_ABOVE = 0.1
+"""The largest share of a curve's points that may lie above the axis."""
 
 
 def mean_curves(history: pd.DataFrame, results: Results, against: str) -> pd.DataFrame:
     """Return `row, step, x, n, mean, below, above` of the cells at the steps that all their members have.
 
     The spread reaches so far below and above the mean: the same, but for an interval. x is the step, the
-    iterations until its end, or the mean of the seconds of training until then. `attrs["num_dropped"]` counts
-    the points at which a member has no value, or one that is not finite: a mean there would be over fewer
-    seeds.
+    iterations until its end, or the mean of the seconds of its epochs until then, which hold the test of each
+    where the task tests. `attrs["num_dropped"]` counts the points at which a member has no value, or one that
+    is not finite: a mean there would be over fewer seeds.
     `attrs["without_points"]` names the cells of which no point is left.
 
     Args:
@@ -98,7 +100,7 @@ def curve_panels(results: Results, curves: pd.DataFrame, against: str) -> list[P
         panels.append(
             Panel(
                 title,
-                CURVE_AXES[against],
+                curve_axis(against, results.cells),
                 metric_label(results.metric),
                 tuple(lines),
                 has_log_x=_has_log_x(results.metric, lines, against),
@@ -135,7 +137,7 @@ def _line(results: Results, row: int, curve: pd.DataFrame) -> Line:
 
 
 def _seconds(history: pd.DataFrame) -> pd.DataFrame:
-    """Return `run_id, step, x`: seconds of training until the end of each epoch, NaN after one unrecorded."""
+    """Return `run_id, step, x`: seconds of all epochs until the end of each, NaN after one unrecorded."""
     epochs = history[history["metric"] == schema.EPOCH_SECONDS]
     by_run = epochs.groupby("run_id", observed=True)
     total = by_run["value"].cumsum(skipna=False)
@@ -145,22 +147,21 @@ def _seconds(history: pd.DataFrame) -> pd.DataFrame:
 
 def _top(curves: Sequence[pd.DataFrame], metric: str) -> float | None:
     """Return where to cut the first steep part of a long training off; None where nothing is cut."""
-    last = max(curve["step"].max() for curve in curves)
-    if metric not in METRIC or not METRIC[metric].is_steep or last < _LONG:
+    if metric not in METRIC or not METRIC[metric].is_steep:
         return None
-    upper = pd.concat(
-        [
-            curve.assign(
-                upper=curve["mean"] + curve["above"].fillna(0),
-                is_late=curve["step"] > end_of_first_part(curve["step"].max()),
-            )
-            for curve in curves
-        ]
-    )
-    late = upper.loc[upper["is_late"], "upper"]
-    if late.empty or upper["upper"].max() <= late.max():
+    upper = [curve["mean"] + curve["above"].fillna(0) for curve in curves]
+    highest = max(float(ends[~_may_be_above(curve)].max()) for curve, ends in zip(curves, upper, strict=True))
+    if max(float(ends.max()) for ends in upper) <= highest:
         return None
-    return with_margin(float(late.max()), float(upper["mean"].min()))
+    return with_margin(highest, min(float(curve["mean"].min()) for curve in curves))
+
+
+def _may_be_above(curve: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which points of a curve are its first, steep part; none where they are not few, or it is short."""
+    last = curve["step"].max()
+    is_first: pd.Series[bool] = curve["step"] <= end_of_first_part(last)
+    are_few = last >= _LONG and is_first.mean() <= _MOST_ABOVE
+    return is_first if are_few else is_first & False
 
 
 def end_of_first_part(last: float) -> int:

@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 
+_LEAST_HEIGHT = 0.005
+"""A bar of this part of an axis is as high as its edge is thick."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -60,9 +63,34 @@ class Line:
         """Whether some mean has no place on a logarithmic axis."""
         return bool((self.mean <= 0).any())
 
+    @property
+    def has_cut_spread(self) -> bool:
+        """Whether a logarithmic axis shows the upper half only of some spread."""
+        return bool(reaches_zero(self.mean, self.error).any())
+
     def above_zero(self) -> Line:
-        """Return the line with gaps where it has no place on a logarithmic axis."""
-        return replace(self, mean=np.where(self.mean > 0, self.mean, np.nan))
+        """Return what a logarithmic axis can show: a line with gaps, upper halves of some spreads."""
+        error = upper_halves(self.mean, self.error)
+        return replace(self, mean=np.where(self.mean > 0, self.mean, np.nan), error=error)
+
+
+def reaches_zero(mean: Numbers, error: Numbers) -> npt.NDArray[np.bool_]:
+    """Tell of which means above 0 the spread reaches to 0 or below.
+
+    Args:
+        mean: The means, shape (n,).
+        error: How far their spread reaches below and above them, shape (2, n).
+    """
+    found: npt.NDArray[np.bool_] = (mean > 0) & (mean - error[0] <= 0)
+    return found
+
+
+def upper_halves(mean: Numbers, error: Numbers) -> Numbers:
+    """Return spreads without their lower half where it reaches to 0: a logarithmic axis has no place for it.
+
+    Arguments as for `reaches_zero`.
+    """
+    return np.stack([np.where(reaches_zero(mean, error), 0.0, error[0]), error[1]])
 
 
 @dataclass(frozen=True)
@@ -104,6 +132,10 @@ class Panel:
     top: float | None = None
     level: Level | None = None
 
+    def shown(self, line: Line) -> Line:
+        """Return what the vertical axis can show of a line."""
+        return line.above_zero() if self.has_log_y else line
+
 
 @dataclass(frozen=True)
 class BarAxis:
@@ -120,6 +152,14 @@ class BarAxis:
     mean: Numbers
     error: Numbers
     has_log_y: bool
+
+    @property
+    def is_too_low(self) -> npt.NDArray[np.bool_]:
+        """Which bars on a linear axis are too low to be seen beside the others, shape (n,)."""
+        tops = np.abs(self.mean) + np.nan_to_num(self.error[1])
+        highest = float(np.nanmax(tops, initial=0.0))
+        found: npt.NDArray[np.bool_] = (np.abs(self.mean) <= _LEAST_HEIGHT * highest) & (not self.has_log_y)
+        return found
 
 
 @dataclass(frozen=True)

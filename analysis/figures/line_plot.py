@@ -10,11 +10,13 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.axis_labels import broken
 from analysis.figures.drawing import Line, Panel
+from analysis.figures.log_ticks import put_log_ticks, tick_text
 from analysis.figures.page import Grid, empty_figure, finish
+from analysis.figures.stretches import with_lone_points
 from analysis.figures.styles import PUBLISHED_DASHES, Variant, styles_of, variant
 
 _ONE, _SEVERAL = Grid(1, 4.4, 2.9), {2: Grid(2, 2.9, 2.3), 4: Grid(2, 2.9, 2.3)}
@@ -43,8 +45,7 @@ def draw_lines(panels: tuple[Panel, ...], suffixes: Mapping[str, str], caption: 
             one.set_ylabel(broken(panel.y_label, grid.height))
         count = sum(not line.is_published for line in panel.lines)
         for number, line in enumerate(panel.lines):
-            shown = line.above_zero() if panel.has_log_y else line
-            handle = _draw(one, shown, looks[line.estimator, line.label], number, count)
+            handle = _draw(one, panel.shown(line), looks[line.estimator, line.label], number, count)
             entries.setdefault(line.label, handle)
         if panel.level is not None:
             drawn = one.axhline(panel.level.value, color="#777777", linestyle="--", linewidth=0.8, zorder=2)
@@ -85,9 +86,7 @@ def _prepare(axes: Axes, panel: Panel) -> None:
         axes.set_xscale("log")
     if panel.has_log_y:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        put_log_ticks(axes.yaxis)
     if panel.ticks:
         axes.set_xticks(range(len(panel.ticks)), panel.ticks)
     elif panel.x_label == "epoch" and not panel.has_log_x:
@@ -100,14 +99,10 @@ def _show_values(axes: Axes, panel: Panel) -> None:
     """Put the ticks of a logarithmic axis at the values themselves, where they are few."""
     values = sorted({float(x) for line in panel.lines for x in line.x})
     if len(values) <= _MOST_MARKERS:
-        axes.set_xticks(values, [_plain(value) for value in values], rotation=45 if len(values) > 5 else 0)
+        axes.set_xticks(values, [tick_text(value) for value in values], rotation=45 if len(values) > 5 else 0)
         axes.minorticks_off()
     else:
-        axes.xaxis.set_major_formatter(FuncFormatter(_plain))
-
-
-def _plain(value: float, _position: int | None = None) -> str:
-    return f"{value:g}"
+        put_log_ticks(axes.xaxis)
 
 
 def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Artist:
@@ -123,7 +118,7 @@ def _draw(axes: Axes, line: Line, look: Variant, number: int, count: int) -> Art
         line.x, line.mean, label=line.label, color=look.color,
         linestyle=look.dashes if line.is_joined else "none",
         marker=look.marker, fillstyle=look.fill, markersize=_MARKER_SIZE, markeredgewidth=0.7,
-        markerfacecoloralt="white", markevery=marked(len(line.x), number, count) if line.is_joined else None,
+        markerfacecoloralt="white", markevery=markers_of(line, number, count),
         zorder=3,
     )  # fmt: skip
     if not line.has_band:
@@ -156,12 +151,19 @@ def _draw_published(axes: Axes, line: Line, look: Variant) -> Artist:
     )
 
 
-def marked(num_points: int, number: int, count: int) -> tuple[int, int]:
-    """Return which points get a marker: all of a few, else some, staggered over the lines of a panel."""
-    if num_points <= _MOST_MARKERS:
-        return 0, 1
+def markers_of(line: Line, number: int, count: int) -> list[int]:
+    """Return which points get a marker: all of a few, else some, and those between two gaps.
+
+    Args:
+        line: What the axes can show of the line.
+        number: Which line of the panel it is; the markers of its lines are staggered.
+        count: How many lines of its kind the panel has.
+    """
+    num_points, is_there = len(line.x), np.isfinite(line.x) & np.isfinite(line.mean)
+    if num_points <= _MOST_MARKERS or not line.is_joined:
+        return np.flatnonzero(is_there).tolist()
     step = -(-num_points // _MARKERS_OF_MANY)
-    return number * step // count, step
+    return with_lone_points(range(number * step // count, num_points, step), is_there)
 
 
 def band_alpha(count: int) -> float:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.drawing import Numbers
+from analysis.figures.log_ticks import log_ticks, tick_text
 
 _MOST_TICKS = 6
 _MOST_NAMED = 12
@@ -17,11 +18,11 @@ _MOST_NAMED = 12
 
 @dataclass(frozen=True)
 class Tick:
-    """A tick: where it is, in pixels, what it says, and whether in the lower of two lines."""
+    """A tick: where it is, in pixels, what it says, and in which of the rows below each other."""
 
     at: float
     text: str
-    is_lower: bool = False
+    row: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,14 @@ class Axis:
             is_whole: Whether values are whole numbers.
         """
         if self.is_log:
-            steps = (1, 2, 5) if self.high / self.low < 1000 else (1,)
-            values = LogLocator(subs=steps).tick_values(self.low, self.high)
-        else:
-            locator = MaxNLocator(_MOST_TICKS, steps=[1, 2, 2.5, 5, 10], integer=is_whole, min_n_ticks=1)
-            values = locator.tick_values(self.low, self.high)
+            return self.ticks_at(log_ticks(self.low, self.high))
+        locator = MaxNLocator(_MOST_TICKS, steps=[1, 2, 2.5, 5, 10], integer=is_whole, min_n_ticks=1)
+        values = locator.tick_values(self.low, self.high)
         return self.ticks_at([float(value) for value in values if self.low <= value <= self.high])
 
     def ticks_at(self, values: Sequence[float], names: Sequence[str] = ()) -> tuple[Tick, ...]:
         """Return ticks at these values, with these names or as numbers."""
-        texts = names or [f"{float(f'{value:.12g}'):g}" for value in values]
+        texts = names or [tick_text(value) for value in values]
         return tuple(
             Tick(round(float(at), 1), text)
             for at, text in zip(self.at(np.array(values, dtype="float64")), texts, strict=True)

@@ -11,7 +11,7 @@ from analysis.comparison import CURVES, has_published
 from analysis.figure_error import FigureError
 from analysis.figures.bars import point_panels
 from analysis.figures.caption import caption, legend_suffixes, point_caption
-from analysis.figures.choice import CURVE_AXES, EPOCH, ESTIMATOR, HYPERPARAMETERS, Choice, choose
+from analysis.figures.choice import CURVE_AXES, EPOCH, ESTIMATOR, HYPERPARAMETERS, Choice, choose, curve_axis
 from analysis.figures.collection import parts_of
 from analysis.figures.part import Part
 from analysis.figures.results import Results
@@ -98,7 +98,7 @@ def _chart(
     looks: Looks,
     of_what: str = "",
 ) -> Chart:
-    title = _title(choice) + (f", {of_what}" if of_what else "")
+    title = _title(choice, requests) + (f", {of_what}" if of_what else "")
     wanted = {member.hash for request in requests for member in request.members}
     asked = runs[runs["member"].isin(wanted)]
     compare = CURVES if choice.against == (EPOCH,) and _has_authors_curves(choice, requests) else None
@@ -117,8 +117,10 @@ def _chart(
     return Chart(title, drawn, maps, tuple(_legend(drawn, parts)), said)
 
 
-def _title(choice: Choice) -> str:
-    axes = {**CURVE_AXES, **HYPERPARAMETERS, ESTIMATOR: ESTIMATOR}
+def _title(choice: Choice, requests: Sequence[CellRequest]) -> str:
+    cells = [request.cell for request in requests]
+    of_curves = {axis: curve_axis(axis, cells) for axis in CURVE_AXES}
+    axes = {**of_curves, **HYPERPARAMETERS, ESTIMATOR: ESTIMATOR}
     names = " and ".join(metric_name(metric).text for metric in choice.metrics)
     return f"{names[0].upper()}{names[1:]} against {' and '.join(axes[name] for name in choice.against)}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.figures.drawing import Line, Numbers
+from analysis.figures.stretches import stretches
 from analysis.report.axis import Axis
 
 
@@ -14,30 +15,30 @@ def rounded(pixel: float) -> float:
 
 
 def joined(x: Numbers, y: Numbers) -> str:
-    """Return the line through points in pixels."""
-    usable = np.isfinite(x) & np.isfinite(y)
-    return "M" + "L".join(f"{rounded(a)} {rounded(b)}" for a, b in zip(x[usable], y[usable], strict=True))
+    """Return the line through points in pixels, with a gap where one has no place."""
+    parts = stretches(np.isfinite(x) & np.isfinite(y))
+    return "".join(_through(x[part], y[part]) for part in parts if part.stop - part.start > 1)
 
 
 def band(line: Line, x: Numbers, axis: Axis) -> str:
     """Return the outline of mean ± spread: there along its upper edge, back along the lower one.
 
     Args:
-        line: The line.
+        line: What the axis can show of the line.
         x: Pixels of its positions.
         axis: The vertical axis.
     """
-    low, high = _ends(line, axis)
-    usable = np.isfinite(low) & np.isfinite(high)
-    if usable.sum() < 2:
-        return ""
-    across = np.concatenate((x[usable], x[usable][::-1]))
-    return joined(across, np.concatenate((high[usable], low[usable][::-1]))) + "Z"
+    low, high = axis.at(line.low), axis.at(line.high)
+    return "".join(
+        _through(np.r_[x[part], x[part][::-1]], np.r_[high[part], low[part][::-1]]) + "Z"
+        for part in stretches(np.isfinite(low) & np.isfinite(high))
+        if part.stop - part.start > 1
+    )
 
 
 def bars(line: Line, x: Numbers, axis: Axis) -> str:
     """Return a bar of mean ± spread at each point; arguments as for `band`."""
-    low, high = _ends(line, axis)
+    low, high = axis.at(line.low), axis.at(line.high)
     return "".join(
         f"M{rounded(at)} {rounded(start)}V{rounded(end)}"
         for at, start, end in zip(x, low, high, strict=True)
@@ -53,8 +54,5 @@ def dots(line: Line, x_axis: Axis, y_axis: Axis) -> str:
     return "".join(f"M{rounded(a)} {rounded(b)}h0" for a, b in zip(x, y, strict=True) if np.isfinite(b))
 
 
-def _ends(line: Line, axis: Axis) -> tuple[Numbers, Numbers]:
-    """Return the pixels of mean ∓ spread; what a logarithmic axis cannot show is its end."""
-    low, high = axis.at(line.low), axis.at(line.high)
-    below = np.isfinite(line.low) & ~np.isfinite(low)
-    return np.where(below, axis.start, low), high
+def _through(x: Numbers, y: Numbers) -> str:
+    return "M" + "L".join(f"{rounded(a)} {rounded(b)}" for a, b in zip(x, y, strict=True))

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.figures.drawing import Line, Panel
-from analysis.figures.line_plot import band_alpha, looks_of, marked
+from analysis.figures.line_plot import band_alpha, looks_of, markers_of
 from analysis.figures.published_lines import HOLLOW
 from analysis.figures.styles import Variant
 from analysis.names import estimator_name
 from analysis.report.axis import Axis, Tick, are_few
 from analysis.report.looks import Looks
+from analysis.report.name_rows import ROW, in_rows
 from analysis.report.paths import band, bars, dots, joined, rounded
 
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 54, 10, 10, 46
-_SHORT_NAME = 8
-"""Names below points of so many letters fit beside each other; longer ones stand in two lines."""
 _DASHES = {"-": "", "-.": "7 3 1.5 3"}
 _PUBLISHED_DASHES = "4 2"
 _SEPARATORS = str.maketrans("|;", "/,")
@@ -84,6 +83,11 @@ class Plot:
     series: tuple[Series, ...]
     level: Tick | None = None
 
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom, with room for all rows of the names below the axis."""
+        return HEIGHT + ROW * max((tick.row for tick in self.x_ticks), default=0)
+
 
 def plots(panels: Sequence[tuple[Panel, str]], looks: Looks) -> list[Plot]:
     """Return the plots of panels, with the colours and markers of `catsweep figures`.
@@ -134,7 +138,7 @@ def _level(frame: _Frame) -> Tick | None:
 
 
 def _axes(panel: Panel) -> tuple[Axis, Axis]:
-    lines = panel.lines
+    lines = [panel.shown(line) for line in panel.lines]
     seeds = [line.seeds.reshape(-1, 2) for line in lines if line.seeds is not None]
     across = np.concatenate([line.x for line in lines])
     up = [end for line in lines for end in (np.fmin(line.low, line.mean), np.fmax(line.high, line.mean))]
@@ -152,9 +156,7 @@ def _axes(panel: Panel) -> tuple[Axis, Axis]:
 
 def _x_ticks(panel: Panel, axis: Axis) -> tuple[Tick, ...]:
     if panel.ticks:
-        ticks = axis.ticks_at([float(place) for place in range(len(panel.ticks))], panel.ticks)
-        are_long = max(map(len, panel.ticks)) > _SHORT_NAME
-        return tuple(replace(tick, is_lower=are_long and place % 2 == 1) for place, tick in enumerate(ticks))
+        return in_rows(axis.ticks_at([float(place) for place in range(len(panel.ticks))], panel.ticks))
     values = sorted({float(x) for line in panel.lines for x in line.x})
     if panel.has_log_x and are_few(values):
         return axis.ticks_at(values)
@@ -163,11 +165,12 @@ def _x_ticks(panel: Panel, axis: Axis) -> tuple[Tick, ...]:
 
 def _series(frame: _Frame, line: Line, number: int, look: Variant, looks: Looks) -> Series:
     """Return what is drawn of the panel's line of this number."""
-    x, y = frame.x.at(line.x), frame.y.at(line.mean)
+    drawn = frame.panel.shown(line)
+    x, y = frame.x.at(drawn.x), frame.y.at(drawn.mean)
     is_line = line.is_joined and len(x) > 1
     has_band = is_line and not line.is_published
     shown = [index for index in range(len(x)) if np.isfinite(y[index]) and y[index] >= TOP - 0.5]
-    start, step = marked(len(x), number, frame.num_ours) if line.is_joined else (0, 1)
+    marked = set(markers_of(drawn, number, frame.num_ours))
     said = _said(frame, line)
     places = [(rounded(x[index]), rounded(y[index])) for index in range(len(x))]
     return Series(
@@ -178,10 +181,10 @@ def _series(frame: _Frame, line: Line, number: int, look: Variant, looks: Looks)
         is_published=line.is_published,
         dashes=_PUBLISHED_DASHES if line.is_published else _DASHES[look.dashes],
         path=joined(x, y) if is_line else "",
-        band=band(line, x, frame.y) if has_band else bars(line, x, frame.y),
+        band=band(drawn, x, frame.y) if has_band else bars(drawn, x, frame.y),
         opacity=band_alpha(frame.num_ours) if has_band else None,
         dots=dots(line, frame.x, frame.y),
-        markers=tuple(places[index] for index in shown if index >= start and (index - start) % step == 0),
+        markers=tuple(places[index] for index in shown if index in marked),
         points=";".join(f"{places[index][0]}|{places[index][1]}|{said[index]}" for index in shown),
         summary=said[-1].replace("|", ", ") if said else "",
     )

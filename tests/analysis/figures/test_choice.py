@@ -2,7 +2,7 @@ import pytest
 
 from analysis.choices import UnknownNameError
 from analysis.figure_error import FigureError
-from analysis.figures.choice import Choice, choose
+from analysis.figures.choice import Choice, choose, curve_axis
 
 LOSS, TEST = "train_neg_elbo", "test_neg_elbo"
 
@@ -73,3 +73,19 @@ def test_metrics_and_axis_can_be_chosen(request_for):
 def test_axes_that_cannot_be_are_refused(against, error, message, request_for):
     with pytest.raises(error, match=message):
         choose(cells(request_for, {"lr": 0.1}, {"lr": 0.2}), against=against)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("mnist_vae", "seconds of training and testing"),
+        ("bernoulli_vae", "seconds of training and testing"),
+        ("mnist_addition", "seconds of training and testing"),
+        ("synthetic_optimisation", "seconds of training"),
+        ("a task of yesterday", "seconds of training"),
+    ],
+)
+def test_an_axis_of_seconds_says_what_they_are_of(task, said, request_for):
+    cells = [request_for(task=task).cell]
+    assert curve_axis("seconds", cells) == said
+    assert curve_axis("epoch", cells) == "epoch"

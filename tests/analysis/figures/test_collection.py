@@ -124,7 +124,10 @@ def test_seconds_are_the_mean_of_the_seeds_sums(curves):
     store, (st, _) = curves
     figure = figures(store.uri, [st], metrics=[METRIC], against=["seconds"])[f"{METRIC}-seconds"]
     np.testing.assert_allclose(drawn(figure)["ST"].get_xdata(), [3, 6, 9, 12])
-    assert "Seconds: their mean over the seeds at the end of each epoch." in said(figure)
+    assert figure.axes[0].get_xlabel() == "seconds of training and testing"
+    assert "Seconds of training and testing: their mean over the seeds at the end of each epoch." in said(
+        figure
+    )
 
 
 def test_cell_without_a_needed_history_is_named(curves):
@@ -304,6 +307,7 @@ def test_an_axis_of_iterations_has_so_many_an_epoch_for_each_cell(log_members, r
     np.testing.assert_allclose(lines["IndeCateR N 2"].get_xydata(), [(20, 0.25), (40, 0.2505), (60, 0.2511)])
     np.testing.assert_allclose(lines["RLOO N 2"].get_xdata(), [5, 10, 15])
     np.testing.assert_allclose(drawn(made["expected_value-seconds"])["RLOO N 2"].get_xdata(), [2, 4, 7])
+    assert made["expected_value-seconds"].axes[0].get_xlabel() == "seconds of training"
     axes = made["estimate_variance-iteration"].axes[0]
     assert (axes.get_xlabel(), axes.get_yscale()) == ("iteration", "log")
     variances = drawn(made["estimate_variance-iteration"])["RLOO N 2"].get_ydata()
@@ -314,9 +318,9 @@ def test_an_axis_of_iterations_has_so_many_an_epoch_for_each_cell(log_members, r
 
 @pytest.fixture
 def bars(log_members, request_for):
-    """A function that draws the figure of three cells whose variances are given."""
+    """A function that draws the figure of three cells of which variances and the least bias are given."""
 
-    def make(*variances):
+    def make(*variances, lowest=None):
         task = {"task": "synthetic_gradient", "latent": "3x12", "epochs": 1}
         cells = [request_for(name, num_samples=5, **task) for name in ("indecater", "rloo", "stgs")]
         logged = [
@@ -326,6 +330,8 @@ def bars(log_members, request_for):
             }
             for at, v in enumerate(variances)
         ]
+        if lowest is not None:
+            logged[0]["gradient_bias"] = lambda seed: {1: lowest}
         store = log_members(*((one, own, "FINISHED") for one, own in zip(cells, logged, strict=True)))
         return figures(store.uri, cells)
 
@@ -361,6 +367,30 @@ def test_a_variance_of_zero_has_no_bar_on_a_logarithmic_axis_and_the_caption_say
     assert "No bar on a logarithmic axis: the mean is 0." in said(figure)
     (other,) = bars(1e-30, 1e-5, 1e-4).values()
     assert "No bar on" not in said(other)
+
+
+def test_a_bar_too_low_to_be_seen_has_its_value_written_at_its_place(bars):
+    (figure,) = bars(1e-26, 1e-5, 1e-4, lowest=1.63e-15).values()
+    left, right = figure.axes
+    (written,) = left.texts
+    assert written.get_text() == "1.6e-15"
+    assert written.xy == (pytest.approx(left.patches[0].get_x() + left.patches[0].get_width() / 2), 1.63e-15)
+    assert not right.texts
+    assert "Numbers: means whose bars are too low to be seen." in said(figure)
+    (other,) = bars(1e-26, 1e-5, 1e-4).values()
+    assert not other.axes[0].texts
+    assert "too low" not in said(other)
+
+
+def test_the_caption_says_of_which_axis_the_bars_have_an_arbitrary_base(bars, log_members, request_for):
+    arbitrary = "axis is logarithmic: where its bars begin, and so their height, is arbitrary."
+    (figure,) = bars(1e-26, 1e-5, 1e-4).values()
+    assert f"The right {arbitrary}" in said(figure)
+    assert f"The left {arbitrary}" not in said(figure)
+    cell = request_for()
+    store = log_members((cell, {"gradient_std": lambda seed: {4: 1.0 + seed}}, "FINISHED"))
+    (alone,) = figures(store.uri, [cell], metrics=["gradient_std"], against=["estimator"]).values()
+    assert f"The vertical {arbitrary}" in said(alone)
 
 
 def test_bars_of_one_metric_are_drawn_of_any_task_but_not_of_too_many_cells(log_members, request_for):

@@ -299,3 +299,15 @@ def test_a_task_without_images_shows_the_measures_of_its_figure(new_sweep):
     page = Page(sweep.report())
     assert "synthetic_gradient on" not in page.text
     assert [name for name in measures if f"({name})" not in page.text] == []
+
+
+def test_seconds_are_said_to_be_of_training_and_testing_where_a_task_tests(new_sweep):
+    sweep = new_sweep("seconds")
+    shape = {"task": "bernoulli_vae", "num_samples": 2, "num_draws": 10}
+    cell = sweep.ask("rloo", "2x200", (0,), **shape)
+    names = ("train_neg_elbo", "test_neg_elbo", "estimate_variance", "epoch_seconds")
+    sweep.add(cell, 0, 1.0, metrics=dict.fromkeys(names, 0.0))
+    page = sweep.report()
+    assert "variance of the gradient against seconds of training and testing</h3>" in page
+    assert page.count(">seconds of training and testing</text>") == 3
+    assert "Seconds of training and testing: their mean over the seeds" in page

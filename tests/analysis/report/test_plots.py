@@ -123,6 +123,19 @@ def test_a_logarithmic_axis_has_equal_ratios_at_equal_distances():
     assert {tick.text for tick in axis.ticks()} >= {"0.01", "1", "100"}
 
 
+def test_a_spread_that_reaches_zero_has_its_upper_half_only_on_a_logarithmic_axis():
+    drawn = line([1, 2], [1.0, 2.0], [0.5, 3.0])
+    cut = plot_of(drawn, has_log_y=True)
+    upper, lower = np.split(pixels(cut.series[0].band)[:, 1], 2)
+    at_mean = pixels(cut.series[0].path)[:, 1]
+    assert lower[0] == at_mean[1]
+    assert lower[1] > at_mean[0]
+    assert (upper < at_mean).all()
+    assert "2.00 ± 3.00" in cut.series[0].points
+    whole = plot_of(drawn)
+    assert pixels(whole.series[0].band)[2, 1] > pixels(whole.series[0].path)[1, 1]
+
+
 @pytest.mark.parametrize("values", [[5.0], [0.0, 0.0], [], [math.nan]])
 def test_an_axis_of_one_value_or_none_has_a_width(values):
     axis = Axis.around(np.array(values), 0, 100)
@@ -168,15 +181,3 @@ def test_fields_lie_at_their_settings_and_say_their_numbers():
 
 def test_a_setting_that_was_not_asked_for_has_no_field():
     assert len(heat([[100.0, 101.0], [104.0, math.nan]], [[2, 2], [2, 0]], [[2, 2], [2, 0]]).fields) == 3
-
-
-@pytest.mark.parametrize(
-    ("names", "lower"),
-    [
-        (("IndeCateR N 1", "REINFORCE N 1000", "RLOO N 1000"), [False, True, False]),
-        (("adam", "radam", "rmsprop"), [False] * 3),
-    ],
-)
-def test_long_names_stand_in_two_lines_and_short_ones_in_one(names, lower):
-    plot = plot_of(line([0, 1, 2], [3.0, 2.0, 1.0], [0.1] * 3), ticks=names)
-    assert [tick.is_lower for tick in plot.x_ticks] == lower
