@@ -33,23 +33,25 @@ def sheets_below(frame: pd.DataFrame, form: str) -> tuple[Sheet, ...]:
     """
     sheets = []
     if "selected_by" in frame.attrs and len(frame):
-        sheets.append(_chosen(frame))
+        sheets.append(_chosen(frame, form))
     if frame.attrs.get("tested"):
         sheets.append(_tests(frame, form))
     return tuple(sheets)
 
 
-def _chosen(frame: pd.DataFrame) -> Sheet:
+def _chosen(frame: pd.DataFrame, form: str) -> Sheet:
     """Lay out the chosen cells as Table 5 does, one line each, with an account of every choice."""
     names = [str(name) for name in frame.attrs["hyperparameters"]]
     metric = str(frame.attrs["selected_by"])
+    is_shown = metric == frame["metric"].iloc[0]
+    own_form = form if is_shown else form_of(metric)
     rows = [row for row in rows_of(frame) if row["account"]]
     entries = tuple(
         (
             Entry(row["label"]),
             Entry(row["latent"]),
             *(Entry(row[name] or UNDEFINED if row["cell"] else UNDEFINED) for name in names),
-            Entry(number(row["selected_mean"], form_of(metric))),
+            Entry(number(row["selected_mean"], own_form)),
             Entry(f"{row['num_complete']} of {row['num_candidates']}"),
         )
         for row in rows
@@ -57,7 +59,7 @@ def _chosen(frame: pd.DataFrame) -> Sheet:
     shown = (_SYMBOLS.get(name, name) for name in names)
     header = ("estimator", "latent", *shown, metric, "complete")
     notes = (
-        *_choice_notes(metric, is_shown=metric == frame["metric"].iloc[0]),
+        *_choice_notes(metric, is_shown=is_shown),
         *(f"{row['label']} {row['latent']}: {row['account']}." for row in rows),
     )
     num_text = 3 if names[:1] == ["optimizer"] else 2

@@ -160,8 +160,7 @@ def _may_be_above(curve: pd.DataFrame) -> pd.Series[bool]:
     """Tell which points of a curve are its first, steep part; none where they are not few, or it is short."""
     last = curve["step"].max()
     is_first: pd.Series[bool] = curve["step"] <= end_of_first_part(last)
-    are_few = last >= _LONG and is_first.mean() <= _MOST_ABOVE
-    return is_first if are_few else is_first & False
+    return is_first & (last >= _LONG and is_first.mean() <= _MOST_ABOVE)
 
 
 def end_of_first_part(last: float) -> int:

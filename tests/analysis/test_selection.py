@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,24 @@ def test_members_of_another_schema_version_are_left_out_and_counted(both, reques
     frame = table(runs_frame(records, [TRAIN, TEST]), requests, select="best")
     assert only_row(frame)["lr"] == "0.001"
     assert "Runs of the store that are left out: schema version 0 (1)." in render(frame)
+
+
+@pytest.mark.parametrize(
+    ("shown", "digits", "expected"),
+    [
+        ("near_optimum_iteration", None, "0.251001"),
+        ("near_optimum_iteration", 3, "0.251001"),
+        ("expected_value", 3, "0.251"),
+    ],
+)
+def test_what_chose_has_its_own_number_of_digits(record, request_of, shown, digits, expected):
+    made = record("st", "8x4", 0, 0.251001, metric="expected_value")
+    values = {**made.metrics, "near_optimum_iteration": LastValue(31.0, made.metrics["expected_value"].step)}
+    runs = runs_frame([replace(made, metrics=values)], ["expected_value", "near_optimum_iteration"])
+    frame = table(runs, [request_of(seeds=[0])], metric=shown, select="best", select_by="expected_value")
+    below = render(frame, digits=digits).partition("Chosen hyperparameters")[2]
+    (row,) = [line for line in below.splitlines() if line.startswith("ST ") and "candidate" not in line]
+    assert expected in row.split()
 
 
 def test_the_highest_cosine_is_chosen(record, request_of):

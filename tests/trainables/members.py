@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import torch
 
 from trainables.data import ImageDataset
-from trainables.epochs import EpochRecord
+from trainables.epochs import EpochRecord, RecordedTrainer
 from trainables.schema import Member
 from trainables.training_data import TrainingData
 
@@ -62,6 +64,22 @@ def synthetic(estimator: str, seed: int = 0, task: str = "synthetic_gradient", *
         },
     }[task]  # fmt: skip
     return Member.from_params({"task": task, "estimator": estimator, "seed": seed, **own, **params})
+
+
+def check_seconds_are_without(
+    trainer: RecordedTrainer, measure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seconds of an epoch do not hold those of the method that measures."""
+    method, seconds = getattr(trainer, measure), 2.0
+
+    def slowly() -> object:
+        time.sleep(seconds)
+        return method()
+
+    monkeypatch.setattr(trainer, measure, slowly)
+    start = time.perf_counter()
+    metrics = trainer.run_epoch().metrics[0] or {}
+    assert metrics["epoch_seconds"] <= time.perf_counter() - start - seconds
 
 
 def through_bytes(state: Mapping[str, object]) -> Mapping[str, Any]:

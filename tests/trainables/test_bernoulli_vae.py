@@ -177,6 +177,8 @@ def test_recon_gradient_is_the_part_of_the_training_step(
     model.differentiate(_images(), _sampler(name, **hyperparameters))
     before = model.gradients.clone()
     measured = model.recon_gradient(_images(), _sampler(name, **hyperparameters))
+    again = model.recon_gradient(_images(), _sampler(name, **hyperparameters))
+    assert torch.equal(measured, again)
     assert measured.shape == (len(SEEDS), BATCH_SIZE, LATENT_DIM)
     expected = stepped[0].double() - grad_kl[..., 1]
     torch.testing.assert_close(measured.double(), expected, rtol=1e-4, atol=1e-6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 import torch
 
 from tests.estimators.oracles import state_probs, states
-from tests.trainables.members import synthetic
+from tests.trainables.members import check_seconds_are_without, synthetic
 from trainables.checkpoint import CheckpointFolder
 from trainables.metrics import SYNTHETIC_OPTIMISATION_METRICS, names_of
 from trainables.pack import Pack
@@ -123,18 +122,7 @@ def test_the_temperature_falls_from_epoch_to_epoch() -> None:
 
 
 def test_seconds_of_an_epoch_are_without_those_of_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = SyntheticOptimisationTrainer(pack_of("rloo", 0))
-    measure = trainer._variance
-
-    def slowly() -> torch.Tensor:
-        time.sleep(2)
-        return measure()
-
-    monkeypatch.setattr(trainer, "_variance", slowly)
-    start = time.perf_counter()
-    metrics = trainer.run_epoch().metrics[0] or {}
-    assert metrics["epoch_seconds"] <= time.perf_counter() - start - 2
-    assert metrics["measurement_seconds"] >= 2
+    check_seconds_are_without(SyntheticOptimisationTrainer(pack_of("rloo", 0)), "_variance", monkeypatch)
 
 
 def test_the_variance_is_not_the_spread_over_the_coordinates_of_one_estimate() -> None:
