@@ -6,8 +6,9 @@ import torch
 
 from estimators.gumbel import sample_gumbel
 from estimators.hyperparameter import TEMPERATURE
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, sample_with_gradient
+from estimators.sampling import Draw
 from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp
 
@@ -27,8 +28,8 @@ def concrete(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         temperature: Softmax temperature τ of the sample and of the backward pass, > 0; a number, or a tensor
             broadcastable to (..., 1, 1).
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         Relaxed sample with entries in [0, 1] that sum to 1 over categories, shape and dtype of logits.
     Raises:

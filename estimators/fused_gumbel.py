@@ -185,7 +185,7 @@ def fused_averaged_softmax_vjp(
         temperature: Softmax temperature τ > 0, broadcastable to (..., 1, 1).
         num_mc_samples: Number K of draws.
         generator: Source of randomness, or one for each index of the first axis; each is asked for one
-            number a call. The global generator is never used.
+            number a call. PyTorch's default generator where none is given.
     Returns:
         Averaged product, shape (..., L, C), without a graph.
     Raises:

@@ -41,8 +41,8 @@ def exact(
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         f: Maps one-hot samples (S, ..., L, C) to losses (S, ...), each that of its own sample.
-        generator: Source of randomness of the sample that training's forward pass needs; the global
-            generator is never used.
+        generator: Source of randomness of the sample that training's forward pass needs; PyTorch's default
+            generator where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Returns:
         E[f], shape (...), and the surrogate that equals it and has the gradient.

@@ -38,8 +38,8 @@ def indecater_per_variable(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         f: Maps one-hot samples (S, ..., L, C) to losses (S, ...), each that of its own sample.
         num_samples: Number N of samples for each variable, each C evaluations of f, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Returns:
         The estimate (1/L) Σ_d Σ_v p_d(v) F_dv of E[f], shape (...), made of the same evaluations, and the

@@ -52,8 +52,8 @@ def rebar(
             (..., 1, 1).
         eta: Weight η of the control variate; likewise. 0 is `reinforce`.
         num_samples: Number N of draws, each three evaluations of f, two of them with a gradient, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Returns:
         The mean loss of the one-hot samples, shape (...), and the surrogate that equals it and has the
