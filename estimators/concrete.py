@@ -6,6 +6,7 @@ import torch
 
 from estimators.gumbel import sample_gumbel
 from estimators.hyperparameter import TEMPERATURE
+from estimators.named_arguments import named_arguments
 from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
 from estimators.sampling import Draw
@@ -13,6 +14,7 @@ from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp
 
 
+@named_arguments
 def concrete(
     logits: torch.Tensor, *, temperature: float | torch.Tensor = 1.0, generator: Generators = None
 ) -> torch.Tensor:

@@ -6,11 +6,13 @@ import torch
 
 from estimators.gumbel import averaged_softmax_vjp
 from estimators.hyperparameter import NUM_MC_SAMPLES, TEMPERATURE
+from estimators.named_arguments import named_arguments
 from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
 from estimators.sampling import Draw, sample_one_hot
 
 
+@named_arguments
 def gumbel_rao(
     logits: torch.Tensor,
     *,

@@ -14,7 +14,7 @@ from estimators.randomness import Generators
 from estimators.sampling import Draw, GradientRule, checked_arguments, widened
 
 _NO_SECOND_DERIVATIVE = (
-    "an estimate of a gradient has no derivative of its own: the sample is drawn, so that what would come out "
+    "an estimate of a gradient has no derivative of its own: the sample is drawn, and what would come out "
     "estimates no second derivative of E[f] (docs/estimators.md)"
 )
 
@@ -40,12 +40,12 @@ def sample_with_gradient(
     if torch.compiler.is_dynamo_compiling():
         from estimators.uncompiled import eager_sample_with_gradient  # by what takes a second to import
 
-        return eager_sample_with_gradient(draw, logits, hyperparameters, generator)
+        sample: torch.Tensor = eager_sample_with_gradient(draw, logits, hyperparameters, generator)
+        return sample
     named = checked_arguments(logits, hyperparameters, generator)
     # torch.vmap passes over what has no argument that varies: this one does wherever draws are to differ.
     varies = torch.rand(0, device=logits.device)
     drawing = _Drawing(draw, tuple(named), generator)
-    sample: torch.Tensor
     sample, *_ = _SampleWithGradient.apply(drawing, varies, logits, *named.values())  # type: ignore[no-untyped-call]
     return sample
 
@@ -123,7 +123,7 @@ class _SampleWithGradient(torch.autograd.Function):
         size = info.batch_size
         wide = _before_variables(logits, in_dims[2], size)
         moved = (
-            _before_variables(value, dim, 1) if isinstance(value, torch.Tensor) else value
+            _before_variables(value, dim, size) if isinstance(value, torch.Tensor) else value
             for value, dim in zip(values, in_dims[3:], strict=True)
         )
         sample, own_sample, draw = _SampleWithGradient.apply(drawing, _varies, wide, *moved)  # type: ignore[no-untyped-call]
@@ -149,11 +149,11 @@ class _Estimate(torch.autograd.Function):
         pass
 
     @staticmethod
-    def backward(ctx: Any, *_: torch.Tensor) -> None:
+    def backward(_ctx: Any, *_: torch.Tensor) -> None:
         raise RuntimeError(_NO_SECOND_DERIVATIVE)
 
     @staticmethod
-    def jvp(ctx: Any, *_: torch.Tensor | None) -> None:
+    def jvp(_ctx: Any, *_: torch.Tensor | None) -> None:
         raise RuntimeError(_NO_SECOND_DERIVATIVE)
 
     @staticmethod
@@ -167,8 +167,8 @@ class _Estimate(torch.autograd.Function):
     ) -> tuple[torch.Tensor, int]:
         _, of_grad, of_sample, of_logits = in_dims
         if of_sample is None:  # several gradients of one draw, as torch.func.jacrev has
-            assert of_grad is not None
-            estimates = [_Estimate.apply(rule, one, own_sample, logits) for one in grad_sample.unbind(of_grad)]  # type: ignore[no-untyped-call]
+            several = grad_sample.unbind(of_grad or 0)
+            estimates = [_Estimate.apply(rule, one, own_sample, logits) for one in several]  # type: ignore[no-untyped-call]
             return torch.stack(estimates), 0
         grads, samples, wide = (
             _before_variables(tensor, dim, info.batch_size)
@@ -179,16 +179,14 @@ class _Estimate(torch.autograd.Function):
 
 
 def _before_variables(tensor: torch.Tensor, axis: int | None, size: int) -> torch.Tensor:
-    """Move the axis that torch.vmap maps over to before the last two; where there is none, make one."""
-    if axis is not None:
-        tensor = tensor.movedim(axis, 0)
-        # A hyperparameter of shape () or (1,) stands for one of shape (1, 1).
-        while tensor.ndim < 3:
-            tensor = tensor.unsqueeze(-1)
-        return tensor.movedim(0, -3)
-    if tensor.ndim < 3:
-        return tensor if size == 1 else tensor.expand(size, *tensor.shape)
-    return tensor.unsqueeze(-3).expand(*tensor.shape[:-2], size, *tensor.shape[-2:])
+    """Move the axis that torch.vmap maps over, or one made of copies, to before the last two."""
+    if axis is None:
+        tensor, axis = tensor.expand(size, *tensor.shape), 0
+    tensor = tensor.movedim(axis, 0)
+    # A hyperparameter of shape () or (1,) stands for one of shape (1, 1).
+    while tensor.ndim < 3:
+        tensor = tensor.unsqueeze(-1)
+    return tensor.movedim(0, -3)
 
 
 def _without_autocast(device: torch.device) -> AbstractContextManager[Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import TEMPERATURE
+from estimators.named_arguments import named_arguments
 from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
 from estimators.reinmax import reinmax_gradient
 from estimators.sampling import Draw, one_hot_argmax, sample_one_hot
 
 
+@named_arguments
 def reinmax_argmax(
     logits: torch.Tensor, *, temperature: float | torch.Tensor = 1.0, generator: Generators = None
 ) -> torch.Tensor:

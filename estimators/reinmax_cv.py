@@ -7,6 +7,7 @@ import torch
 from estimators.gumbel import averaged_softmax_vjp, sample_gumbel
 from estimators.heun import heun_logits
 from estimators.hyperparameter import ETA, NUM_MC_SAMPLES, TEMPERATURE
+from estimators.named_arguments import named_arguments
 from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
 from estimators.sampling import Draw, one_hot_argmax
@@ -14,6 +15,7 @@ from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp, tempered_softmax_vjp
 
 
+@named_arguments
 def reinmax_cv(
     logits: torch.Tensor,
     *,

@@ -7,12 +7,14 @@ import torch
 from estimators.gumbel import averaged_softmax_vjp
 from estimators.heun import heun_logits
 from estimators.hyperparameter import NUM_MC_SAMPLES, TEMPERATURE
+from estimators.named_arguments import named_arguments
 from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
 from estimators.sampling import Draw, sample_one_hot
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
+@named_arguments
 def reinmax_rao(
     logits: torch.Tensor,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import BETA
+from estimators.named_arguments import named_arguments
 from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
 from estimators.sampling import Draw, sample_one_hot
@@ -12,6 +13,7 @@ from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp
 
 
+@named_arguments
 def reinmax_rk2(
     logits: torch.Tensor, *, beta: float | torch.Tensor = 0.5, generator: Generators = None
 ) -> torch.Tensor:

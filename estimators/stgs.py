@@ -6,12 +6,14 @@ import torch
 
 from estimators.gumbel import sample_gumbel
 from estimators.hyperparameter import TEMPERATURE
+from estimators.named_arguments import named_arguments
 from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
 from estimators.sampling import Draw, one_hot_argmax
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
+@named_arguments
 def stgs(
     logits: torch.Tensor, *, temperature: float | torch.Tensor = 1.0, generator: Generators = None
 ) -> torch.Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from estimators.pathwise import sample_with_gradient
 
-eager_sample_with_gradient = torch.compiler.disable(
+eager_sample_with_gradient: Any = torch.compiler.disable(  # type: ignore[no-untyped-call]
     sample_with_gradient,
-    reason="estimators draw by generators and save the draw for their backward pass, which torch.compile does "
-    "not trace; without fullgraph=True they run between the compiled parts (docs/estimators.md)",
+    reason="torch.compile traces neither generators nor the draw that an estimator keeps for its backward "
+    "pass; without fullgraph=True estimators run between the compiled parts (docs/estimators.md)",
 )

@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
 from estimators.sampling import sample_one_hot
 from estimators.score_function.objective import (
@@ -24,6 +25,7 @@ MAX_STATES = 2**20
 """Most states C^L that are enumerated."""
 
 
+@named_arguments
 def exact(
     logits: torch.Tensor,
     f: Objective,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import NUM_SAMPLES
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
 from estimators.sampling import sample_one_hot
 from estimators.score_function.objective import (
@@ -20,6 +21,7 @@ from estimators.softmax import softmax
 from estimators.softmax_vjp import less_common_part, softmax_vjp
 
 
+@named_arguments
 def indecater(
     logits: torch.Tensor,
     f: Objective,

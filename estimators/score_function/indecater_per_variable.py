@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import NUM_SAMPLES
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
 from estimators.sampling import sample_one_hot
 from estimators.score_function.indecater import summed_out
@@ -19,6 +20,7 @@ from estimators.score_function.samples import samples_with
 from estimators.score_function.substitution import means_per_category
 
 
+@named_arguments
 def indecater_per_variable(
     logits: torch.Tensor,
     f: Objective,

@@ -7,6 +7,7 @@ import torch
 from estimators.conditional_gumbel import conditional_gumbels
 from estimators.gumbel import sample_gumbel
 from estimators.hyperparameter import ETA, NUM_SAMPLES, TEMPERATURE
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators, exponential
 from estimators.sampling import one_hot_argmax
 from estimators.score_function.objective import (
@@ -24,6 +25,7 @@ from estimators.softmax import log_softmax, softmax
 from estimators.softmax_vjp import softmax_vjp
 
 
+@named_arguments
 def rebar(
     logits: torch.Tensor,
     f: Objective,

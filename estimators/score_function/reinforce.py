@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import NUM_SAMPLES
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
 from estimators.sampling import sample_one_hot
 from estimators.score_function.objective import (
@@ -24,6 +25,7 @@ from estimators.score_function.samples import (
 from estimators.softmax import softmax
 
 
+@named_arguments
 def reinforce(
     logits: torch.Tensor,
     f: Objective,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import NUM_SAMPLES_OF_RLOO
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
 from estimators.sampling import sample_one_hot
 from estimators.score_function.objective import (
@@ -22,6 +23,7 @@ from estimators.score_function.samples import (
 )
 
 
+@named_arguments
 def rloo(
     logits: torch.Tensor,
     f: Objective,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from estimators.hyperparameter import NUM_SAMPLES
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators, uniform
 from estimators.sampling import checked_arguments, sample_one_hot, widened
 from estimators.score_function.objective import (
@@ -38,6 +39,7 @@ def independent(logits: torch.Tensor, prefix: torch.Tensor) -> torch.Tensor:
     return variable.expand(len(prefix), *variable.shape)
 
 
+@named_arguments
 def scater(
     logits: torch.Tensor,
     f: Objective,
