@@ -129,6 +129,15 @@ def is_available(device: torch.device | str) -> bool:
     return device.type == "cuda" and torch.cuda.is_available() and _can_launch(device)
 
 
+def takes(logits: torch.Tensor) -> bool:
+    """Return whether the kernel is to be used for logits: float32, on a device where it runs.
+
+    Never for the fake tensors of a program that is being traced: they have no memory that it could read.
+    """
+    is_real = type(logits) is torch.Tensor
+    return is_real and logits.is_cuda and logits.dtype == torch.float32 and is_available(logits.device)
+
+
 _CANNOT_COMPILE: tuple[type[Exception], ...] = (
     RuntimeError,
     OSError,

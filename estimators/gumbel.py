@@ -55,14 +55,7 @@ def averaged_softmax_vjp(
     """
     if not logits.numel():
         return torch.zeros_like(logits)
-    # A fake tensor, of a program that is being traced, has no memory that a kernel could read.
-    is_real = type(logits) is torch.Tensor
-    if (
-        is_real
-        and logits.is_cuda
-        and logits.dtype == torch.float32
-        and fused_gumbel.is_available(logits.device)
-    ):
+    if fused_gumbel.takes(logits):
         return fused_gumbel.fused_averaged_softmax_vjp(
             logits, sample, grad_sample, temperature, num_mc_samples, generator
         )

@@ -19,9 +19,10 @@ def named_arguments(estimator: Callable[_P, _R]) -> Callable[_P, _R]:
     parameters = inspect.signature(estimator).parameters
     named = [name for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY]
     unnamed = [name for name in parameters if name not in named]
+    required = [name for name in unnamed if parameters[name].default is inspect.Parameter.empty]
 
     def written(values: dict[str, object]) -> str:
-        arguments = [*unnamed, *(f"{name}={value!r}" for name, value in values.items() if name in named)]
+        arguments = [*required, *(f"{name}={value!r}" for name, value in values.items() if name in named)]
         return f"write {estimator.__name__}({', '.join(arguments)})"
 
     @wraps(estimator)
