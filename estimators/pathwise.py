@@ -191,5 +191,5 @@ def _before_variables(tensor: torch.Tensor, axis: int | None, size: int) -> torc
 
 def _without_autocast(device: torch.device) -> AbstractContextManager[Any]:
     """Keep sums and products from being rounded to autocast's precision."""
-    is_known = torch.amp.is_autocast_available(device.type)
-    return torch.autocast(device.type, enabled=False) if is_known else nullcontext()
+    is_on = torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
+    return torch.autocast(device.type, enabled=False) if is_on else nullcontext()
