@@ -6,12 +6,15 @@ import torch
 
 from estimators.gumbel import sample_gumbel
 from estimators.hyperparameter import TEMPERATURE
+from estimators.named_arguments import named_arguments
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, sample_with_gradient
+from estimators.sampling import Draw
 from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp
 
 
+@named_arguments
 def concrete(
     logits: torch.Tensor, *, temperature: float | torch.Tensor = 1.0, generator: Generators = None
 ) -> torch.Tensor:
@@ -27,8 +30,8 @@ def concrete(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         temperature: Softmax temperature τ of the sample and of the backward pass, > 0; a number, or a tensor
             broadcastable to (..., 1, 1).
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         Relaxed sample with entries in [0, 1] that sum to 1 over categories, shape and dtype of logits.
     Raises:

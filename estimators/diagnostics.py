@@ -83,8 +83,8 @@ def gradient_moments(
         f: Maps samples (S, ..., L, C) to losses (S, ...), each that of its own sample; for a pathwise
             estimator differentiable with respect to the samples.
         num_draws: Number of estimates.
-        generator: Source of randomness, or one for each index of the first axis of logits; the global
-            generator is never used.
+        generator: Source of randomness, or one for each index of the first axis of logits; PyTorch's default
+            generator where none is given.
         chunk_size: Most estimates made at once, and most samples, S, that f is called with; all where none
             is given. The numbers depend on it, as they are drawn chunk by chunk.
         **hyperparameters: The estimator's, by name; what is left out is at its default.
@@ -94,7 +94,7 @@ def gradient_moments(
     Source: Beyond ReinMax, Appendix C.
     """
     entry = get(estimator) if isinstance(estimator, str) else estimator
-    named = checked_arguments(logits, _values_of(entry, hyperparameters))
+    named = checked_arguments(logits, _values_of(entry, hyperparameters), generator)
     check_chunk_size(chunk_size)
     if type(num_draws) is not int or num_draws < 1:
         raise ValueError(f"num_draws must be an integer >= 1, got {num_draws!r}")
@@ -124,7 +124,9 @@ def exact_gradient(logits: torch.Tensor, f: Objective, *, chunk_size: int | None
     """
     check_logits(logits)
     check_chunk_size(chunk_size)
-    draw = draw_exact(logits.detach().double(), generator=None)
+    # Of the sample, which is not used; the default generator is not to notice.
+    unused = torch.Generator(logits.device)
+    draw = draw_exact(logits.detach().double(), generator=unused)
     with torch.no_grad():
         estimate: ObjectiveGradient = draw.rule(
             lambda samples: f(samples.to(logits.dtype)).double(), chunk_size

@@ -129,6 +129,15 @@ def is_available(device: torch.device | str) -> bool:
     return device.type == "cuda" and torch.cuda.is_available() and _can_launch(device)
 
 
+def takes(logits: torch.Tensor) -> bool:
+    """Return whether the kernel is to be used for logits: float32, on a device where it runs.
+
+    Never for the fake tensors of a program that is being traced: they have no memory that it could read.
+    """
+    is_real = type(logits) is torch.Tensor
+    return is_real and logits.is_cuda and logits.dtype == torch.float32 and is_available(logits.device)
+
+
 _CANNOT_COMPILE: tuple[type[Exception], ...] = (
     RuntimeError,
     OSError,
@@ -185,7 +194,7 @@ def fused_averaged_softmax_vjp(
         temperature: Softmax temperature τ > 0, broadcastable to (..., 1, 1).
         num_mc_samples: Number K of draws.
         generator: Source of randomness, or one for each index of the first axis; each is asked for one
-            number a call. The global generator is never used.
+            number a call. PyTorch's default generator where none is given.
     Returns:
         Averaged product, shape (..., L, C), without a graph.
     Raises:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import GAP, TEMPERATURE
+from estimators.named_arguments import named_arguments
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
+from estimators.sampling import Draw, sample_one_hot
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
+@named_arguments
 def gst(
     logits: torch.Tensor,
     *,
@@ -30,8 +33,8 @@ def gst(
         temperature: Softmax temperature of the backward pass, > 0; a number, or a tensor broadcastable to
             (..., 1, 1).
         gap: Least distance between the sampled and every other shifted logit, >= 0; likewise.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         One-hot sample, shape and dtype of logits.
     Raises:

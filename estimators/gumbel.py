@@ -16,7 +16,7 @@ def sample_gumbel(shape: Sequence[int], generator: Generators, *, like: torch.Te
 
     Args:
         shape: Shape of the result.
-        generator: Source of randomness; the global generator is never used.
+        generator: Source of randomness; PyTorch's default generator where none is given.
         like: Tensor whose device the result takes, and whose dtype where that is at least float32.
     """
     return exponential(shape, generator, like=like).log_().neg_()
@@ -48,12 +48,14 @@ def averaged_softmax_vjp(
         grad_sample: Gradient with respect to the sample, shape (..., L, C).
         temperature: Softmax temperature τ > 0, broadcastable to (..., 1, 1).
         num_mc_samples: Number K of draws.
-        generator: Source of randomness; the global generator is never used.
+        generator: Source of randomness; PyTorch's default generator where none is given.
     Returns:
         Averaged product, shape (..., L, C).
     Source: Beyond ReinMax, Eq. 6 and 7, with logits normalised so that Z = 1.
     """
-    if logits.is_cuda and logits.dtype == torch.float32 and fused_gumbel.is_available(logits.device):
+    if not logits.numel():
+        return torch.zeros_like(logits)
+    if fused_gumbel.takes(logits):
         return fused_gumbel.fused_averaged_softmax_vjp(
             logits, sample, grad_sample, temperature, num_mc_samples, generator
         )

@@ -6,10 +6,13 @@ import torch
 
 from estimators.gumbel import averaged_softmax_vjp
 from estimators.hyperparameter import NUM_MC_SAMPLES, TEMPERATURE
+from estimators.named_arguments import named_arguments
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
+from estimators.sampling import Draw, sample_one_hot
 
 
+@named_arguments
 def gumbel_rao(
     logits: torch.Tensor,
     *,
@@ -30,8 +33,8 @@ def gumbel_rao(
         temperature: Softmax temperature of the backward pass, > 0; a number, or a tensor broadcastable to
             (..., 1, 1).
         num_mc_samples: Number K of conditional Gumbel draws, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         One-hot sample, shape and dtype of logits.
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,32 +50,48 @@ class Hyperparameter:
         """Return a stored value as the number that the estimator takes."""
         return int(value) if self.is_integer else float(value)
 
-    def check(self, value: float | torch.Tensor, logits: torch.Tensor) -> None:
-        """Raise unless the value keeps the rule and goes with the logits.
+    def checked(self, value: float | torch.Tensor, logits: torch.Tensor) -> float | torch.Tensor:
+        """Return the value, a number as Python's own, or raise if it breaks the rule.
 
-        The values of a tensor on an accelerator are not looked at, since that would wait for the device.
+        The values of a tensor on an accelerator are not looked at, since that would wait for the device, nor
+        are those of a program that is being traced, which has none yet.
 
         Args:
-            value: A number; or a tensor that broadcasts to (..., 1, 1), one value for each leading index.
+            value: A number, NumPy's included; or a tensor that broadcasts to (..., 1, 1), one value for each
+                leading index.
             logits: What the value is for, shape (..., L, C).
 
         Raises:
-            ValueError: If a number breaks the rule, or a tensor does not broadcast to (..., 1, 1).
+            ValueError: If a number breaks the rule, or a tensor does not broadcast to (..., 1, 1) or
+                requires a gradient.
         """
         import torch
 
-        if not isinstance(value, torch.Tensor):
-            if (self.is_integer and not isinstance(value, int)) or not self.allows(value):
-                raise ValueError(f"{self.name} must be {self.rule}, got {value!r}")
-            return
+        if isinstance(value, torch.Tensor) and not self.is_integer:
+            self._check_tensor(value, logits)
+            return value
+        is_number = isinstance(value, numbers.Integral if self.is_integer else numbers.Real)
+        if not is_number or not self.allows(value):  # type: ignore[arg-type]
+            raise ValueError(f"{self.name} must be {self.rule}, got {value!r}")
+        return self.number(value)  # type: ignore[arg-type]
+
+    def _check_tensor(self, value: torch.Tensor, logits: torch.Tensor) -> None:
+        import torch
+
         leading = logits.shape[:-2]
         if not _broadcasts(value.shape, torch.Size((*leading, 1, 1))):
             raise ValueError(
                 f"{self.name} must be a number or broadcast to {(*leading, 1, 1)}, "
                 f"got shape {tuple(value.shape)}"
             )
-        if value.device.type == "cpu":
-            for number in value.flatten().tolist():
+        if value.requires_grad and torch.is_grad_enabled():
+            raise ValueError(
+                f"{self.name} must not require a gradient, since no estimator gives it one; pass "
+                f"{self.name}.detach()"
+            )
+        if value.device.type == "cpu" and not torch.compiler.is_compiling():
+            # Of a tensor that torch.func wraps the values are those of all its elements.
+            for number in torch.func.debug_unwrap(value).flatten().tolist():
                 if not self.allows(number):
                     raise ValueError(f"{self.name} must be {self.rule}, got {number!r}")
 

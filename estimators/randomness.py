@@ -1,22 +1,28 @@
-"""Where randomness comes from: the generators that a caller hands over, never PyTorch's global one."""
+"""Where randomness comes from: the generators that a caller hands over, or PyTorch's default one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
-"""One generator, or one for each index of the first axis (the members of a pack), or none for noise that
-nobody needs to repeat."""
+"""One generator, or one for each index of the first axis (the members of a pack), or none for the default
+generator of the device, which `torch.manual_seed` seeds. Training always has its own."""
 
 
-@cache
-def _unseeded_generator(device: torch.device) -> torch.Generator:
-    generator = torch.Generator(device)
-    generator.seed()
-    return generator
+def check_generator(generator: Generators) -> None:
+    """Raise unless it is a generator, a sequence of them, or none.
+
+    Raises:
+        ValueError: If it is not; a sequence must not hold none, which would be the default generator.
+    """
+    members = generator if isinstance(generator, Sequence) else () if generator is None else (generator,)
+    if not all(isinstance(member, torch.Generator) for member in members):
+        raise ValueError(
+            f"generator must be a torch.Generator, one for each index of the first axis, or None, "
+            f"got {generator!r}"
+        )
 
 
 def fill_uniform(noise: torch.Tensor, generator: Generators) -> torch.Tensor:
@@ -26,15 +32,13 @@ def fill_uniform(noise: torch.Tensor, generator: Generators) -> torch.Tensor:
 
     Args:
         noise: What to fill.
-        generator: One generator, one for each index of the first axis, or none: then a private generator,
-            seeded by the operating system, is used.
+        generator: One generator, one for each index of the first axis, or none: then the default generator
+            of the device is used.
     Raises:
         ValueError: If the number of generators is not the length of the first axis.
     """
-    if isinstance(generator, torch.Generator):
+    if generator is None or isinstance(generator, torch.Generator):
         return noise.uniform_(generator=generator)
-    if generator is None:
-        return noise.uniform_(generator=_unseeded_generator(noise.device))
     if noise.ndim == 0 or len(generator) != noise.shape[0]:
         raise ValueError(
             f"generator must be one generator or one for each index of the first axis, "

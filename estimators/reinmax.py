@@ -5,12 +5,15 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import TEMPERATURE
+from estimators.named_arguments import named_arguments
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
+from estimators.sampling import Draw, sample_one_hot
 from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp
 
 
+@named_arguments
 def reinmax(
     logits: torch.Tensor, *, temperature: float | torch.Tensor = 1.0, generator: Generators = None
 ) -> torch.Tensor:
@@ -25,8 +28,8 @@ def reinmax(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         temperature: Softmax temperature τ of the first term, > 0; a number, or a tensor broadcastable to
             (..., 1, 1).
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         One-hot sample, shape and dtype of logits.
     Raises:

@@ -7,12 +7,15 @@ import torch
 from estimators.gumbel import averaged_softmax_vjp, sample_gumbel
 from estimators.heun import heun_logits
 from estimators.hyperparameter import ETA, NUM_MC_SAMPLES, TEMPERATURE
+from estimators.named_arguments import named_arguments
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, one_hot_argmax, sample_with_gradient
+from estimators.sampling import Draw, one_hot_argmax
 from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp, tempered_softmax_vjp
 
 
+@named_arguments
 def reinmax_cv(
     logits: torch.Tensor,
     *,
@@ -38,8 +41,8 @@ def reinmax_cv(
             to (..., 1, 1).
         eta: Weight η of the control variate; likewise. 0 is ReinMax at temperature 1.
         num_mc_samples: Number K of conditional Gumbel draws, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         One-hot sample, shape and dtype of logits.
     Raises:

@@ -7,11 +7,14 @@ import torch
 from estimators.gumbel import averaged_softmax_vjp
 from estimators.heun import heun_logits
 from estimators.hyperparameter import NUM_MC_SAMPLES, TEMPERATURE
+from estimators.named_arguments import named_arguments
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
+from estimators.sampling import Draw, sample_one_hot
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
+@named_arguments
 def reinmax_rao(
     logits: torch.Tensor,
     *,
@@ -32,8 +35,8 @@ def reinmax_rao(
         temperature: Softmax temperature τ of the first term, > 0; a number, or a tensor broadcastable to
             (..., 1, 1).
         num_mc_samples: Number K of conditional Gumbel draws, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         One-hot sample, shape and dtype of logits.
     Raises:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import BETA
+from estimators.named_arguments import named_arguments
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
+from estimators.sampling import Draw, sample_one_hot
 from estimators.softmax import softmax
 from estimators.softmax_vjp import softmax_vjp
 
 
+@named_arguments
 def reinmax_rk2(
     logits: torch.Tensor, *, beta: float | torch.Tensor = 0.5, generator: Generators = None
 ) -> torch.Tensor:
@@ -28,8 +31,8 @@ def reinmax_rk2(
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         beta: Weight β of the second slope, finite; a number, or a tensor broadcastable to (..., 1, 1).
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         One-hot sample, shape and dtype of logits.
     Raises:
@@ -44,7 +47,11 @@ def reinmax_rk2(
 def draw_reinmax_rk2(logits: torch.Tensor, *, beta: float | torch.Tensor, generator: Generators) -> Draw:
     """Draw, and the rule that `reinmax_rk2` attaches; arguments as there, unchecked, and without a graph."""
     sample = sample_one_hot(logits, generator)
-    return Draw(sample, lambda g: reinmax_rk2_gradient(logits, sample, g, beta))
+    return Draw(
+        sample,
+        lambda g: reinmax_rk2_gradient(logits, sample, g, beta),
+        lambda tangent: reinmax_rk2_tangent(logits, sample, tangent, beta),
+    )
 
 
 def reinmax_rk2_gradient(
@@ -57,3 +64,14 @@ def reinmax_rk2_gradient(
     mean_slope = (weighted * grad_sample).sum(-1, keepdim=True)
     second_order = torch.addcmul(midpoint * grad_sample, midpoint, mean_slope, value=-1)
     return 2 * second_order - beta * softmax_vjp(probs, grad_sample)
+
+
+def reinmax_rk2_tangent(
+    logits: torch.Tensor, sample: torch.Tensor, tangent: torch.Tensor, beta: float | torch.Tensor
+) -> torch.Tensor:
+    """Return the transpose of Eq. 27's map times a tangent of the logits, shape (..., L, C)."""
+    probs = softmax(logits)
+    midpoint = (probs + sample) / 2
+    weighted = beta * probs + (1 - beta) * sample
+    mean = (midpoint * tangent).sum(-1, keepdim=True)
+    return 2 * (midpoint * tangent - weighted * mean) - beta * softmax_vjp(probs, tangent)

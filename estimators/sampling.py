@@ -1,16 +1,14 @@
-"""Forward passes of the pathwise family: one-hot draws, and how a gradient is attached to them."""
+"""Forward passes: one-hot draws, and the arguments that every estimator checks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import torch
-from torch.autograd.function import FunctionCtx, once_differentiable
 
 from estimators.hyperparameter import Hyperparameter
-from estimators.randomness import Generators, uniform
+from estimators.randomness import Generators, check_generator, uniform
 from estimators.softmax import softmax
 
 GradientRule = Callable[[torch.Tensor], torch.Tensor]
@@ -22,48 +20,30 @@ class Draw:
     """What a pathwise estimator is: a draw, and how the gradient comes back through it.
 
     Args:
-        sample: Value of the forward pass, shape (..., L, C), without a graph.
-        rule: Called once, with the gradient with respect to the sample; refers to no tensor with a graph.
+        sample: Value of the forward pass, shape (..., L, C), without a graph. Of a variable whose logits are
+            NaN, +inf or all -inf its first entry is NaN, so that no loss of it is finite.
+        rule: The estimate's linear map from ∂f/∂D; refers to no tensor with a graph. Called once.
+        transposed_rule: That map's transpose, for forward-mode differentiation; none where it is symmetric.
     """
 
     sample: torch.Tensor
     rule: GradientRule
-
-
-def sample_with_gradient(
-    draw: Callable[..., Draw],
-    logits: torch.Tensor,
-    hyperparameters: Mapping[Hyperparameter, float | torch.Tensor],
-    generator: Generators,
-) -> torch.Tensor:
-    """Check an estimator's arguments, draw, and return the sample with its gradient.
-
-    Args:
-        draw: The estimator's draw; takes logits without a graph, at least float32, and the rest by name.
-        logits: Unnormalised log-probabilities, shape (..., L, C), float.
-        hyperparameters: The value of each.
-        generator: Source of randomness; the global generator is never used.
-    Returns:
-        The sample, shape and dtype of logits.
-    Raises:
-        ValueError: If logits or a value break their rule.
-    """
-    named = checked_arguments(logits, hyperparameters)
-    return attach_gradient(draw(widened(logits.detach()), **named, generator=generator), logits)
+    transposed_rule: GradientRule | None = None
 
 
 def checked_arguments(
-    logits: torch.Tensor, hyperparameters: Mapping[Hyperparameter, float | torch.Tensor]
+    logits: torch.Tensor,
+    hyperparameters: Mapping[Hyperparameter, float | torch.Tensor],
+    generator: Generators,
 ) -> dict[str, float | torch.Tensor]:
     """Return the hyperparameters by name, or raise.
 
     Raises:
-        ValueError: If logits or a value break their rule.
+        ValueError: If logits, a value or the generator break their rule.
     """
     check_logits(logits)
-    for hyperparameter, value in hyperparameters.items():
-        hyperparameter.check(value, logits)
-    return {hyperparameter.name: value for hyperparameter, value in hyperparameters.items()}
+    check_generator(generator)
+    return {one.name: one.checked(value, logits) for one, value in hyperparameters.items()}
 
 
 def widened(tensor: torch.Tensor) -> torch.Tensor:
@@ -77,6 +57,8 @@ def check_logits(logits: torch.Tensor) -> None:
     Raises:
         ValueError: If they do not.
     """
+    if not isinstance(logits, torch.Tensor):
+        raise ValueError(f"logits must be a tensor, got {type(logits).__name__}")
     if logits.ndim < 2:
         raise ValueError(f"logits must have shape (..., L, C), got shape {tuple(logits.shape)}")
     if logits.shape[-1] < 1:
@@ -86,9 +68,13 @@ def check_logits(logits: torch.Tensor) -> None:
 
 
 def one_hot_argmax(scores: torch.Tensor) -> torch.Tensor:
-    """Return the one-hot vector of the largest score, shape and dtype of scores, (..., C)."""
+    """Return the one-hot vector of the largest score, shape and dtype of scores, (..., C).
+
+    Where no score is finite or one is NaN, the vector's first entry is NaN.
+    """
     # Over an axis that is not contiguous, max is several times faster than argmax.
-    return _one_hot(scores.max(-1, keepdim=True).indices, like=scores)
+    largest, index = scores.max(-1, keepdim=True)
+    return _one_hot(index, like=scores, finite=largest)
 
 
 def sample_one_hot(logits: torch.Tensor, generator: Generators) -> torch.Tensor:
@@ -98,58 +84,29 @@ def sample_one_hot(logits: torch.Tensor, generator: Generators) -> torch.Tensor:
 
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C).
-        generator: Source of randomness; the global generator is never used.
+        generator: Source of randomness; PyTorch's default generator where none is given.
     Returns:
-        One-hot draw, shape and dtype of logits, without a graph.
+        One-hot draw, shape and dtype of logits, without a graph. Where softmax(logits) is NaN, its first
+        entry is NaN.
     """
     logits = logits.detach()
     cumulative = softmax(logits.to(_comparable(logits.dtype))).cumsum(-1)
     # Below the rounded total, so that no category of probability zero is drawn, not even the last.
     threshold = uniform(logits.shape[:-1], generator, like=cumulative).mul_(cumulative[..., -1]).unsqueeze(-1)
     is_below = torch.le(cumulative, threshold, out=torch.empty_like(cumulative))
-    return _one_hot(is_below.sum(-1, keepdim=True), like=logits)
+    return _one_hot(is_below.sum(-1, keepdim=True), like=logits, finite=threshold)
 
 
-def _one_hot(index: torch.Tensor, *, like: torch.Tensor) -> torch.Tensor:
+def _one_hot(index: torch.Tensor, *, like: torch.Tensor, finite: torch.Tensor) -> torch.Tensor:
+    """Return one-hot vectors, (..., C), the first entry NaN where `finite`, (..., 1), is not finite."""
     # A comparison that writes floats takes a third of one that makes booleans, to be converted then.
-    categories = _categories(like.shape[-1], _comparable(like.dtype), like.device)
-    return torch.eq(categories, index.to(categories.dtype), out=torch.empty_like(like))
-
-
-@cache
-def _categories(count: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    return torch.arange(count, dtype=dtype, device=device)
+    categories = torch.arange(like.shape[-1], dtype=_comparable(like.dtype), device=like.device)
+    one_hot = torch.eq(categories, index.to(categories.dtype), out=torch.empty_like(like))
+    # To one entry alone, since training would notice the time that all of them take.
+    one_hot.narrow(-1, 0, 1).add_(finite, alpha=0)
+    return one_hot
 
 
 def _comparable(dtype: torch.dtype) -> torch.dtype:
     """Return a dtype as wide, and wide enough for an index and for a sum of probabilities."""
     return torch.promote_types(dtype, torch.float32)
-
-
-def attach_gradient(draw: Draw, logits: torch.Tensor) -> torch.Tensor:
-    """Return the draw's sample with its rule as the gradient with respect to logits.
-
-    Args:
-        draw: The draw, whose rule is called in the backward pass.
-        logits: What the gradient flows to, shape (..., L, C).
-    """
-    result: torch.Tensor = _SampleWithGradient.apply(logits, draw.sample, draw.rule)  # type: ignore[no-untyped-call]
-    return result
-
-
-class _SampleWithGradient(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx, logits: torch.Tensor, sample: torch.Tensor, rule: GradientRule
-    ) -> torch.Tensor:
-        ctx.rule = rule  # type: ignore[attr-defined]
-        ctx.save_for_backward(logits)
-        return sample.to(logits.dtype, copy=True)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, grad_sample: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        # The rule has the logits already; unpacking them raises if they were changed in place meanwhile.
-        (logits,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        gradient: torch.Tensor = ctx.rule(widened(grad_sample))  # type: ignore[attr-defined]
-        return gradient.to(logits.dtype), None, None

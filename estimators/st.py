@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import TEMPERATURE
+from estimators.named_arguments import named_arguments
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, sample_one_hot, sample_with_gradient
+from estimators.sampling import Draw, sample_one_hot
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
+@named_arguments
 def st(
     logits: torch.Tensor, *, temperature: float | torch.Tensor = 1.0, generator: Generators = None
 ) -> torch.Tensor:
@@ -24,8 +27,8 @@ def st(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         temperature: Softmax temperature of the backward pass, > 0; a number, or a tensor broadcastable to
             (..., 1, 1). The draw itself is always from softmax(logits).
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         One-hot sample, shape and dtype of logits.
     Raises:

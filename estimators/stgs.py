@@ -6,11 +6,14 @@ import torch
 
 from estimators.gumbel import sample_gumbel
 from estimators.hyperparameter import TEMPERATURE
+from estimators.named_arguments import named_arguments
+from estimators.pathwise import sample_with_gradient
 from estimators.randomness import Generators
-from estimators.sampling import Draw, one_hot_argmax, sample_with_gradient
+from estimators.sampling import Draw, one_hot_argmax
 from estimators.softmax_vjp import tempered_softmax_vjp
 
 
+@named_arguments
 def stgs(
     logits: torch.Tensor, *, temperature: float | torch.Tensor = 1.0, generator: Generators = None
 ) -> torch.Tensor:
@@ -25,8 +28,8 @@ def stgs(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         temperature: Softmax temperature of the backward pass, > 0; a number, or a tensor broadcastable to
             (..., 1, 1).
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
     Returns:
         One-hot sample, shape and dtype of logits.
     Raises:

@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
 from estimators.sampling import sample_one_hot
 from estimators.score_function.objective import (
@@ -24,6 +25,7 @@ MAX_STATES = 2**20
 """Most states C^L that are enumerated."""
 
 
+@named_arguments
 def exact(
     logits: torch.Tensor,
     f: Objective,
@@ -41,8 +43,8 @@ def exact(
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         f: Maps one-hot samples (S, ..., L, C) to losses (S, ...), each that of its own sample.
-        generator: Source of randomness of the sample that training's forward pass needs; the global
-            generator is never used.
+        generator: Source of randomness of the sample that training's forward pass needs; PyTorch's default
+            generator where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Returns:
         E[f], shape (...), and the surrogate that equals it and has the gradient.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import NUM_SAMPLES
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
 from estimators.sampling import sample_one_hot
 from estimators.score_function.objective import (
@@ -20,6 +21,7 @@ from estimators.softmax import softmax
 from estimators.softmax_vjp import less_common_part, softmax_vjp
 
 
+@named_arguments
 def indecater(
     logits: torch.Tensor,
     f: Objective,
@@ -40,8 +42,8 @@ def indecater(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         f: Maps one-hot samples (S, ..., L, C) to losses (S, ...), each that of its own sample.
         num_samples: Number N of samples, each L·C evaluations of f, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Returns:
         The estimate (1/L) Σ_d Σ_v p_d(v) F_dv of E[f], shape (...), made of the same evaluations, and the

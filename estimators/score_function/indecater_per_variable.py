@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import NUM_SAMPLES
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
 from estimators.sampling import sample_one_hot
 from estimators.score_function.indecater import summed_out
@@ -19,6 +20,7 @@ from estimators.score_function.samples import samples_with
 from estimators.score_function.substitution import means_per_category
 
 
+@named_arguments
 def indecater_per_variable(
     logits: torch.Tensor,
     f: Objective,
@@ -38,8 +40,8 @@ def indecater_per_variable(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         f: Maps one-hot samples (S, ..., L, C) to losses (S, ...), each that of its own sample.
         num_samples: Number N of samples for each variable, each C evaluations of f, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Returns:
         The estimate (1/L) Σ_d Σ_v p_d(v) F_dv of E[f], shape (...), made of the same evaluations, and the

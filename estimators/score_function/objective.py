@@ -78,12 +78,12 @@ def estimate_with_objective(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         f: Maps samples (S, ..., L, C), of logits' dtype, to losses (S, ...).
         hyperparameters: The value of each.
-        generator: Source of randomness; the global generator is never used.
+        generator: Source of randomness; PyTorch's default generator where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Raises:
         ValueError: If an argument breaks its rule, or f's result has another shape.
     """
-    named = checked_arguments(logits, hyperparameters)
+    named = checked_arguments(logits, hyperparameters, generator)
     check_chunk_size(chunk_size)
     wide = widened(logits.detach())
     drawn = draw(wide, **named, generator=generator)

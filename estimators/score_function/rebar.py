@@ -7,6 +7,7 @@ import torch
 from estimators.conditional_gumbel import conditional_gumbels
 from estimators.gumbel import sample_gumbel
 from estimators.hyperparameter import ETA, NUM_SAMPLES, TEMPERATURE
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators, exponential
 from estimators.sampling import one_hot_argmax
 from estimators.score_function.objective import (
@@ -24,6 +25,7 @@ from estimators.softmax import log_softmax, softmax
 from estimators.softmax_vjp import softmax_vjp
 
 
+@named_arguments
 def rebar(
     logits: torch.Tensor,
     f: Objective,
@@ -52,8 +54,8 @@ def rebar(
             (..., 1, 1).
         eta: Weight η of the control variate; likewise. 0 is `reinforce`.
         num_samples: Number N of draws, each three evaluations of f, two of them with a gradient, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Returns:
         The mean loss of the one-hot samples, shape (...), and the surrogate that equals it and has the

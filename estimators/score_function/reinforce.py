@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from estimators.hyperparameter import NUM_SAMPLES
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
 from estimators.sampling import sample_one_hot
 from estimators.score_function.objective import (
@@ -24,6 +25,7 @@ from estimators.score_function.samples import (
 from estimators.softmax import softmax
 
 
+@named_arguments
 def reinforce(
     logits: torch.Tensor,
     f: Objective,
@@ -43,8 +45,8 @@ def reinforce(
         logits: Unnormalised log-probabilities, shape (..., L, C), float.
         f: Maps one-hot samples (S, ..., L, C) to losses (S, ...), each that of its own sample.
         num_samples: Number N of samples, each one evaluation of f, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Returns:
         The mean loss, shape (...), and the surrogate that equals it and has the gradient.

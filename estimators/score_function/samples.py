@@ -24,7 +24,7 @@ def sample_categories(logits: torch.Tensor, num_samples: int, generator: Generat
     Args:
         logits: Unnormalised log-probabilities, shape (..., L, C).
         num_samples: Number S of samples.
-        generator: Source of randomness; the global generator is never used.
+        generator: Source of randomness; PyTorch's default generator where none is given.
     Returns:
         Categories, shape (S, ..., L), int64.
     """
@@ -49,7 +49,7 @@ def samples_with(
         sample: The first, one-hot, shape (..., L, C).
         logits: Unnormalised log-probabilities, shape (..., L, C).
         num_samples: Number S of samples, the first included.
-        generator: Source of randomness; the global generator is never used.
+        generator: Source of randomness; PyTorch's default generator where none is given.
     """
     first = sample.argmax(-1).unsqueeze(0)
     return torch.cat((first, sample_categories(logits, num_samples - 1, generator)))

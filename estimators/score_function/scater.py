@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from estimators.hyperparameter import NUM_SAMPLES
+from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators, uniform
 from estimators.sampling import checked_arguments, sample_one_hot, widened
 from estimators.score_function.objective import (
@@ -38,6 +39,7 @@ def independent(logits: torch.Tensor, prefix: torch.Tensor) -> torch.Tensor:
     return variable.expand(len(prefix), *variable.shape)
 
 
+@named_arguments
 def scater(
     logits: torch.Tensor,
     f: Objective,
@@ -62,8 +64,8 @@ def scater(
         f: Maps one-hot samples (S, ..., L, C) to losses (S, ...), each that of its own sample.
         conditional: Maps logits and a prefix (S, ..., d, C) to the logits (S, ..., C) of variable d.
         num_samples: Number N of samples, each L·C evaluations of f, >= 1.
-        generator: Source of randomness, or one for each index of the first axis; the global generator is
-            never used.
+        generator: Source of randomness, or one for each index of the first axis; PyTorch's default generator
+            where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Returns:
         An estimate of E[f], shape (...), made of the same evaluations, and the surrogate that equals it and
@@ -76,9 +78,9 @@ def scater(
     Use: Where variables depend on earlier ones; for independent variables `indecater`.
     Source: CatLog-Derivative trick, Eq. 3.5.
     """
-    checked_arguments(logits, {NUM_SAMPLES: num_samples})
+    checked_arguments(logits, {NUM_SAMPLES: num_samples}, generator)
     check_chunk_size(chunk_size)
-    chains = _draw_chains(logits, conditional, num_samples, generator)
+    chains = _draw_chains(logits, conditional, int(num_samples), generator)
     estimate = _summed_out(chains, f, logits, chunk_size)
     return Estimate(
         mean_over_samples(estimate.value),

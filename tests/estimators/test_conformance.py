@@ -102,6 +102,79 @@ def test_logits_changed_in_place_are_noticed(estimator):
         torch.testing.assert_close(gradient, expected)
 
 
+@every_pathwise
+def test_hyperparameter_changed_in_place_is_noticed(estimator):
+    """Likewise: a tensor that a schedule lowers once the forward pass is done."""
+    logits, g = normal(4, 3, 4, seed=1), normal(4, 3, 4, seed=2)
+    expected = gradient_of(estimator, logits, g, seeded(1))
+    for own in estimator.hyperparameters:
+        if own.is_integer:
+            continue
+        value = torch.full((4, 1, 1), getattr(FEW, own.name), dtype=torch.float64)
+        leaf = logits.clone().requires_grad_()
+        h = dataclasses.replace(FEW, **{own.name: value})
+        output = output_of(estimator, leaf, with_slope(g), seeded(1), h)
+        value.mul_(3.0)
+        try:
+            gradient = torch.autograd.grad(output.sum(), leaf)[0]
+        except RuntimeError as error:
+            assert "modified by an inplace operation" in str(error)
+        else:
+            torch.testing.assert_close(gradient, expected)
+
+
+# The edges.
+
+
+@every_pathwise
+@pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 3, 4), (0, 2, 3, 4), (2, 0, 4)], ids=str)
+@pytest.mark.parametrize("is_pack", [False, True], ids=["one generator", "pack"])
+def test_empty_batch_has_an_empty_gradient(estimator, shape, is_pack):
+    logits = normal(*shape, seed=1)
+    generator = [seeded(p) for p in range(shape[0])] if is_pack else seeded(1)
+    assert sample_of(estimator, logits, generator).shape == shape
+    assert gradient_of(estimator, logits, logits, generator).shape == shape
+
+
+@every_pathwise
+@dtypes
+@pytest.mark.parametrize("is_pack", [False, True], ids=["one generator", "pack"])
+def test_masked_category_is_never_drawn_and_has_no_gradient(estimator, dtype, is_pack):
+    """Logits of -inf; of one variable all but one category."""
+    logits, g = normal(2, 200, 3, 4, seed=1, dtype=dtype), normal(2, 200, 3, 4, seed=2, dtype=dtype)
+    is_masked = torch.tensor(
+        [[True, False, False, False], [False, True, False, True], [True, True, True, False]]
+    )
+    logits.masked_fill_(is_masked, -torch.inf)
+    make = (lambda: [seeded(1), seeded(2)]) if is_pack else (lambda: seeded(1))
+    sample = sample_of(estimator, logits, make())
+    assert (sample * is_masked).abs().max() == 0
+    torch.testing.assert_close(sample.sum(-1), torch.ones(2, 200, 3, dtype=dtype))
+    gradient = gradient_of(estimator, logits, g, make())
+    assert gradient.isfinite().all()
+    assert (gradient * is_masked).abs().max() == 0
+    assert gradient[..., 0, 1:].abs().max() > 1e-3
+
+
+@every
+@dtypes
+@pytest.mark.parametrize(
+    "row",
+    [[0.0, torch.nan, 0.0, 0.0], [-torch.inf] * 4, [0.0, 0.0, 0.0, torch.inf]],
+    ids=["nan", "-inf", "+inf"],
+)
+def test_logits_of_no_distribution_give_no_valid_sample(estimator, dtype, row):
+    """So that no loss of it is finite; the other variables' samples are what they are."""
+    logits = normal(6, 3, 4, seed=1, dtype=dtype)
+    valid = sample_of(estimator, logits, seeded(1))
+    logits[2, 1] = torch.tensor(row, dtype=dtype)
+    sample = sample_of(estimator, logits, seeded(1))
+    assert sample[2, 1].isnan().any()
+    others = torch.ones(6, 3, dtype=torch.bool)
+    others[2, 1] = False
+    assert torch.equal(sample[others], valid[others])
+
+
 # Randomness.
 
 
@@ -117,20 +190,24 @@ def test_same_generator_state_gives_same_sample_and_gradient(estimator):
 
 
 @every
-@pytest.mark.parametrize("is_given", [True, False], ids=["generator", "no generator"])
-def test_global_generator_is_untouched(estimator, is_given):
+def test_default_generator_is_untouched_where_one_is_given(estimator):
     before = torch.get_rng_state()
-    gradient_of(estimator, normal(5, 3, 4, seed=1), normal(5, 3, 4, seed=2), seeded(1) if is_given else None)
+    gradient_of(estimator, normal(5, 3, 4, seed=1), normal(5, 3, 4, seed=2), seeded(1))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @every
-def test_without_a_generator_every_call_draws_anew(estimator):
-    logits = normal(50, 3, 4, seed=1)
+def test_without_a_generator_the_default_one_is_used(estimator):
+    """As `torch.nn.functional.gumbel_softmax` does: `torch.manual_seed` repeats sample and gradient."""
+    logits, g = normal(50, 3, 4, seed=1), normal(50, 3, 4, seed=2)
     torch.manual_seed(1)
-    first = sample_of(estimator, logits, None)
+    first, second = (sample_of(estimator, logits, None) for _ in range(2))
+    assert not torch.equal(first, second)
     torch.manual_seed(1)
-    assert not torch.equal(first, sample_of(estimator, logits, None))
+    assert torch.equal(first, sample_of(estimator, logits, None))
+    torch.manual_seed(1)
+    gradient = gradient_of(estimator, logits, g, None)
+    assert torch.equal(gradient, gradient_of(estimator, logits, g, seeded(1)))
 
 
 @every
@@ -224,6 +301,31 @@ def _global_noise(logits, *, temperature, generator):
     return torch.nn.functional.gumbel_softmax(logits, temperature, hard=True)
 
 
+def _private_noise(logits, *, temperature, generator):
+    generator = torch.Generator()
+    generator.seed()
+    return _inexact(logits, temperature=temperature, generator=generator)
+
+
+def _late(logits, *, temperature, generator):
+    """Reads τ in the backward pass."""
+    sample = planted_straight_through(logits, 0.0, logits)
+    sample.register_hook(lambda g: g / temperature)
+    return sample
+
+
+def _valid_whatever_the_logits(logits, *, temperature, generator):
+    probs = torch.softmax(logits, -1).nan_to_num(0)
+    return _inexact(probs, temperature=temperature, generator=generator)
+
+
+def _exponential_weights(logits, *, temperature, generator):
+    """log(p) of a rounded p has no gradient where p is 0."""
+    noise = planted_gumbels(logits.shape, logits, generator)
+    log_probs = torch.softmax(logits, -1).log()
+    return planted_straight_through(logits, noise, torch.softmax(log_probs / temperature, -1))
+
+
 def _argmax(logits, *, temperature, generator):
     return planted_straight_through(logits, 0.0, torch.softmax(logits / temperature, -1))
 
@@ -247,13 +349,24 @@ PLANTED = [
         {"dtype": torch.float64, "shape": (3, 4)},
     ),
     (test_leaves_its_arguments_alone, _scaled_in_place, {}),
-    (test_global_generator_is_untouched, _global_noise, {"is_given": True}),
+    (test_default_generator_is_untouched_where_one_is_given, _global_noise, {}),
     (test_same_generator_state_gives_same_sample_and_gradient, _global_noise, {}),
     (test_same_generator_state_gives_same_sample_and_gradient, _argmax, {}),
-    (test_without_a_generator_every_call_draws_anew, _global_noise, {}),
-    (test_without_a_generator_every_call_draws_anew, _argmax, {}),
+    (test_without_a_generator_the_default_one_is_used, _private_noise, {}),
+    (test_without_a_generator_the_default_one_is_used, _argmax, {}),
     (test_survives_a_uniform_draw_of_exactly_zero, _unstable, {}),
     (test_learns_which_category_is_best, _ascending, {}),
+    (test_hyperparameter_changed_in_place_is_noticed, _late, {}),
+    (
+        test_masked_category_is_never_drawn_and_has_no_gradient,
+        _exponential_weights,
+        {"dtype": torch.float64, "is_pack": False},
+    ),
+    (
+        test_logits_of_no_distribution_give_no_valid_sample,
+        _valid_whatever_the_logits,
+        {"dtype": torch.float64, "row": [torch.nan] * 4},
+    ),
 ]
 
 

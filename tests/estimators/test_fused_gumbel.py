@@ -16,6 +16,7 @@ import pytest
 import torch
 from scipy import stats
 from torch import Tensor
+from torch._subclasses import FakeTensorMode
 
 from estimators import fused_gumbel
 from estimators.fused_gumbel import (
@@ -24,6 +25,7 @@ from estimators.fused_gumbel import (
     is_available,
     philox_seeds,
     philox_uniforms,
+    takes,
 )
 
 from . import oracles
@@ -465,3 +467,12 @@ def test_wrong_number_of_generators_is_refused(count):
     generators = [seeded(s) for s in range(count)]
     with pytest.raises(ValueError, match="generator must be one generator or one for each"):
         fused_averaged_softmax_vjp(case.logits, case.sample, case.grad, 1.0, 5, generators)
+
+
+def test_fake_tensors_are_kept_from_the_kernel(monkeypatch):
+    """Whether it can be launched is not found out with them either: the answer is kept."""
+    asked = []
+    monkeypatch.setattr(fused_gumbel, "is_available", lambda device: asked.append(device) or True)
+    with FakeTensorMode():
+        assert not takes(torch.empty(5, 3, 4, device="cuda"))
+    assert not asked
