@@ -123,6 +123,9 @@ def _comparison_notes(frame: pd.DataFrame) -> Iterator[str]:
     if frame["published"].isna().all():
         yield f"Published: {COMPARISONS[compare]} have no number for these cells."
         return
+    if len(alone := frame[frame["published"].isna()]):
+        cells = _by_label(alone["label"], alone["latent"])
+        yield f"Published: {COMPARISONS[compare]} have no number for {cells}."
     compared = frame[frame["published"].notna() & (frame["n"] > 0)]
     result = published.results_of(frame["metric"].iloc[0])[0]
     yield _origin(result, compare)
