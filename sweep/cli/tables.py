@@ -125,7 +125,9 @@ def table_text(
     searched = (loaded.search.metric,) if is_search else ()
     metrics = list(dict.fromkeys(names_in(metric)) or searched or task.default_tables)
     if select_by is None:
-        select_by = next(name for name in (*searched, *task.selection_metrics) if name in task.selection_metrics)
+        select_by = next(
+            name for name in (*searched, *task.selection_metrics) if name in task.selection_metrics
+        )
     _check_metrics(task, metrics, select_by)
     requests = loaded.requests()
     store = Store(home)
