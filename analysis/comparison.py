@@ -114,7 +114,7 @@ def has_published(cell: Cell, metric: str, compare: str) -> bool:
 
 
 def is_alike(cell: Cell, metric: str, compare: str) -> bool:
-    """Tell whether something is published of a cell's metric, with its hyperparameters and after its epochs."""
+    """Tell whether something is published of a metric with a cell's hyperparameters and after its epochs."""
     if not has_published(cell, metric, compare) or has_other_settings(cell):
         return False
     if compare == CURVES:

@@ -79,7 +79,7 @@ def param_value(cell: Cell, name: str) -> str | None:
 
 
 def _varying(by_latent: Mapping[str, Sequence[Cell]]) -> list[str]:
-    """Return in what cells differ, within a latent or between latents; nothing where no latent has several."""
+    """Return in what cells differ, within a latent or between them; nothing where no latent has several."""
     if all(len(cells) == 1 for cells in by_latent.values()):
         return []
     every = [cell for cells in by_latent.values() for cell in cells]

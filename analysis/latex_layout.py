@@ -99,8 +99,8 @@ def text_height(text: str, width: float, font: Font) -> float:
 def panels(sheet: Sheet) -> list[Panel]:
     """Return a table as panels of which each fits on a page, from top to bottom.
 
-    Of estimators by latents, as many latents stand beside each other as fit at the usual size, and a panel has
-    the rows that have something there. Any other table is one panel, in a smaller size where it must.
+    Of estimators by latents, as many latents stand beside each other as fit at the usual size, and a panel
+    has the rows that have something there. Other tables keep their columns, in a smaller size where they must.
     """
     found = []
     for names, rows in _blocks(sheet):

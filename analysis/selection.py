@@ -30,7 +30,7 @@ CHOOSABLE = (
 )  # fmt: skip
 """Hyperparameters, which can be chosen: columns of every table.
 
-Below a table of what was chosen stand those of Table 5, and of the others those in which candidates differ."""
+Below a table of chosen cells stand those of Table 5, and of the others those in which candidates differ."""
 
 
 @dataclass(frozen=True)

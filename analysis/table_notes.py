@@ -157,8 +157,8 @@ def _errata_notes(frame: pd.DataFrame) -> Iterator[str]:
 def _origin(result: published.PublishedResult, compare: str) -> str:
     if compare == CURVES:
         return (
-            "The authors' runs: their training curves at 8x4, at the epoch of our last; ± is the sample standard "
-            "deviation (ddof=1) over 10 seeds."
+            "The authors' runs: their training curves at 8x4, at the epoch of our last; ± is the sample "
+            "standard deviation (ddof=1) over 10 seeds."
         )
     if result.has_error:
         return (

@@ -47,8 +47,8 @@ def best_line(plan: SearchPlan) -> str:
     if plan.best is None:
         return f"{what}: none, since no cell has a {metric}"
     cell, value = plan.best
-    num_compared = plan.count(Fate.COMPLETE)
-    return f"{what}: {cell_name(cell)}, {metric} {value:.2f}, the lowest of {num_compared} cells trained to the end"
+    among = f"the lowest of {plan.count(Fate.COMPLETE)} cells trained to the end"
+    return f"{what}: {cell_name(cell)}, {metric} {value:.2f}, {among}"
 
 
 def search_as_json(plan: SearchPlan) -> dict[str, Any]:
