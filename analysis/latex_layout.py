@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from analysis.sheet_parts import Entry, Sheet
 
@@ -15,10 +16,13 @@ COLUMN_WIDTH = 221
 """Points of one of two columns, on A4; on letter paper it has more."""
 PAGE_HEIGHT = 500
 """Points that a float may be high: a page has 550, and heights are guessed."""
+_ROWS_HEIGHT = 400
+"""Points of the rows of a panel, which leave room for its header and the caption."""
 _NARROW, _WIDE = frozenset(" .,:;|'()[]ijlt"), frozenset("mwMW±")
 _LEAST_LABEL = 75
 """Points of a label that may be wrapped."""
 _BOLD = 1.1
+T = TypeVar("T")
 _RAGGED = 1.2
 """How much longer wrapped text is for what stays empty at the ends of its lines."""
 
@@ -100,15 +104,33 @@ def panels(sheet: Sheet) -> list[Panel]:
     """Return a table as panels of which each fits on a page, from top to bottom.
 
     Of estimators by latents, as many latents stand beside each other as fit at the usual size, and a panel
-    has the rows that have something there. Other tables keep their columns, in a smaller size where they must.
+    has the rows that have something there. Other tables keep their columns, in a smaller size if they must.
     """
     found = []
     for names, rows in _blocks(sheet):
         one = _panel(names, rows)
-        num_rows = max(1, math.floor(PAGE_HEIGHT * len(rows) / one.height))
-        parts = [rows[start : start + num_rows] for start in range(0, len(rows), num_rows)] or [rows]
-        found += [Panel(names, part, one.font, one.label_width, one.width) for part in parts]
+        heights = [one.num_lines(row[0]) * one.font.line for row in rows]
+        found += [replace(one, rows=tuple(part)) for part in filled(rows, heights, _ROWS_HEIGHT)]
     return found
+
+
+def filled(pieces: Sequence[T], heights: Sequence[float], room: float) -> list[list[T]]:
+    """Return pieces in their order in as many parts as there must be, each as full as its height allows.
+
+    Args:
+        pieces: The pieces; one that is too high for itself is a part.
+        heights: Their heights, in points.
+        room: The height of a part, in points.
+    """
+    parts: list[list[T]] = [[]]
+    used = 0.0
+    for piece, height in zip(pieces, heights, strict=True):
+        if parts[-1] and used + height > room:
+            parts.append([])
+            used = 0.0
+        parts[-1].append(piece)
+        used += height
+    return parts
 
 
 def _blocks(sheet: Sheet) -> list[tuple[tuple[str, ...], tuple[tuple[Entry, ...], ...]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from analysis.latex_layout import (
     COLUMN_WIDTH,
@@ -13,6 +13,7 @@ from analysis.latex_layout import (
     PAGE_HEIGHT,
     TEXT_WIDTH,
     Panel,
+    filled,
     panels,
     text_height,
 )
@@ -42,6 +43,8 @@ _MINUS = re.compile(r"(?<![-\w])-(?=\d)")
 _SHAPE = re.compile(r"(?<![\w.])(\d+)x(\d+)(?!\w)")
 _LONGEST_NOTE = 2000
 """Characters of a note that stay together on a page."""
+_Piece = str | list[str]
+"""A note, or the lines of a tabular."""
 _LEGEND = r"Within a latent: \textbf{bold} best, \underline{underlined} second, \textit{italic} third; "
 
 
@@ -64,12 +67,10 @@ def _floats(sheet: Sheet, name: str) -> list[str]:
     width = COLUMN_WIDTH if is_narrow else TEXT_WIDTH
     legend = [f"{_LEGEND}{sheet.best} is best."] if sheet.has_ranks else []
     said = [*(part for note in map(_escape, notes) for part in textwrap.wrap(note, _LONGEST_NOTE)), *legend]
-    pieces = [
-        *((panel.height, _tabular(panel, sheet.num_text_columns)) for panel in shown),
-        *((text_height(note, width, NOTES), note) for note in said),
-    ]
+    pieces: list[_Piece] = [*(_tabular(panel, sheet.num_text_columns) for panel in shown), *said]
+    heights = [*(panel.height for panel in shown), *(text_height(note, width, NOTES) for note in said)]
     room = PAGE_HEIGHT - text_height(caption, width, NORMAL) - 3 * NORMAL.line
-    parts = _filled(pieces, room)
+    parts = filled(pieces, heights, room)
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return [
         _float(
@@ -82,20 +83,7 @@ def _floats(sheet: Sheet, name: str) -> list[str]:
     ]
 
 
-def _filled(pieces: Iterable[tuple[float, str | list[str]]], room: float) -> list[list[str | list[str]]]:
-    """Fill floats with tabulars and notes, in their order, each as far as its height allows."""
-    parts: list[list[str | list[str]]] = [[]]
-    used = 0.0
-    for height, piece in pieces:
-        if parts[-1] and used + height > room:
-            parts.append([])
-            used = 0.0
-        parts[-1].append(piece)
-        used += height
-    return parts
-
-
-def _float(environment: str, caption: str, label: str, pieces: Sequence[str | list[str]]) -> str:
+def _float(environment: str, caption: str, label: str, pieces: Sequence[_Piece]) -> str:
     notes = [piece for piece in pieces if isinstance(piece, str)]
     tabulars = [piece for piece in pieces if not isinstance(piece, str)]
     lines = [

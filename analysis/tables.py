@@ -189,7 +189,7 @@ def _row(
         "epochs": int(cell.params["epochs"]) if "epochs" in cell.params else None,
         "cell": cell.hash,
         **hyperparameters_of(cell),
-        SEEDS: {int(seed): float(value) for seed, value in values.items()},
+        SEEDS: dict(zip(values.index.tolist(), values.tolist(), strict=True)),
         "low": summary.low,
         "high": summary.high,
     }
