@@ -44,8 +44,8 @@ def command(
 ) -> None:
     """Show cells, members and packs of a spec, and the hours and the disk that the rest will take.
 
-    Where nothing is known of how long its epochs take, two steps of each kind are timed, for ten seconds at
-    most; kinds that do not get their turn are taken to be as long as the others are on average.
+    Where nothing is known of how long its epochs take, two steps of each kind are timed, for six seconds of
+    a core at most; kinds that do not get their turn are taken to be as long as the others are on average.
 
     Example: `catsweep plan table2 --calibrate`
     """
