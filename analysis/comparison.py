@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -111,6 +111,30 @@ def has_published(cell: Cell, metric: str, compare: str) -> bool:
     if compare == CURVES:
         return bool(curve_points(cell, metric))
     return printed_result(cell, metric) is not None
+
+
+def is_alike(cell: Cell, metric: str, compare: str) -> bool:
+    """Tell whether something is published of a metric with a cell's hyperparameters and after its epochs."""
+    if not has_published(cell, metric, compare) or has_other_settings(cell):
+        return False
+    if compare == CURVES:
+        return not math.isnan(_on_curve(cell, metric).value)
+    printed = printed_result(cell, metric)
+    return printed is not None and printed.epochs in (None, int(cell.params["epochs"]))
+
+
+def fair_comparison(cells: Iterable[Cell], metric: str) -> str | None:
+    """Return the first of `COMPARISONS` that is fair to a whole table, or none.
+
+    It is where whatever it has of these cells was made as they were. Cells with a note, which stand beside
+    the table, do not matter.
+    """
+    ordinary = [cell for cell in cells if not cell.note]
+    for compare in COMPARISONS:
+        known = [cell for cell in ordinary if has_published(cell, metric, compare)]
+        if known and all(is_alike(cell, metric, compare) for cell in known):
+            return compare
+    return None
 
 
 def published_settings(cell: Cell) -> Mapping[str, str]:

@@ -38,8 +38,8 @@ _PARTS: Mapping[str, Callable[[str], str]] = {
 def row_labels(cells: Sequence[Cell]) -> list[str]:
     """Return one label per cell, different for different cells of one latent.
 
-    The label is the estimator's name. Where an estimator has several cells of one latent, the params in which
-    they differ follow; the same params at every latent, so that a grid's rows line up. A note comes last.
+    The label is the estimator's name. Where an estimator has several cells of any latent, the params in which
+    its cells differ follow, at every latent: the same label is the same settings. A note comes last.
     Where a task's estimators have a budget of samples, that is in every label, and alone where that will do.
     """
     groups: dict[tuple[str, str], dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
@@ -50,13 +50,12 @@ def row_labels(cells: Sequence[Cell]) -> list[str]:
     labels = []
     for cell in cells:
         key = (cell.estimator, cell.note)
-        names = varying[key] if len(groups[key][cell.latent]) > 1 else []
         budget = budget_params(cell)
         place = (*key, *budget)
         if place not in is_enough:
             is_enough[place] = _tells_apart(budget, groups[key].values())
         if not is_enough[place]:
-            budget = [name for name in _PARTS if name in (*budget, *names)]
+            budget = [name for name in _PARTS if name in (*budget, *varying[key])]
         labels.append(_label(cell, budget))
     return labels
 
@@ -80,11 +79,11 @@ def param_value(cell: Cell, name: str) -> str | None:
 
 
 def _varying(by_latent: Mapping[str, Sequence[Cell]]) -> list[str]:
-    return [
-        name
-        for name in _PARTS
-        if any(len({param_value(cell, name) for cell in cells}) > 1 for cells in by_latent.values())
-    ]
+    """Return in what cells differ, within a latent or between them; nothing where no latent has several."""
+    if all(len(cells) == 1 for cells in by_latent.values()):
+        return []
+    every = [cell for cells in by_latent.values() for cell in cells]
+    return [name for name in _PARTS if len({param_value(cell, name) for cell in every}) > 1]
 
 
 def _label(cell: Cell, names: Sequence[str]) -> str:

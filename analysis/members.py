@@ -51,13 +51,13 @@ def dataset_contents(members: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def counted_values(members: pd.DataFrame, num_rows: int) -> list[pd.Series[float]]:
-    """Return the values that count, row by row of the table.
+    """Return the values that count, by seed, row by row of the table.
 
     Args:
         members: A frame of `wanted_members`.
         num_rows: How many requests it is of.
     """
-    values = members.dropna(subset=["value"]).groupby("row")["value"]
-    groups = dict(iter(values))
+    counted = members.dropna(subset=["value"]).astype({"seed": "int64"}).set_index("seed")
+    groups = dict(iter(counted.groupby("row")["value"]))
     empty = pd.Series([], dtype="float64")
     return [groups.get(row, empty) for row in range(num_rows)]

@@ -28,7 +28,9 @@ CHOOSABLE = (
     *_OF_TABLE_5, "beta", "num_mc_samples", "gap", "num_samples", "temperature_decay", "temperature_floor",
     "batch_size",
 )  # fmt: skip
-"""What can be chosen; a table shows those of Table 5, and of the others those in which candidates differ."""
+"""Hyperparameters, which can be chosen: columns of every table.
+
+Below a table of chosen cells stand those of Table 5, and of the others those in which candidates differ."""
 
 
 @dataclass(frozen=True)
@@ -137,43 +139,39 @@ def _shared(cells: Sequence[Cell]) -> Cell:
 
 
 def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
-    """Return a table with the hyperparameters of each row and the account of its choice added.
+    """Return a table with the account of each row's choice added.
 
-    A row of which nothing is chosen has no cell, and `NOTHING_CHOSEN` as its status.
+    A row of which nothing is chosen has neither cell nor hyperparameters, and `NOTHING_CHOSEN` as its status.
 
     Args:
         frame: The table of the selection's requests.
         selection: What was chosen.
     """
-    rows = [
-        _row(choice, request.cell)
-        for choice, request in zip(selection.choices, selection.requests, strict=True)
-    ]
-    added = pd.DataFrame(rows, columns=[*CHOOSABLE, *SELECTION_COLUMNS]).astype(
-        dict.fromkeys((*CHOOSABLE, "account"), "str")
-        | {"selected_mean": "float64", "num_candidates": "Int64", "num_complete": "Int64"}
+    rows = [{"account": ""} if choice is None else _account_of(choice) for choice in selection.choices]
+    added = pd.DataFrame(rows, columns=[*SELECTION_COLUMNS]).astype(
+        {"account": "str", "selected_mean": "float64", "num_candidates": "Int64", "num_complete": "Int64"}
     )
     added["selected_by"] = selection.metric
     result = pd.concat([frame, added], axis=1)
     empty = [choice is not None and not choice.is_chosen for choice in selection.choices]
-    result.loc[empty, "status"], result.loc[empty, "cell"] = NOTHING_CHOSEN, ""
+    result.loc[empty, "status"], result.loc[empty, ["cell", *CHOOSABLE]] = NOTHING_CHOSEN, ""
     chosen_from = [
         name
         for name in CHOOSABLE
-        if name in selection.varying or (name in _OF_TABLE_5 and (added[name] != "").any())
+        if name in selection.varying or (name in _OF_TABLE_5 and (result[name] != "").any())
     ]
     result.attrs = {**frame.attrs, "selected_by": selection.metric, "hyperparameters": chosen_from}
     return result
 
 
-def _row(choice: Choice | None, cell: Cell) -> dict[str, object]:
-    is_chosen = choice is None or choice.is_chosen
-    params = {**applicable_defaults(cell), **cell.params} if is_chosen else {}
-    row: dict[str, object] = {name: params.get(name, "") for name in CHOOSABLE}
-    if choice is None:
-        return {**row, "account": ""}
+def hyperparameters_of(cell: Cell) -> dict[str, str]:
+    """Return every `CHOOSABLE` hyperparameter of a cell with its value, empty where it does not apply."""
+    params = {**applicable_defaults(cell), **cell.params}
+    return {name: params.get(name, "") for name in CHOOSABLE}
+
+
+def _account_of(choice: Choice) -> dict[str, object]:
     return {
-        **row,
         "selected_mean": choice.mean,
         "num_candidates": choice.num_candidates,
         "num_complete": choice.num_complete,

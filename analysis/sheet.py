@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.comparison import COMPARISON_COLUMNS
+from analysis.comparison import COMPARISON_COLUMNS, CURVES
 from analysis.errata import footnote_marks
 from analysis.sheet_parts import HIGHEST, LOWEST, UNDEFINED, Entry, Sheet, number, rows_of
 from analysis.sheets_below import sheets_below
@@ -37,7 +37,8 @@ def lay_out(frame: pd.DataFrame, form: str = ".2f") -> Sheet:
             raise ValueError(f"one table shows one {column}, got {found}; render each on its own")
     is_compared = set(COMPARISON_COLUMNS) <= set(frame.columns)
     sheet = _side_by_side(frame, form) if is_compared else _wide(frame, form)
-    return replace(sheet, below=sheets_below(frame, form))
+    name = " ".join([*frame["metric"].head(1), frame.attrs.get("compare") or ""]).strip()
+    return replace(sheet, name=name, below=sheets_below(frame, form))
 
 
 def _wide(frame: pd.DataFrame, form: str) -> Sheet:
@@ -68,7 +69,8 @@ def _side_by_side(frame: pd.DataFrame, form: str) -> Sheet:
         )
         for row in rows_of(frame)
     )
-    header = ("estimator", "latent", "n", "ours", "published", "difference", "z")
+    theirs = "authors' runs" if frame.attrs.get("compare") == CURVES else "published"
+    header = ("estimator", "latent", "n", "ours", theirs, "difference", "z")
     return Sheet(header, rows, notes(frame), 2, _best(frame))
 
 
@@ -91,4 +93,4 @@ def _mean(row: Mapping[Any, Any], form: str, *, shows_n: bool) -> Entry:
 def _plus_minus(mean: float, error: float, form: str) -> str:
     if math.isnan(mean):
         return UNDEFINED
-    return f"{mean:{form}} ± {number(error, form)}"
+    return f"{mean:{form}}" + ("" if math.isnan(error) else f" ± {error:{form}}")

@@ -40,6 +40,7 @@ class Sheet:
         num_text_columns: How many leading columns hold text; the others hold numbers.
         best: Which mean of a latent is the best, "lowest" or "highest".
         title: What a table below another one is called.
+        name: What the table is of, in a few words for programs.
         below: The tables below it.
     """
 
@@ -49,6 +50,7 @@ class Sheet:
     num_text_columns: int
     best: str = LOWEST
     title: str = ""
+    name: str = ""
     below: tuple[Sheet, ...] = ()
 
     @property

@@ -126,9 +126,11 @@ def _comparison_notes(frame: pd.DataFrame) -> Iterator[str]:
     compared = frame[frame["published"].notna() & (frame["n"] > 0)]
     result = published.results_of(frame["metric"].iloc[0])[0]
     yield _origin(result, compare)
+    if len(alone := frame[frame["published"].isna()]):
+        yield f"Nothing is published of {_by_label(alone['label'], alone['latent'])}."
     if compare == CURVES or result.has_error:
         yield (
-            "z is the difference (ours minus published) over the root of the summed squares of both standard "
+            "z is the difference (ours minus theirs) over the root of the summed squares of both standard "
             "errors, from sample standard deviations; -- where a side has no spread."
         )
     epochs = sorted(set(compared["epochs"].dropna()) - {result.epochs})
@@ -148,13 +150,14 @@ def _errata_notes(frame: pd.DataFrame) -> Iterator[str]:
         cells = frame[frame["erratum"] == text]
         where = dict.fromkeys(zip(cells["estimator"], cells["latent"], strict=True))
         yield f"{mark}: {', '.join(f'{estimator_name(name)} {latent}' for name, latent in where)}: {text}."
-    yield from formula_notes(frame.loc[frame["published"].notna(), "estimator"])
+    if frame.attrs["compare"] == PUBLISHED:
+        yield from formula_notes(frame.loc[frame["published"].notna(), "estimator"])
 
 
 def _origin(result: published.PublishedResult, compare: str) -> str:
     if compare == CURVES:
         return (
-            "Published: the authors' training curves at 8x4, at the epoch of our last; their ± is the sample "
+            "The authors' runs: their training curves at 8x4, at the epoch of our last; ± is the sample "
             "standard deviation (ddof=1) over 10 seeds."
         )
     if result.has_error:

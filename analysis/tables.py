@@ -13,23 +13,33 @@ from analysis.labels import param_value, row_labels
 from analysis.members import counted_values, dataset_contents, merged, wanted_members
 from analysis.names import ESTIMATOR_NAMES, PAPER_LATENTS
 from analysis.ranking import column_keys, params_apart, ranks
-from analysis.selection import SELECT_BY, SELECTION_METRICS, SELECTIONS, add_selection, select_best
+from analysis.selection import (
+    CHOOSABLE,
+    SELECT_BY,
+    SELECTION_METRICS,
+    SELECTIONS,
+    add_selection,
+    hyperparameters_of,
+    select_best,
+)
 from analysis.significance import add_tests
 from analysis.statistics import INTERVAL, TABLE_SPREADS, mean_and_spread
 from analysis.store import resolve_duplicates, step_column
 from trainables.schema import Cell, CellRequest
 from trainables.tasks import TASKS
 
+SEEDS = "seeds"
+"""The column with the values that count, a mapping from each seed to its value."""
 COLUMNS = (
     "estimator", "latent", "metric", "n", "mean", "error", "error_kind", "rank", "status", "note",
-    "num_requested", "epochs", "cell", "label",
+    "num_requested", "epochs", "cell", "label", *CHOOSABLE, SEEDS,
 )  # fmt: skip
 _TYPES = {
     **dict.fromkeys(("n", "num_requested"), "int64"),
     **dict.fromkeys(("rank", "epochs"), "Int64"),
     **dict.fromkeys(("mean", "error"), "float64"),
     **dict.fromkeys(
-        ("estimator", "latent", "metric", "error_kind", "status", "note", "cell", "label"), "str"
+        ("estimator", "latent", "metric", "error_kind", "status", "note", "cell", "label", *CHOOSABLE), "str"
     ),
 }
 
@@ -50,7 +60,8 @@ def table(
     A member counts in a mean only if it is finished, did not diverge, and has a value at its last epoch.
     `n` is how many count; `status` says what became of the others. `rank` is 1 for the best mean (the lowest,
     but of a cosine the highest) among the ordinary cells of a latent that differ in nothing but estimator and
-    hyperparameters; ties share a rank, and a cell with a note has none.
+    hyperparameters; ties share a rank, and a cell with a note has none. Hyperparameters are strings as the
+    run schema writes them, empty where they do not apply; `seeds` has each seed's value that counts.
 
     Args:
         runs: A frame of `load_runs`.
@@ -60,8 +71,8 @@ def table(
         spread: What `error` is: "std", "sem" or "sem-population"; or "ci", which adds `low, high`.
         compare: "published" adds `published, published_error, difference, z, erratum` from the printed
             tables, "curves" the same from the authors' training curves at 8x4, at each cell's own epochs.
-        select: "best" leaves, of each estimator and latent, the best cell by `select_by`, and adds its
-            hyperparameters and what it was chosen from (`analysis.selection`); all cells by default.
+        select: "best" leaves, of each estimator and latent, the best cell by `select_by`, and adds what it
+            was chosen from (`analysis.selection`); all cells by default.
         select_by: The metric that selects, which the frame must have too.
         test: Whether to test every cell against the best of its latent (`analysis.significance`).
     Raises:
@@ -177,6 +188,8 @@ def _row(
         "num_requested": len(request.seeds),
         "epochs": int(cell.params["epochs"]) if "epochs" in cell.params else None,
         "cell": cell.hash,
+        **hyperparameters_of(cell),
+        SEEDS: dict(zip(values.index.tolist(), values.tolist(), strict=True)),
         "low": summary.low,
         "high": summary.high,
     }

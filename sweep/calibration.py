@@ -85,7 +85,7 @@ def _measure(
 ) -> Iterable[tuple[str, float]]:
     if address is None:
         for kind, pack in packs.items():
-            yield kind, _seconds_per_epoch(pack.to_params(), dataset, resources)
+            yield kind, seconds_per_epoch(pack.to_params(), dataset, resources)
         return
     import ray
 
@@ -93,15 +93,22 @@ def _measure(
 
     with cluster(address, resources):
         data = ray.put(dataset)
-        task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_seconds_per_epoch)
+        task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(seconds_per_epoch)
         for kind, pack in packs.items():
             yield kind, ray.get(task.remote(pack.to_params(), data, resources))
 
 
-def _seconds_per_epoch(
-    members: list[dict[str, str]], dataset: ImageDataset | None, resources: Resources
+def seconds_per_epoch(
+    members: list[dict[str, str]], dataset: ImageDataset | None, resources: Resources, share: float = 1.0
 ) -> float:
-    """Train a few steps and evaluate on a few images, and say what a whole epoch would take."""
+    """Train a few steps and evaluate on a few images, and say what a whole epoch would take.
+
+    Args:
+        members: The params of a pack's members.
+        dataset: The images; none for a task that needs none.
+        resources: What the pack gets.
+        share: How much of the usual steps and images to take; where there are no images, it does not matter.
+    """
     import torch  # here, since an estimate from what was measured before need not wait for it
 
     from trainables.process import own_device, prepare_process
@@ -116,12 +123,15 @@ def _seconds_per_epoch(
         trainer_of(pack, None, device).time_epoch()  # warms up
         return trainer_of(pack, None, device).time_epoch().total
     per_step = pack.images_per_step
-    trainer_of(pack, data.first(_WARM_UP_STEPS * per_step, _TEST_IMAGES), device).time_epoch()
-    timed = data.first(_TIMED_STEPS * per_step, _TEST_IMAGES)
+    num_warm_up, num_timed, num_test = (
+        math.ceil(share * usual) for usual in (_WARM_UP_STEPS, _TIMED_STEPS, _TEST_IMAGES)
+    )
+    trainer_of(pack, data.first(num_warm_up * per_step, num_test), device).time_epoch()
+    timed = data.first(num_timed * per_step, num_test)
     trainer = trainer_of(pack, timed, device)
     if device.type == "cuda":
         trainer.time_epoch()  # records the graph of a step
     seconds = trainer.time_epoch()
     steps = math.ceil(len(data.train_images) / per_step)
-    train_seconds = seconds.train / _TIMED_STEPS * steps
+    train_seconds = seconds.train / num_timed * steps
     return train_seconds + seconds.test * len(data.test_images) / len(timed.test_images) + seconds.other

@@ -20,6 +20,8 @@ from trainables.tasks import task_of
 
 RECORDED = "recorded in the store, by whatever machines they ran on"
 CALIBRATED = "calibrated on"
+TIMED = "from two steps timed just now (roughly; --calibrate times more)"
+LIKE_THOSE_TIMED = "as long as those timed are on average"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def _seconds_of_an_epoch(stored: StoredMember) -> float:
     return seconds + stored.metrics[MEASUREMENT_SECONDS] * num_measured / stored.epoch
 
 
-def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
+def estimate(
+    plan: Plan, home: Home, capacity: Capacity, timed: Mapping[str, float] | None = None
+) -> Estimate:
     """Estimate what a plan's packs will cost.
 
     The store's record goes before a calibration, and one of these machines before one of others.
@@ -87,9 +91,11 @@ def estimate(plan: Plan, home: Home, capacity: Capacity) -> Estimate:
         plan: The plan.
         home: Where calibrations are.
         capacity: What there is to train on.
+        timed: Seconds per epoch by kind of what nothing else is known of, from `sweep.quick_timing`; kinds
+            that it lacks are taken to be as long as these are on average.
     """
     resources = plan.spec.resources
-    durations = _durations(plan, home, capacity.where)
+    durations = _durations(plan, home, capacity.where, timed or {})
     bases = Counter(one.basis for one in durations.values())
     hours = sum(one.seconds for one in durations.values()) / 3600
     num_that_fit = capacity.num_packs(resources)
@@ -123,7 +129,7 @@ def start_order(plan: Plan, home: Home) -> tuple[Pack, ...]:
 
     The longest goes first; where it is not known how long all of them take, the order is the plan's.
     """
-    return _start_order(plan, _durations(plan, home, THIS_MACHINE))
+    return _start_order(plan, _durations(plan, home, THIS_MACHINE, {}))
 
 
 def _start_order(plan: Plan, durations: Mapping[Pack, _Duration]) -> tuple[Pack, ...]:
@@ -132,18 +138,23 @@ def _start_order(plan: Plan, durations: Mapping[Pack, _Duration]) -> tuple[Pack,
     return tuple(sorted(plan.packs, key=lambda pack: -durations[pack].seconds))
 
 
-def _durations(plan: Plan, home: Home, where: str) -> dict[Pack, _Duration]:
+def _durations(plan: Plan, home: Home, where: str, timed: Mapping[str, float]) -> dict[Pack, _Duration]:
     """Return how long each pack still takes, as far as it is known."""
     recorded, calibration = recorded_seconds(plan.stored.values()), read_calibration(home)
     durations = {}
     for pack in plan.packs:
         kind = kind_of(pack.members[0], len(pack))
-        measured = calibration.get(kind_with(pack, plan.spec.resources), {})
+        kind_here = kind_with(pack, plan.spec.resources)
+        measured = calibration.get(kind_here, {})
         if kind in recorded:
             seconds, basis = recorded[kind], RECORDED
         elif measured:
             place = where if where in measured else min(measured)
             seconds, basis = measured[place], f"{CALIBRATED} {place}"
+        elif kind_here in timed:
+            seconds, basis = timed[kind_here], TIMED
+        elif timed:
+            seconds, basis = statistics.fmean(timed.values()), LIKE_THOSE_TIMED
         else:
             continue
         durations[pack] = _Duration(seconds * _epochs_left(plan, pack), basis)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from analysis.comparison import PUBLISHED, has_published
+from analysis.comparison import COMPARISONS, is_alike
 from analysis.names import form_of, metric_name
 from analysis.selection import SELECT_BY
 from analysis.sheet import lay_out
@@ -76,8 +76,10 @@ def metric_tables(
     if not is_first:
         folded = [*((below.title, below) for below in shown.below), *folded]
         shown = replace(shown, below=())
-    if any(has_published(request.cell, metric, PUBLISHED) for request in requests):
-        compared = table(runs, requests, metric=metric, compare=PUBLISHED, select=select, select_by=select_by)
+    cells = [request.cell for request in requests]
+    compare = next((one for one in COMPARISONS if any(is_alike(cell, metric, one) for cell in cells)), None)
+    if compare is not None:
+        compared = table(runs, requests, metric=metric, compare=compare, select=select, select_by=select_by)
         compared.attrs.pop("selected_by", None)  # the choice stands below the first table
         folded.append(("Beside the published numbers", lay_out(compared, form)))
     name = metric_name(metric).text

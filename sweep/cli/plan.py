@@ -21,6 +21,8 @@ from sweep.cli.options import (
 from sweep.cli.search_summary import as_search, search_as_json, search_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sweep.capacity import Capacity
     from sweep.estimates import Estimate
     from sweep.home import Home
@@ -42,6 +44,9 @@ def command(
 ) -> None:
     """Show cells, members and packs of a spec, and the hours and the disk that the rest will take.
 
+    Where nothing is known of how long its epochs take, two steps of each kind are timed, for six seconds of
+    a core at most; kinds that do not get their turn are taken to be as long as the others are on average.
+
     Example: `catsweep plan table2 --calibrate`
     """
     from sweep import api
@@ -52,19 +57,34 @@ def command(
     capacity = api.capacity(spec, plan, address)
     if calibrate:
         _calibrate(plan, place, capacity, address)
+    timed = _timed(plan, place, capacity) if address is None else {}
     if as_json:
-        typer.echo(json.dumps(_as_json(plan, place, capacity), indent=1))
+        typer.echo(json.dumps(_as_json(plan, place, capacity, timed), indent=1))
     else:
-        print_summary(plan, place, capacity)
+        print_summary(plan, place, capacity, timed)
 
 
-def print_summary(plan: Plan, home: Home, capacity: Capacity) -> None:
+def _timed(plan: Plan, home: Home, capacity: Capacity) -> Mapping[str, float]:
+    """Time a few steps of what there is to train on this machine, where nothing is known of any of it."""
+    from sweep.estimates import estimate
+    from sweep.quick_timing import timed_seconds
+
+    resources = plan.spec.resources
+    if not plan.packs or not capacity.num_packs(resources) or estimate(plan, home, capacity).num_known:
+        return {}
+    return timed_seconds(plan.packs, plan.spec.dataset, resources)
+
+
+def print_summary(
+    plan: Plan, home: Home, capacity: Capacity, timed: Mapping[str, float] | None = None
+) -> None:
     """Print a plan for people.
 
     Args:
         plan: The plan.
         home: Where its store and its calibration are.
         capacity: What there is to train on.
+        timed: As for `sweep.estimates.estimate`.
     """
     console = Console(highlight=False, soft_wrap=True)
     for line in _heading(plan):
@@ -81,7 +101,7 @@ def print_summary(plan: Plan, home: Home, capacity: Capacity) -> None:
         table.add_row(estimator, latent, *(str(counts[key]) for key in ("cells", "members", "done")))
     if groups:  # a search may have tried nothing yet
         console.print(table)
-    for line in estimate_lines(plan, home, capacity):
+    for line in estimate_lines(plan, home, capacity, timed):
         console.print(line, markup=False)
 
 
@@ -105,13 +125,15 @@ def _provenance(plan: Plan) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def estimate_lines(plan: Plan, home: Home, capacity: Capacity) -> list[str]:
+def estimate_lines(
+    plan: Plan, home: Home, capacity: Capacity, timed: Mapping[str, float] | None = None
+) -> list[str]:
     """Return what the rest of a plan will take, in lines for people; arguments as for `print_summary`."""
     from sweep.estimates import estimate as estimate_of
 
     if not plan.packs:
         return ["nothing left to do"]
-    estimate = estimate_of(plan, home, capacity)
+    estimate = estimate_of(plan, home, capacity, timed)
     lines = [_hours(plan, estimate)] if estimate.num_known else []
     if estimate.num_unknown:
         lines.append(
@@ -174,8 +196,7 @@ def _calibrate(plan: Plan, home: Home, capacity: Capacity, address: str | None) 
     calibrate(packs, dataset, home, plan.spec.resources, address, capacity.where)
 
 
-def _as_json(plan: Plan, home: Home, capacity: Capacity) -> dict[str, Any]:
-
+def _as_json(plan: Plan, home: Home, capacity: Capacity, timed: Mapping[str, float]) -> dict[str, Any]:
     return {
         "name": plan.spec.name,
         "num_cells": len(plan.requests),
@@ -183,7 +204,7 @@ def _as_json(plan: Plan, home: Home, capacity: Capacity) -> dict[str, Any]:
         "num_done": sum(plan.is_finished(member) for member in plan.members),
         "num_packs": len(plan.packs),
         **({"search": search_as_json(search)} if (search := as_search(plan)) else {}),
-        "estimate": estimate_as_json(plan, home, capacity),
+        "estimate": estimate_as_json(plan, home, capacity, timed),
         "cells": [
             {
                 **request.cell.params,
@@ -198,12 +219,14 @@ def _as_json(plan: Plan, home: Home, capacity: Capacity) -> dict[str, Any]:
     }
 
 
-def estimate_as_json(plan: Plan, home: Home, capacity: Capacity) -> dict[str, Any]:
+def estimate_as_json(
+    plan: Plan, home: Home, capacity: Capacity, timed: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """Return what the rest of a plan will take, for programs; arguments as for `print_summary`."""
     from sweep.estimates import estimate
 
     are_known = _are_pack_sizes_known(plan, home)
-    return {**asdict(estimate(plan, home, capacity)), "are_pack_sizes_known": are_known}
+    return {**asdict(estimate(plan, home, capacity, timed)), "are_pack_sizes_known": are_known}
 
 
 def _are_pack_sizes_known(plan: Plan, home: Home) -> bool:

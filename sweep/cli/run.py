@@ -15,16 +15,23 @@ from rich.console import Console
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from sweep.cli.plan import print_summary
+from sweep.cli.search_summary import as_search, best_line
 from sweep.cli.tables import table_text
 from sweep.redaction import redact
 from trainables.tasks import task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sweep.home import Home
     from sweep.runner import Outcome
 
 EXIT_MEMBERS_FAILED = 1
 EXIT_INTERRUPTED = 130
+_BESIDE = {
+    "published": "beside the paper's table, whose numbers some cells are made like",
+    "curves": "beside the authors' own runs at the same epoch",
+}
 
 
 def command(
@@ -59,14 +66,16 @@ def command(
         return
     start = time.monotonic()
     outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
+    shown, others = _comparisons(spec)
     if not outcome.is_interrupted:
-        typer.echo(table_text(spec, place, compare=_comparison(spec, "published")))
+        typer.echo(table_text(spec, place, compare=shown))
+        _say_winner(spec, place)
     _say_where_and_what_next(
         outcome,
         place,
         _options_as_given(spec, home, tracking_uri),
         duration(time.monotonic() - start),
-        has_curves=_comparison(spec, "curves") is not None,
+        others,
     )
     if outcome.is_interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -74,19 +83,32 @@ def command(
         raise typer.Exit(EXIT_MEMBERS_FAILED)
 
 
-def _comparison(spec: str, compare: str) -> str | None:
-    """Return what the table at the end is compared with; nothing, where nothing is published of a cell."""
-    from analysis.comparison import has_published
+def _say_winner(spec: str, home: Home) -> None:
+    """Name the best cell of a search below its table; a grid has none."""
+    from sweep import api
+    from sweep.spec_file import load_spec
+
+    if not load_spec(spec).search.is_grid and (plan := as_search(api.current_plan(spec, home))):
+        typer.echo(best_line(plan))
+
+
+def _comparisons(spec: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return what the table at the end is compared with, if that is fair, and what else it might be."""
+    from analysis.comparison import COMPARISONS, fair_comparison, is_alike
     from sweep.spec_file import load_spec
 
     loaded = load_spec(spec)
+    if not loaded.search.is_grid:
+        return None, ()
     headline = task_of(loaded.task).headline
-    cells = (request.cell for request in loaded.requests())
-    return compare if any(has_published(cell, headline, compare) for cell in cells) else None
+    cells = [request.cell for request in loaded.requests()]
+    shown = fair_comparison(cells, headline)
+    others = [name for name in COMPARISONS if any(is_alike(cell, headline, name) for cell in cells)]
+    return shown, tuple(name for name in others if name != shown)
 
 
 def _say_where_and_what_next(
-    outcome: Outcome, place: Home, options: str, seconds: str, *, has_curves: bool
+    outcome: Outcome, place: Home, options: str, seconds: str, comparisons: Sequence[str]
 ) -> None:
     lines = [
         "",
@@ -98,12 +120,9 @@ def _say_where_and_what_next(
     if outcome.num_failed:
         lines.append(f"{outcome.num_failed} members failed; to see why: {_program()} status {options}")
     program = _program()
-    curves = {
-        f"{program} tables {options} --compare curves": "beside the authors' own runs at the same epoch"
-    }
     hints = {
         f"{program} tables {options} --format latex": "the table for a paper; also markdown, html, csv, json",
-        **(curves if has_curves else {}),
+        **{f"{program} tables {options} --compare {name}": _BESIDE[name] for name in comparisons},
         f"{program} ui{_without_spec(options)}": "every run in the browser",
     }
     width = max(map(len, hints))

@@ -20,8 +20,6 @@ def as_search(plan: Plan) -> SearchPlan | None:
 
 def search_lines(plan: SearchPlan) -> list[str]:
     """Return how a search stands, in lines for people."""
-    from sweep.cell_runs import cell_name
-
     search = plan.spec.search
     fates = ", ".join(f"{count} {fate}" for fate, count in _fates(plan).items() if count)
     lines = [
@@ -29,9 +27,7 @@ def search_lines(plan: SearchPlan) -> list[str]:
         f"{plan.num_done}/{plan.num_allowed} trials done{f' ({fates})' if fates else ''}, "
         f"each of {len(plan.spec.seeds)} seeds"
     ]
-    if plan.best is not None:
-        cell, value = plan.best
-        lines.append(f"best so far: {cell_name(cell)}, {search.metric} {value:.2f}")
+    lines += [best_line(plan)] if plan.best is not None else []
     if plan.num_to_come:
         to_the_end = ", trained to the end" if search.early_stopping is not None else ""
         lines.append(
@@ -39,6 +35,20 @@ def search_lines(plan: SearchPlan) -> list[str]:
             f"estimates are for cells spread over the space{to_the_end}"
         )
     return lines
+
+
+def best_line(plan: SearchPlan) -> str:
+    """Return which cell is the best by the metric that is searched: the winner, once all are tried."""
+    from sweep.cell_runs import cell_name
+    from sweep.search.scores import Fate
+
+    metric = plan.spec.search.metric
+    what = "winner" if plan.num_done == plan.num_allowed else "best so far"
+    if plan.best is None:
+        return f"{what}: none, since no cell has a {metric}"
+    cell, value = plan.best
+    among = f"the lowest of {plan.count(Fate.COMPLETE)} cells trained to the end"
+    return f"{what}: {cell_name(cell)}, {metric} {value:.2f}, {among}"
 
 
 def search_as_json(plan: SearchPlan) -> dict[str, Any]:

@@ -22,8 +22,8 @@ _DEFAULT_TABLES = "; ".join(f"{', '.join(task.default_tables)} of {name}" for na
 MetricOption = Annotated[
     str | None,
     typer.Option(
-        help="Metrics of the run schema, joined by commas, a table each; by default the task's: "
-        f"{_DEFAULT_TABLES}."
+        help="Metrics of the run schema, joined by commas, a table each; by default what a search seeks, "
+        f"else the task's: {_DEFAULT_TABLES}."
     ),
 ]
 FormatOption = Annotated[
@@ -74,7 +74,7 @@ def command(
     With `--select best` a grid becomes one row for each estimator; below the table stand the hyperparameters
     chosen, how many candidates there were, and how many seeds each had.
 
-    Example: `catsweep tables quickstart --compare published`
+    Example: `catsweep tables quickstart --compare curves`
     """
     from sweep.home import Home
 
@@ -121,15 +121,20 @@ def table_text(
 
     loaded = load_spec(spec)
     task = TASKS[loaded.task]
-    metrics = list(dict.fromkeys(names_in(metric)) or task.default_tables)
-    select_by = task.selection_metrics[0] if select_by is None else select_by
+    is_search = not loaded.search.is_grid
+    searched = (loaded.search.metric,) if is_search else ()
+    metrics = list(dict.fromkeys(names_in(metric)) or searched or task.default_tables)
+    if select_by is None:
+        select_by = next(
+            name for name in (*searched, *task.selection_metrics) if name in task.selection_metrics
+        )
     _check_metrics(task, metrics, select_by)
     requests = loaded.requests()
     store = Store(home)
     store.check_readable()
     needed = dict.fromkeys(metrics if select is None else [*metrics, select_by])
     runs = load_runs(home.tracking_uri, metrics=list(needed))
-    if not loaded.search.is_grid:  # what there is, since nobody asked for every cell of the space
+    if is_search:  # what there is, since nobody asked for every cell of the space
         begun = set(runs["cell"])
         requests = tuple(request for request in requests if request.cell.hash in begun)
     frames = [

@@ -42,6 +42,14 @@ class SearchProgress(Progress):
         return self.queue.num_allowed * len(self.plan.spec.seeds)
 
     @property
+    def num_members_done(self) -> int:
+        """Members of the cells that count as done, and those of other cells that have finished."""
+        verdicts = self.queue.verdicts
+        begun = [request for request in self.plan.requests if request.cell.hash not in verdicts]
+        finished = sum(member.hash in self.finished for request in begun for member in request.members)
+        return len(verdicts) * len(self.plan.spec.seeds) + finished
+
+    @property
     def num_members_run(self) -> int:
         """Members that have finished in this run."""
         return self._num_run

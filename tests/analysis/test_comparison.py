@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from analysis import table
+from analysis import published, render, table
+from analysis.comparison import fair_comparison
 from analysis.store import runs_frame
 
 METRIC = "test_neg_elbo"
@@ -86,3 +87,41 @@ def test_metric_of_which_nothing_is_published_is_refused(compared):
     )
     with pytest.raises(ValueError, match=message):
         compared("st", "8x4", [1.0], metric="epoch_seconds", compare="curves")
+
+
+@pytest.fixture
+def as_published(request_of):
+    """Return a function that makes a cell with the settings behind its printed result, changed as asked."""
+
+    def make(estimator="st", latent="8x4", epochs=160, **changes):
+        settings = {**published.settings_as_run(estimator, latent), **changes}
+        note = settings.pop("note", "")
+        return request_of(estimator, latent, epochs=epochs, note=note, **settings).cell
+
+    return make
+
+
+def test_whole_table_is_compared_where_settings_and_epochs_are_those_published(as_published):
+    first = fair_comparison
+    assert first([as_published(), as_published("reinmax", "4x24")], METRIC) == "published"
+    assert first([as_published(epochs=3), as_published("gst", epochs=100)], METRIC) == "curves"
+    assert first([as_published(epochs=4)], METRIC) is None
+    assert first([as_published("st", "4x24", epochs=3)], METRIC) is None
+    for changes in ({"lr": "0.5"}, {"batch_size": "50"}, {"precision": "tf32"}):
+        assert first([as_published(), as_published("gst", **changes)], METRIC) is None
+        assert first([as_published(epochs=3, **changes)], METRIC) is None
+
+
+def test_cells_of_which_nothing_is_published_and_those_beside_the_table_do_not_matter(as_published):
+    mine, noted = as_published("mine", lr="0.5", optimizer="adam"), as_published(lr="0.5", note="mine")
+    assert fair_comparison([mine, as_published(), noted], METRIC) == "published"
+    assert fair_comparison([mine, noted], METRIC) is None
+    assert fair_comparison([as_published("reinmax_cv", epochs=3), as_published(epochs=3)], METRIC) == "curves"
+    assert fair_comparison([as_published()], "train_recon") is None
+
+
+def test_cells_without_a_published_number_are_named_below_the_table(record):
+    runs = runs_frame([record("st"), record("reinmax_cv")], [METRIC])
+    text = render(table(runs, compare="curves"))
+    assert "Nothing is published of ReinMax-CV 8x4." in text
+    assert "authors' runs" in text.splitlines()[0]

@@ -33,6 +33,23 @@ def test_different_settings_at_different_latents_need_no_longer_label(cell):
     assert row_labels([cell("st", "8x4", lr="0.001"), cell("st", "4x24", optimizer="radam")]) == ["ST", "ST"]
 
 
+def test_one_label_is_the_same_settings_at_every_latent(cell):
+    cells = [
+        cell("st", "8x4", lr="0.001", temperature="0.5"),
+        cell("st", "8x4", lr="0.001", temperature="1.0"),
+        cell("st", "4x24", lr="0.0005", temperature="0.5"),
+        cell("st", "4x24", lr="0.001", temperature="1.0"),
+        cell("st", "8x16", lr="0.001", temperature="1.0"),
+    ]
+    assert row_labels(cells) == [
+        "ST lr 0.001 τ 0.5",
+        "ST lr 0.001 τ 1.0",
+        "ST lr 0.0005 τ 0.5",
+        "ST lr 0.001 τ 1.0",
+        "ST lr 0.001 τ 1.0",
+    ]
+
+
 def test_grid_adds_the_params_that_vary_at_any_latent(cell):
     cells = [
         cell("reinmax_rao", "8x4", temperature="0.3"),
@@ -47,7 +64,7 @@ def test_grid_adds_the_params_that_vary_at_any_latent(cell):
         "ReinMax-Rao adam τ 0.5",
         "ReinMax-Rao adam τ 1.0",
         "ReinMax-Rao radam τ 1.0",
-        "ReinMax-Rao",
+        "ReinMax-Rao adam τ 1.0",
         "ST",
     ]
 

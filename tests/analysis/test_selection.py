@@ -282,7 +282,7 @@ def test_every_format_has_the_hyperparameters_and_the_account_below(chosen, name
 
 def test_json_has_them_as_fields(chosen):
     (row,) = json.loads(render(chosen([[2.0, 2.5], [None, None]]), "json"))
-    assert (row["lr"], row["eta"], row["num_candidates"], row["num_complete"]) == ("0.001", "", 2, 1)
+    assert (row["lr"], row["eta"], row["num_candidates"], row["num_complete"]) == (0.001, None, 2, 1)
     (row,) = json.loads(render(chosen([[None, None]]), "json"))
     assert (row["selected_mean"], row["num_complete"], row["cell"]) == (None, 0, "")
 

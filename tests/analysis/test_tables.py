@@ -10,7 +10,8 @@ from trainables import schema
 METRIC = "test_neg_elbo"
 COLUMNS = [
     "estimator", "latent", "metric", "n", "mean", "error", "error_kind", "rank", "status", "note",
-    "num_requested", "epochs", "cell", "label",
+    "num_requested", "epochs", "cell", "label", "optimizer", "lr", "temperature", "eta", "beta",
+    "num_mc_samples", "gap", "num_samples", "temperature_decay", "temperature_floor", "batch_size", "seeds",
 ]  # fmt: skip
 
 
@@ -49,6 +50,12 @@ def test_row_holds_the_statistics_of_its_seeds(record, rows, request_of):
         "epochs": 2,
         "cell": request.cell.hash,
         "label": "ST",
+        **dict.fromkeys(COLUMNS[14:-1], ""),
+        "optimizer": "adam",
+        "lr": "0.0005",
+        "temperature": "1.0",
+        "batch_size": "100",
+        "seeds": {0: 100.0, 1: 101.0, 2: 105.0},
     }
 
 
@@ -130,7 +137,7 @@ def test_a_cell_that_none_can_be_compared_with_is_not_the_best(record):
     assert ranks == {"indecater": 0, "rloo": 2, "st": 1}
     text = render(frame, "text")
     assert "Cells of one latent that differ in epochs are not ranked against each other." in text
-    assert [line.split()[0] for line in text.splitlines() if "#1" in line and "±" in line] == ["ST"]
+    assert [line.split()[0] for line in text.splitlines() if "117.00 #1" in line] == ["ST"]
 
 
 def test_precision_that_is_stated_is_the_default_s_equal(record, rows):

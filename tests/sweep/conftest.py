@@ -32,6 +32,7 @@ def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in ("CATSWEEP_HOME", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr("sweep.quick_timing.SECONDS", 0)  # a plan of which nothing is known does not wait
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

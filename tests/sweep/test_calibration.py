@@ -57,7 +57,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         estimators.append(members[0]["estimator"])
         return 5.0
 
-    monkeypatch.setattr(calibration, "_seconds_per_epoch", measure)
+    monkeypatch.setattr(calibration, "seconds_per_epoch", measure)
     return estimators
 
 
@@ -97,7 +97,7 @@ def test_a_measurement_stands_for_the_whole_dataset(place: Home, monkeypatch: py
     monkeypatch.setattr(calibration, "_WARM_UP_STEPS", 1)
     members = plan_of(place).packs[0].to_params()
     # 20 steps took 2 s, of 25 in an epoch; all of the 50 test images took 0.5 s.
-    seconds = calibration._seconds_per_epoch(members, noise(2500), ONE_CORE)
+    seconds = calibration.seconds_per_epoch(members, noise(2500), ONE_CORE)
     assert seconds == pytest.approx(25 * 2 / 20 + 0.5)
 
 
@@ -122,7 +122,7 @@ def test_a_step_with_many_images_an_example_has_them_all(
     spec = spec_of({"estimator": "rloo", "latent": "10x40"}, task="mnist_addition")
     members = make_plan(spec, {}, place).packs[0].to_params()
     # 20 steps of 10 examples of 40 images took 2 s, of 50 in an epoch.
-    seconds = calibration._seconds_per_epoch(members, noise(20_000), ONE_CORE)
+    seconds = calibration.seconds_per_epoch(members, noise(20_000), ONE_CORE)
     assert (seen, seconds) == ([1200, 8000], pytest.approx(50 * 2 / 20 + 0.5))
 
 

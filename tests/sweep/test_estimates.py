@@ -10,7 +10,7 @@ import pytest
 from sweep.calibration import kind_with
 from sweep.capacity import Capacity, Node
 from sweep.disk_use import peak_checkpoint_bytes, store_bytes
-from sweep.estimates import CALIBRATED, RECORDED, estimate, start_order
+from sweep.estimates import CALIBRATED, LIKE_THOSE_TIMED, RECORDED, TIMED, estimate, start_order
 from sweep.home import Home
 from sweep.planning import Plan, make_plan
 from sweep.store import StoredMember
@@ -58,6 +58,19 @@ def test_without_a_measurement_there_is_no_estimate_of_hours(place: Home) -> Non
     answer = estimate(plan_of(place), place, FOUR_CORES)
     assert (answer.num_known, answer.num_unknown, answer.core_hours, answer.bases) == (0, 20, 0.0, {})
     assert answer.checkpoint_bytes > 0
+
+
+def test_what_was_timed_just_now_counts_where_nothing_else_is_known_and_stands_for_the_rest(
+    place: Home,
+) -> None:
+    plan = plan_of(place)
+    kinds = {pack.members[0].cell.estimator: kind_with(pack, plan.spec.resources) for pack in plan.packs}
+    answer = estimate(plan, place, FOUR_CORES, {kinds["st"]: 20.0})
+    assert (answer.num_known, answer.bases) == (20, {TIMED: 10, LIKE_THOSE_TIMED: 10})
+    assert answer.core_hours == pytest.approx(20 * 36 * 20 / 3600)
+    both = estimate(recorded(plan, 5.0), place, FOUR_CORES, {kinds["st"]: 20.0, kinds["reinmax"]: 30.0})
+    assert both.bases == {RECORDED: 10, TIMED: 10}
+    assert both.core_hours == pytest.approx((10 * 5 + 10 * 30) * 36 / 3600)
 
 
 def test_hours_are_the_median_seconds_of_the_kind_times_the_epochs(place: Home) -> None:

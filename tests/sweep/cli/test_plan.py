@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sweep.calibration import kind_with
 from sweep.capacity import Capacity, Node
 from sweep.cluster_error import ClusterError
+from sweep.estimates import TIMED
 from sweep.home import Home
 from sweep.spec import Resources
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
 from trainables.data import ImageDataset
+from trainables.pack import Pack
 
 Command = Callable[..., Answer]
 
@@ -34,6 +37,28 @@ def test_the_plan_of_table2_counts_cells_by_where_they_come_from(catsweep: Comma
     )
     assert lines[-1].startswith("disk: up to ")
     assert list(own_folder.iterdir()) == []
+
+
+def test_a_plan_of_which_nothing_is_known_is_timed_and_says_so(
+    catsweep: Command, home: Home, drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def timed(packs: Sequence[Pack], dataset: str | None, resources: Resources) -> dict[str, float]:
+        asked.append(dataset)
+        return {kind_with(packs[0], resources): 360.0}
+
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("sweep.quick_timing.timed_seconds", timed)
+    Path("grid.yaml").write_text(SPEC_TEXT)
+    words = ("plan", "grid.yaml", "--home", home.path)
+    expected = "estimate: 0.40 core-hours, 0.20 hours on this machine (2 cores), 2 packs at once; "
+    assert f"{expected}seconds per epoch: 2 packs {TIMED}" in catsweep(*words).out.splitlines()
+    assert json.loads(catsweep(*words, "--json").out)["estimate"]["core_hours"] == pytest.approx(0.4)
+    assert asked == ["mnist", "mnist"]
+    drive(spec_of(seeds=1)).train_all({0: 354.0})
+    assert TIMED not in catsweep(*words).out
+    assert asked == ["mnist", "mnist"]
 
 
 def test_cells_of_no_paper_are_counted_plainly(catsweep: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from estimators import REGISTRY
 from sweep.home import Home
 from sweep.runner import Outcome
-from sweep.spec_file import load_spec, preset_names
+from sweep.spec_file import load_spec, preset_names, read_spec_text
 from sweep.training import Training, fetched_images
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, rows, spec_of
@@ -264,7 +265,7 @@ def test_the_table_is_all_that_goes_to_stdout(
     drive(spec_of()).train_all({0: 100.0, 1: 104.0})
     write(SPEC_TEXT)
     answer = catsweep("run", "grid.yaml", "--home", home.path)
-    table = catsweep("tables", "grid.yaml", "--home", home.path, "--compare", "published")
+    table = catsweep("tables", "grid.yaml", "--home", home.path)
     assert (answer.status, answer.out) == (0, table.out)
     assert "105.00" in answer.out
     assert answer.err.splitlines()[2] == f"store: {home.tracking_uri}"
@@ -281,6 +282,33 @@ def test_whatever_its_task_a_run_ends_with_its_table_and_with_hints_that_work(
     tables = [hint[1:] for hint in hints if hint[1] == "tables"]
     assert tables
     assert [catsweep(*words).status for words in tables] == [0] * len(tables)
+
+
+@pytest.mark.parametrize(
+    ("preset", "epochs", "expected"),
+    [
+        ("quickstart", 3, "The authors' runs: their training curves at 8x4, at the epoch of our last"),
+        ("quickstart", 4, None),
+        ("table2-8x4", 160, "Published: Beyond ReinMax as printed"),
+        ("table2-8x4", 159, None),
+    ],
+)
+def test_a_run_compares_only_what_was_trained_as_what_is_published(
+    preset: str,
+    epochs: int,
+    expected: str | None,
+    catsweep: Command,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text, count = re.subn("(?m)^epochs: .*$", f"epochs: {epochs}", read_spec_text(preset)[0])
+    assert count == 1
+    write(text)
+    monkeypatch.setattr("sweep.api.execute", lambda *words, **options: Outcome(0, 0, is_interrupted=False))
+    answer = catsweep("run", "grid.yaml", "--home", home.path)
+    assert answer.out.splitlines()[0].endswith(" z") == (expected is not None)
+    assert expected is None or expected in answer.out
+    assert ("--compare curves" in answer.err) == (preset == "table2-8x4" and epochs == 160)
 
 
 def test_a_dry_run_says_what_would_run_and_does_nothing(

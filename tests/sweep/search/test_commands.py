@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 
 from sweep.home import Home
 from sweep.packing import write_manifest
+from sweep.runner import Outcome
 from sweep.search.planning import open_queue
 from sweep.search.queue import CellQueue, Job
 from sweep.store import Store
@@ -80,7 +82,7 @@ def test_status_shows_the_cells_tried_and_the_best_so_far(
     params = half_done[0].request.cell.params
     mean = value_of(half_done[0].request) + 0.5
     name = f"st 8x4 adam lr={params['lr']} τ={params['temperature']}"
-    assert best == f"best so far: {name}, train_neg_elbo {mean:.2f}"
+    assert best == f"best so far: {name}, train_neg_elbo {mean:.2f}, the lowest of 1 cells trained to the end"
     assert to_come == (
         "1 cells are still to be chosen; estimates are for cells spread over the space, trained to the end"
     )
@@ -139,6 +141,43 @@ def test_tables_show_what_there_is_of_the_space(
     assert set(rows) == tried | {other.cell.hash}
     complete, pruned, running = (rows[job.request.cell.hash]["status"] for job in half_done)
     assert (complete, pruned, running) == ("complete", "0 of 2; 2 pruned", "0 of 2; 2 running")
+
+
+@pytest.mark.parametrize("metric", ["train_neg_elbo", "test_neg_elbo"])
+def test_a_run_ranks_by_what_was_searched_and_names_the_winner_by_it(
+    metric: str, catsweep: Command, home: Home, drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = search_of(trials=2, epochs=1, metric=metric)
+    driver = drive(spec)
+    queue = open_queue(spec, {}, home)
+    values = {"train_neg_elbo": (90.0, 80.0), "test_neg_elbo": (70.0, 75.0)}
+    for place in range(2):  # the second is the best in training, the first on the test set
+        job = _next(queue)
+        of_cell = {name: pair[place] for name, pair in values.items()}
+        last = record(1, *(0.0 for _ in job.pack.members))
+        last = replace(last, metrics=tuple({**one, **of_cell} for one in last.metrics if one is not None))
+        driver.tracker.start(job.pack)
+        driver.tracker.log(job.pack, [last])
+        queue.advanced(job, [last])
+        queue.ended(job, has_failed=False)
+        driver.tracker.finish(job.pack, last)
+        if of_cell[metric] == min(values[metric]):
+            winner = job.request.cell
+    driver.tracker.flush()
+    driver.settle()
+    block = {"estimator": "st", "latent": "8x4", **GRID}
+    search = {"kind": "optuna", "trials": 2, "metric": metric}
+    Path("search.yaml").write_text(
+        yaml.safe_dump({"name": "small", "epochs": 1, "seeds": 2, "grid": [block], "search": search})
+    )
+    monkeypatch.setattr("sweep.api.execute", lambda *words, **options: Outcome(0, 0, is_interrupted=False))
+    lines = catsweep("run", "search.yaml", "--home", home.path).out.splitlines()
+    name = f"st 8x4 adam lr={winner.params['lr']} τ={winner.params['temperature']}"
+    best = min(values[metric])
+    assert lines[-1] == f"winner: {name}, {metric} {best:.2f}, the lowest of 2 cells trained to the end"
+    (first,) = (line for line in lines if " #1" in line and "±" in line)
+    assert f"{best:.2f} ± 0.00 #1" in first
+    assert any(f"({metric})" in line for line in lines)
 
 
 def test_a_grid_takes_up_what_a_search_gave_up(

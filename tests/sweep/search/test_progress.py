@@ -58,6 +58,7 @@ def test_cells_become_known_as_they_start(lab: MakeLab) -> None:
     progress.ended(third.pack, has_failed=False, is_pruned=True)
     assert progress.is_complete
     assert (progress.num_cells_done, progress.num_members_failed, progress.num_members_run) == (3, 2, 2)
+    assert (progress.num_members_done, progress.num_members_asked) == (6, 6)  # as cells, 3 of 3
     assert progress.notes[1:] == ["2 failed", "2 stopped early"]
 
 
