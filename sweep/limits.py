@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 MAX_PARAM_LENGTH = 6000
 """Characters of a param; MLflow cuts longer ones, and their member would never be known again."""
 
@@ -26,3 +28,8 @@ MAX_LINES = 1000
 
 MAX_ERRORS = 20
 """Errors that a command prints before it counts the rest."""
+
+
+def first_of(lines: Sequence[str], most: int, rest: str) -> list[str]:
+    """Return the first lines, and how many there are besides, in words that follow the number."""
+    return [*lines[:most], *([f"{len(lines) - most:,} {rest}"] if len(lines) > most else [])]
