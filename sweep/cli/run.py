@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
-from sweep.cli.plan import print_summary
+from sweep.cli.plan import note_others, print_summary
 from sweep.cli.tables import table_text
+from sweep.limits import MAX_LINES
 from sweep.redaction import redact
 from trainables.tasks import task_of
+from trainables.terminal import echo
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -55,12 +56,13 @@ def command(
     place = Home.resolve(home, tracking_uri)
     if dry_run:
         plan = api.current_plan(spec, place, retry_failed=retry_failed)
+        note_others(plan)
         print_summary(plan, place, api.capacity(spec, plan, address))
         return
     start = time.monotonic()
     outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
     if not outcome.is_interrupted:
-        typer.echo(table_text(spec, place, compare=_comparison(spec, "published")))
+        echo(_table(spec, place))
     _say_where_and_what_next(
         outcome,
         place,
@@ -72,6 +74,16 @@ def command(
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.num_failed:
         raise typer.Exit(EXIT_MEMBERS_FAILED)
+
+
+def _table(spec: str, place: Home) -> str:
+    """Return the table at the end, or where to find it where it has too many rows to read."""
+    from sweep.spec_file import load_spec
+
+    num_cells = load_spec(spec).num_cells
+    if num_cells > MAX_LINES:
+        return f"{num_cells:,} cells, too many for a table here; `{_program()} tables` prints one"
+    return table_text(spec, place, compare=_comparison(spec, "published"))
 
 
 def _comparison(spec: str, compare: str) -> str | None:
@@ -108,9 +120,8 @@ def _say_where_and_what_next(
     }
     width = max(map(len, hints))
     lines += ["next:", *(f"  {command:<{width}}  # {purpose}" for command, purpose in hints.items())]
-    console = Console(stderr=True, highlight=False)
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        echo(line, err=True)
 
 
 def _options_as_given(spec: str, home: object, tracking_uri: str | None) -> str:
