@@ -30,12 +30,12 @@ _NEW_OBJECTS = 100_000
 class _Commands(TyperGroup):
     """The commands; what was typed wrong is shown without control characters."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read what stands before the command."""
         with _visible_complaints():
             return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Read what stands after the command, and run it."""
         with _visible_complaints():
             return super().invoke(ctx)
