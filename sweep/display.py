@@ -13,13 +13,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from sweep.cell_runs import cell_name
+from sweep.limits import first_of
 from sweep.progress import Progress, RunningPack
 from sweep.redaction import redact
 from trainables.metrics import METRIC
 from trainables.pack import Pack
 from trainables.tasks import task_of
+from trainables.terminal import echo, make_console
 
 LINE_SECONDS = 10.0
+_MOST_PACKS = 20
 
 
 class Display(Protocol):
@@ -40,12 +43,12 @@ class Display(Protocol):
 
 def say(message: str) -> None:
     """Print a line for people to stderr, where there is no display yet."""
-    Console(stderr=True, highlight=False).print(redact(message), soft_wrap=True, markup=False)
+    echo(redact(message), err=True)
 
 
 def make_display(progress: Progress) -> Display:
     """Return a live display where stdout is a terminal, else one of plain lines; both write to stderr."""
-    console = Console(stderr=True, highlight=False)
+    console = make_console(stderr=True, soft_wrap=False)
     if sys.stdout.isatty() and console.is_terminal:
         return LiveDisplay(progress, console)
     return LineDisplay(progress, console)
@@ -103,14 +106,15 @@ class LineDisplay:
             return
         self._last = time.monotonic()
         progress = self._progress
-        running = "; ".join(
+        packs = [
             f"{pack_name(one.pack)} epoch {one.epoch}/{one.pack.epochs} {_value(one)}".rstrip()
-            for one in progress.running.values()
-        )
+            for one in list(progress.running.values())
+        ]
+        running = "; ".join(first_of(packs, _MOST_PACKS, "more packs"))
         self.say(
             f"{progress.num_members_done}/{progress.num_members_asked} members, "
-            f"{progress.num_cells_done}/{progress.num_cells_asked} cells, {_remaining(progress)}; "
-            f"running: {running}"
+            f"{progress.num_cells_done}/{progress.num_cells_asked} cells, "
+            f"{', '.join([_remaining(progress), *progress.notes])}; running: {running}"
         )
 
     def say(self, message: str) -> None:
@@ -157,6 +161,9 @@ class LiveDisplay:
         shown = METRIC[task_of(progress.plan.spec.task).progress]
         unit = f" ({shown.unit})" if shown.unit else ""
         running = Table("running", "epoch", f"{shown.text}{unit}", box=None, padding=(0, 2, 0, 0))
-        for one in progress.running.values():
+        packs = list(progress.running.values())
+        for one in packs[:_MOST_PACKS]:
             running.add_row(pack_name(one.pack), f"{one.epoch}/{one.pack.epochs}", _value(one))
+        if len(packs) > _MOST_PACKS:
+            running.add_row(f"{len(packs) - _MOST_PACKS:,} more packs")
         return Group(bars, running, ", ".join([_remaining(progress), *progress.notes]))

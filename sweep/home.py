@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from sweep.redaction import redact
 HOME_VARIABLE = "CATSWEEP_HOME"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 DEFAULT_HOME = Path(".catsweep")
+_SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:/{0,2}(?:/([^?]*))?")
 
 
 class HomeError(Exception):
@@ -31,9 +34,15 @@ class Home:
 
     @classmethod
     def resolve(cls, path: str | Path | None = None, tracking_uri: str | None = None) -> Home:
-        """Return the home from flags, else from the environment, else `./.catsweep` with its own store."""
+        """Return the home from flags, else from the environment, else `./.catsweep` with its own store.
+
+        Raises:
+            HomeError: If there is something else than a folder, or the store is SQLite's and no file.
+        """
         folder = Path(path or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute()
         uri = tracking_uri or os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{folder / 'mlflow.db'}"
+        _check_folder(folder)
+        _check_file_of(uri)
         return cls(folder, uri)
 
     @property
@@ -104,7 +113,36 @@ class Home:
                 probe.write_bytes(b"")
                 probe.unlink()
             except OSError as error:
-                raise HomeError(
-                    f"{folder} must be a folder that can be written ({error.strerror}); "
-                    f"choose another home with --home or {HOME_VARIABLE}"
-                ) from None
+                raise _no_folder(folder, error.strerror) from None
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        if folder.is_dir() or not folder.exists():
+            return
+    except OSError as error:  # such as a name that is too long
+        raise _no_folder(folder, error.strerror) from None
+    raise _no_folder(folder, os.strerror(errno.EEXIST))
+
+
+def _no_folder(folder: Path, reason: str | None) -> HomeError:
+    return HomeError(
+        f"{folder} must be a folder that can be written ({reason}); "
+        f"choose another home with --home or {HOME_VARIABLE}"
+    )
+
+
+def _check_file_of(tracking_uri: str) -> None:
+    found = _SQLITE_FILE.match(tracking_uri)
+    if found is None:
+        return
+    name = found[1] or ""
+    try:
+        is_file = name not in ("", ":memory:") and not Path(name).is_dir()
+    except OSError:
+        is_file = False
+    if not is_file:
+        raise HomeError(
+            f"tracking store {redact(tracking_uri)} cannot be used: it must name a file, such as "
+            "sqlite:////folder/mlflow.db"
+        )

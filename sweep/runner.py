@@ -17,6 +17,7 @@ from sweep.display import Display, make_display, say
 from sweep.environment import environment
 from sweep.home import Home, HomeError
 from sweep.lease import Lease
+from sweep.namesake import note_of_others
 from sweep.outbox import STORE_AWAY, Outbox
 from sweep.pack_events import PackEvents
 from sweep.pack_sizes import measure_pack_sizes
@@ -188,6 +189,8 @@ def _tracker(
     pruned: Iterable[tuple[Pack, int]] = (),
     dataset_content: str = "",
 ) -> Tracker:
+    if note := note_of_others(plan):
+        show(note)
     checkpoints = store.home.checkpoints
     writer = RunWriter(store.client, lease.experiment_id, plan.stored, checkpoints)
     try:

@@ -8,9 +8,11 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from estimators.hyperparameter import TEMPERATURE
+from sweep.limits import MAX_MEMBERS
 from sweep.spec_block import Block, SpecModel
-from sweep.spec_task import settled, settled_block, settled_measure
+from sweep.spec_task import check_batch, settled, settled_block, settled_measure
 from sweep.spec_values import (
+    MISSING,
     BatchSize,
     Concurrency,
     Cpus,
@@ -236,11 +238,38 @@ class Spec(SpecModel):
         return {} if self.precision in (None, DEFAULTS["precision"]) else {"precision": self.precision}
 
     @model_validator(mode="after")
+    def _has_few_enough_members(self) -> Spec:
+        num_cells = self.num_cells
+        num_asked = num_cells if self.search.is_grid else min(num_cells, self.search.num_trials)
+        num_members = num_asked * len(self.seeds)
+        if max(num_cells, num_members) > MAX_MEMBERS:
+            raise SpecValueError(
+                f"grid must have at most {MAX_MEMBERS:,} cells and ask for as many members, not "
+                f"{num_cells:,} cells and {num_members:,} members; split it into several specs, which may "
+                "share a home",
+                MISSING,
+                place=("grid",),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_fit_the_data(self) -> Spec:
+        if self.dataset is not None and self.batch_size is not None:
+            latents = [latent for block in self.grid for latent in block.latent]
+            check_batch(TASKS[self.task], self.dataset, self.batch_size, latents)
+        return self
+
+    @model_validator(mode="after")
     def _precision_fits_the_device(self) -> Spec:
         if self.precision == "tf32" and self.resources.gpus == 0:
             rule = "precision must be float32 where resources.gpus is 0"
             raise SpecValueError(rule, self.precision, place=("precision",))
         return self
+
+    @property
+    def num_cells(self) -> int:
+        """How many cells the blocks declare, none of which is made for it; one that two have counts twice."""
+        return sum(block.num_settings(TASKS[self.task]) for block in self.grid)
 
     def requests(self) -> tuple[CellRequest, ...]:
         """Return the cells in the order of the grid, each once; an ordinary cell wins over a noted one."""

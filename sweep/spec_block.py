@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
@@ -101,17 +102,16 @@ class Block(SpecModel):
             raise SpecValueError(f"{name} must be at most the temperature, {lowest:g}", max(values))
         return values
 
+    def num_settings(self, task: Task) -> int:
+        """Return how many combinations there are, none of which is made for it."""
+        choices = (self._choices(task, estimator) for estimator in self.estimator)
+        return len(self.latent) * sum(math.prod(map(len, one.values())) for one in choices)
+
     def settings(self, task: Task) -> Iterator[dict[str, object]]:
         """Yield the params that the block settles, one dictionary for each combination."""
         for estimator, latent in itertools.product(self.estimator, self.latent):
             categorical_dim, latent_dim = latent.split("x")
-            choices: dict[str, list[object]] = {
-                key: getattr(self, key)
-                for key in task.block_keys
-                if (key not in ANNEALING or takes_temperature(estimator)) and getattr(self, key) is not None
-            }
-            for own in task.hyperparameters_of(estimator):
-                choices[own.name] = getattr(self, own.name) or [own.default]
+            choices = self._choices(task, estimator)
             for values in itertools.product(*choices.values()):
                 yield {
                     "estimator": estimator,
@@ -119,6 +119,17 @@ class Block(SpecModel):
                     "latent_dim": latent_dim,
                     **dict(zip(choices, values, strict=True)),
                 }
+
+    def _choices(self, task: Task, estimator: str) -> Mapping[str, Sequence[object]]:
+        """Return what an estimator's settings are combined from."""
+        choices: dict[str, Sequence[object]] = {
+            key: getattr(self, key)
+            for key in task.block_keys
+            if (key not in ANNEALING or takes_temperature(estimator)) and getattr(self, key) is not None
+        }
+        for own in task.hyperparameters_of(estimator):
+            choices[own.name] = getattr(self, own.name) or [own.default]
+        return choices
 
 
 def check_hyperparameter(

@@ -14,9 +14,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sweep.limits import MAX_ERRORS
 from sweep.spec import EarlyStopping, Measure, Resources, Search, Spec
 from sweep.spec_block import Block
-from sweep.spec_values import SpecValueError
+from sweep.spec_values import SpecValueError, shown
 
 _MODELS: dict[str, type[BaseModel]] = {
     "grid": Block,
@@ -28,6 +29,19 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 
 _MOST_VALUES = 100_000
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe types; a value that its type does not take, such as a day that no month has, is text."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return what a node says, which the rules of the keys are applied to."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, AttributeError):
+            if not isinstance(node, yaml.ScalarNode):
+                raise
+            return node.value
 
 
 class SpecError(Exception):
@@ -54,14 +68,14 @@ def read_spec_text(spec: str | Path) -> tuple[str, str]:
     path = Path(spec)
     if str(spec) in preset_names():
         return (resources.files("sweep") / "presets" / f"{spec}.yaml").read_text(), f"preset {spec}"
-    if path.suffix not in (".yaml", ".yml") and not path.is_file():
-        raise SpecError(
-            f"spec must be a YAML file or a preset, got {str(spec)!r}{_nearest(str(spec), preset_names())}"
-        )
     try:
-        return path.read_text(), str(path)
+        if path.suffix in (".yaml", ".yml") or path.is_file():
+            return path.read_text(), str(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"spec {path} cannot be read: {error}") from None
+    raise SpecError(
+        f"spec must be a YAML file or a preset, got {str(spec)!r}{_nearest(str(spec), preset_names())}"
+    )
 
 
 def load_spec(spec: str | Path) -> Spec:
@@ -78,8 +92,10 @@ def load_spec(spec: str | Path) -> Spec:
     try:
         return Spec.model_validate(_content(root))
     except ValidationError as invalid:
-        problems = [_describe(error, root, source) for error in invalid.errors()]
-        raise SpecError("\n".join(problems)) from None
+        errors = invalid.errors()
+        problems = [_describe(error, root, source) for error in errors[:MAX_ERRORS]]
+        more = [f"{source}: {len(errors) - MAX_ERRORS:,} more errors"] if len(errors) > MAX_ERRORS else []
+        raise SpecError("\n".join([*problems, *more])) from None
 
 
 def place_in_spec(spec: str | Path, *location: str | int) -> str:
@@ -90,7 +106,10 @@ def place_in_spec(spec: str | Path, *location: str | int) -> str:
 
 def _compose(text: str, source: str) -> yaml.Node:
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
+        if isinstance(root, yaml.MappingNode):
+            _check_size(root, source)
+            _refuse_repeated_keys(root, source)
         if root is not None:
             _content(root)
     except yaml.MarkedYAMLError as error:
@@ -103,15 +122,20 @@ def _compose(text: str, source: str) -> yaml.Node:
         raise SpecError(f"{source}: YAML syntax error: nested too deeply") from None
     if not isinstance(root, yaml.MappingNode):
         raise SpecError(f"{source}: a spec must be a mapping of keys to values")
-    if _num_values(root, {}) > _MOST_VALUES:
-        raise SpecError(f"{source}: a spec must have at most {_MOST_VALUES:,} values, aliases written out")
-    _refuse_repeated_keys(root, source)
     return root
 
 
 def _content(root: yaml.Node) -> Any:
-    """Return what the nodes of a document say; the text is read once, which is most of the time."""
-    return yaml.SafeLoader("").construct_document(root)
+    """Return what the nodes of a document say; the text is read once, which is most of the time.
+
+    What a mapping merges (`<<`) is from then on among its keys, before those that it states itself.
+    """
+    return _Loader("").construct_document(root)
+
+
+def _check_size(root: yaml.Node, source: str) -> None:
+    if _num_values(root, {}) > _MOST_VALUES:
+        raise SpecError(f"{source}: a spec must have at most {_MOST_VALUES:,} values, aliases written out")
 
 
 def _num_values(node: yaml.Node, known: dict[int, float]) -> float:
@@ -134,6 +158,8 @@ def _refuse_repeated_keys(node: yaml.Node, source: str, seen_nodes: set[int] | N
     if isinstance(node, yaml.MappingNode):
         seen: dict[Any, int] = {}
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):  # which no mapping of Python's takes
+                continue
             line = key.start_mark.line + 1
             if key.value in seen:
                 first = seen[key.value]
@@ -169,7 +195,7 @@ def _problem(error: ErrorDetails, location: tuple[int | str, ...]) -> str:
         return f"{cause}{_nearest(str(cause.value), cause.allowed) if cause.allowed else ''}"
     expected = error.get("ctx", {}).get("expected")
     rule = f"must be {expected}" if expected else f"is wrong ({error['msg'].lower()})"
-    return f"{key} {rule}, got {error['input']!r}"
+    return f"{key} {rule}, got {shown(error['input'])}"
 
 
 def _nearest(name: str, allowed: Iterable[str]) -> str:
@@ -185,7 +211,7 @@ def _line(root: yaml.Node, location: tuple[int | str, ...]) -> int:
             found = [(key, value) for key, value in node.value if key.value == part]
             if not found:
                 break
-            key, node = found[0]
+            key, node = found[-1]  # the earlier ones are merged and overridden
             line = key.start_mark.line
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
             node = node.value[part]

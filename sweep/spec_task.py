@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from sweep.spec_block import ANNEALING, Block, SpecModel, check_hyperparameter
 from sweep.spec_values import MISSING, SpecValueError
+from trainables.dataset_names import NUM_TRAIN_IMAGES
 from trainables.task import OPTIONAL, REQUIRED, Keys, Task
 
 _BLOCK_KEYS = ("optimizer", "lr", *ANNEALING, "epochs")
@@ -59,6 +61,26 @@ def _check_latent(task: Task, latent: str, place: tuple[str | int, ...]) -> None
     if task.categorical_dim not in (None, categorical_dim):
         rule = f"latent must have {task.categorical_dim} categories where task is {task.name}"
         raise SpecValueError(f"{rule}, such as {task.categorical_dim}x{latent_dim}", latent, place=place)
+
+
+def check_batch(task: Task, dataset: str, batch_size: int, latents: Iterable[str]) -> None:
+    """Refuse batches of more examples than an epoch has, which would be one batch of other than that size.
+
+    Args:
+        task: The task.
+        dataset: The name of the images.
+        batch_size: Examples a batch.
+        latents: All latents of the grid, one of which says how many images an example takes where it has
+            one for each variable.
+    Raises:
+        SpecValueError: If there are fewer examples.
+    """
+    images_each = max(int(latent.split("x")[1]) for latent in latents) if task.has_image_per_variable else 1
+    num_examples = NUM_TRAIN_IMAGES[dataset] // images_each
+    if batch_size > num_examples:
+        what = "images" if images_each == 1 else f"examples of {images_each} images"
+        rule = f"batch_size must be at most {num_examples:,}, as many {what} as {dataset} has to train on"
+        raise SpecValueError(rule, batch_size, place=("batch_size",))
 
 
 def settled_measure(task: Task, measure: Part) -> Part:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
@@ -18,9 +21,18 @@ from estimators.hyperparameter import (
     TEMPERATURE,
     Hyperparameter,
 )
+from sweep.limits import (
+    MAX_COUNT,
+    MAX_MEMBERS,
+    MAX_NAME_LENGTH,
+    MAX_NOTE_LENGTH,
+    MAX_PARAM_LENGTH,
+    MAX_SEED,
+)
 from trainables.dataset_names import DATASET_NAMES
 from trainables.optimizers import OPTIMIZERS
 from trainables.tasks import TASKS
+from trainables.visible_text import visible
 
 PRECISIONS = ("float32", "tf32")
 SEARCHES = ("grid", "optuna")
@@ -30,6 +42,9 @@ SEARCH_METRICS = tuple(dict.fromkeys(name for task in TASKS.values() for name in
 
 _LATENT = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHOWN_LENGTH = 200
+_SHOWN_START = 60
+_SHOWN_SEEDS = 10
 
 
 MISSING = object()
@@ -49,19 +64,33 @@ class SpecValueError(ValueError):
     def __init__(
         self, rule: str, value: object, allowed: Iterable[str] = (), place: tuple[str | int, ...] = ()
     ) -> None:
-        super().__init__(rule if value is MISSING else f"{rule}, got {value!r}")
+        super().__init__(rule if value is MISSING else f"{rule}, got {shown(value)}")
         self.value = value
         self.allowed = tuple(allowed)
         self.place = place
+
+
+def shown(value: object) -> str:
+    """Return a value of a spec for a message, shortened where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # of an integer, or of a list that has one
+        return f"more than {sys.get_int_max_str_digits()} digits"
+    if len(text) <= _SHOWN_LENGTH:
+        return text
+    return f"{text[:_SHOWN_START]}... ({len(text)} characters)"
 
 
 def _number(name: str, value: Any) -> float:
     try:
         if isinstance(value, bool):
             raise TypeError
-        return float(value)  # also "5e-4", which YAML takes for text
+        number = float(value)  # also "5e-4", which YAML takes for text
     except (TypeError, ValueError, OverflowError):
         raise SpecValueError(f"{name} must be a number", value) from None
+    if not math.isfinite(number):
+        raise SpecValueError(f"{name} must be finite", value)
+    return number
 
 
 def _hyperparameter(rule: Hyperparameter) -> Callable[[Any], float]:
@@ -69,6 +98,8 @@ def _hyperparameter(rule: Hyperparameter) -> Callable[[Any], float]:
         number = _number(rule.name, value)
         if not rule.allows(number):
             raise SpecValueError(f"{rule.name} must be {rule.rule}", value)
+        if rule.is_integer and number > MAX_COUNT:
+            raise SpecValueError(f"{rule.name} must be at most {MAX_COUNT:,}", value)
         return number
 
     return check
@@ -85,18 +116,27 @@ def _name(what: str, allowed: Iterable[str]) -> Callable[[Any], str]:
     return check
 
 
-def _count(what: str, least: int = 1) -> Callable[[Any], int]:
+def _is_integer(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _count(what: str, least: int = 1, most: int = MAX_COUNT) -> Callable[[Any], int]:
     def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        is_long = (
+            isinstance(value, str) and len(value) > sys.get_int_max_str_digits()
+        )  # text, to YAML's reader
+        if not (is_long or _is_integer(value, least)):
             raise SpecValueError(f"{what} must be an integer >= {least}", value)
-        return value
+        if is_long or value > most:
+            raise SpecValueError(f"{what} must be at most {most:,}", value)
+        return int(value)
 
     return check
 
 
 def _lr(value: Any) -> float:
     number = _number("lr", value)
-    if not 0 < number < float("inf"):
+    if number <= 0:
         raise SpecValueError("lr must be > 0", value)
     return number
 
@@ -104,7 +144,7 @@ def _lr(value: Any) -> float:
 def _not_negative(what: str) -> Callable[[Any], float]:
     def check(value: Any) -> float:
         number = _number(what, value)
-        if not 0 <= number < float("inf"):
+        if number < 0:
             raise SpecValueError(f"{what} must be >= 0", value)
         return number
 
@@ -112,38 +152,70 @@ def _not_negative(what: str) -> Callable[[Any], float]:
 
 
 def _latent(value: Any) -> str:
-    if not isinstance(value, str) or not _LATENT.fullmatch(value):
+    found = _LATENT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
         raise SpecValueError("latent must be categories x variables, such as 8x4", value)
-    return value
+    most = str(MAX_COUNT)
+    for what, digits in zip(("categories", "variables"), found.groups(), strict=True):
+        if (len(digits), digits) > (len(most), most):  # as text, which may be too long for a number
+            raise SpecValueError(f"latent must have at most {MAX_COUNT:,} {what}", value)
+    if found[1] == "1":
+        raise SpecValueError("latent must have at least 2 categories", value)
+    return str(value)
 
 
 def _seeds(value: Any) -> tuple[int, ...]:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+    if _is_integer(value, 1):
+        if value > MAX_MEMBERS:
+            raise SpecValueError(f"seeds must be at most {MAX_MEMBERS:,}", value)
         return tuple(range(value))
     if not isinstance(value, list) or not value:
         raise SpecValueError("seeds must be a count >= 1 or a list of seeds", value)
     for seed in value:
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-            raise SpecValueError("a seed must be an integer >= 0", seed)
-    repeated = sorted({seed for seed in value if value.count(seed) > 1})
+        if not _is_integer(seed, 0) or seed > MAX_SEED:
+            raise SpecValueError("a seed must be an integer from 0 to 2^63 - 1", seed)
+    repeated = sorted(seed for seed, times in Counter(value).items() if times > 1)
     if repeated:
-        raise SpecValueError(f"seeds must differ, but {', '.join(map(str, repeated))} occurs twice", value)
+        some = ", ".join(map(str, repeated[:_SHOWN_SEEDS])) + (", ..." if repeated[_SHOWN_SEEDS:] else "")
+        raise SpecValueError(f"seeds must differ, but {some} occurs twice", value)
     return tuple(value)
 
 
 def _measured_epochs(value: Any) -> tuple[int, ...]:
     epochs = value if isinstance(value, list) else [value]
-    if not epochs or any(isinstance(one, bool) or not isinstance(one, int) or one < 1 for one in epochs):
+    if not epochs or not all(_is_integer(one, 1) for one in epochs):
         raise SpecValueError("epochs to measure after must be integers >= 1", value)
     if list(epochs) != sorted(set(epochs)):
         raise SpecValueError("epochs to measure after must differ and increase", value)
+    if epochs[-1] > MAX_COUNT:
+        raise SpecValueError(f"epochs to measure after must be at most {MAX_COUNT:,}", value)
+    text = ",".join(map(str, epochs))
+    if len(text) > MAX_PARAM_LENGTH:
+        raise SpecValueError(
+            f"epochs to measure after must take at most {MAX_PARAM_LENGTH:,} characters, joined by commas, "
+            f"and these {len(epochs):,} take {len(text):,}; measure after fewer",
+            value,
+        )
     return tuple(epochs)
 
 
 def _sweep_name(value: Any) -> str:
     if not isinstance(value, str) or not _SWEEP_NAME.fullmatch(value):
         raise SpecValueError("name must consist of letters, digits, '.', '_' and '-'", value)
+    if len(value) > MAX_NAME_LENGTH:
+        raise SpecValueError(f"name must have at most {MAX_NAME_LENGTH} characters, not {len(value)}", value)
     return value
+
+
+def _note(text: str) -> str:
+    note = " ".join(text.split())
+    if len(note) > MAX_NOTE_LENGTH:
+        raise SpecValueError(
+            f"note must have at most {MAX_NOTE_LENGTH:,} characters, not {len(note):,}", note
+        )
+    if visible(note) != note:
+        raise SpecValueError("note must be without control characters", note)
+    return note
 
 
 def _count_or_auto(what: str) -> Callable[[Any], int | None]:
@@ -173,7 +245,7 @@ Gap = Annotated[float, BeforeValidator(_hyperparameter(GAP))]
 NumSamples = Annotated[float, BeforeValidator(_hyperparameter(NUM_SAMPLES))]
 TemperatureDecay = Annotated[float, BeforeValidator(_not_negative("temperature_decay"))]
 TemperatureFloor = Annotated[float, BeforeValidator(_not_negative("temperature_floor"))]
-Note = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
+Note = Annotated[str, AfterValidator(_note)]
 SweepName = Annotated[str, BeforeValidator(_sweep_name)]
 Epochs = Annotated[int, BeforeValidator(_count("epochs"))]
 IterationsPerEpoch = Annotated[int, BeforeValidator(_count("iterations_per_epoch"))]
@@ -189,7 +261,7 @@ SearchKind = Annotated[str, BeforeValidator(_name("kind", SEARCHES))]
 Sampler = Annotated[str, BeforeValidator(_name("sampler", SAMPLERS))]
 SearchMetric = Annotated[str, BeforeValidator(_name("metric", SEARCH_METRICS))]
 Trials = Annotated[int, BeforeValidator(_count("trials"))]
-SamplerSeed = Annotated[int, BeforeValidator(_count("seed", 0))]
+SamplerSeed = Annotated[int, BeforeValidator(_count("seed", 0, MAX_SEED))]
 Concurrency = Annotated[int | None, BeforeValidator(_count_or_auto("concurrency"))]
 """Cells in training at a time; None stands for "auto", what the cluster has room for."""
 StoppingKind = Annotated[str, BeforeValidator(_name("kind", STOPPINGS))]

@@ -58,6 +58,7 @@ class StoredMember:
         pack_size: How many members trained together.
         pruned: Epoch at which a search gave it up, or none.
         dataset_content: What its images were made from, where that can differ, or "".
+        experiment: Name of the experiment that its run is in, which is that of a sweep.
     """
 
     member: Member | None
@@ -70,6 +71,7 @@ class StoredMember:
     pack_size: int = 1
     pruned: int | None = None
     dataset_content: str = ""
+    experiment: str = ""
 
     @property
     def is_finished(self) -> bool:
@@ -139,19 +141,24 @@ class Store:
             raise self._unusable(error) from None
 
     def check_readable(self) -> None:
-        """See that the store can be read: a database as `members` reads it, without MLflow.
+        """See that the store is there and can be read: a database as `members` reads it, without MLflow.
 
         Raises:
-            StoreError: If it cannot.
+            StoreError: If it is not, or cannot.
         """
         if self.home.is_server:
             self.check()
             return
         try:
-            with opened(self.home.tracking_uri):
-                pass
+            with opened(self.home.tracking_uri) as database:
+                is_there = database is not None
         except (DatabaseError, ImportError, ValueError) as error:
             raise self._unusable(error) from None
+        if not is_there:
+            raise StoreError(
+                f"there is no tracking store at {self.home.shown_uri} yet; catsweep run makes it, and --home "
+                "or --tracking-uri names another"
+            )
 
     def members(self) -> dict[str, StoredMember]:
         """Return every member in the store by its hash, whichever sweep ran it.
@@ -181,7 +188,8 @@ class Store:
     def _records(self) -> Iterable[RunRecord]:
         if self.home.is_server:
             self.check()
-            return map(_record, self._member_runs())
+            names = self._experiment_names()
+            return (_record(run, names) for run in self._member_runs(list(names)))
         try:
             return read_records(self.home.tracking_uri, METRICS)
         except (DatabaseError, ImportError, ValueError) as error:
@@ -191,18 +199,17 @@ class Store:
         reason = self.home.redact(str(error)).splitlines()[0]
         return StoreError(f"tracking store {self.home.shown_uri} cannot be used: {reason}")
 
-    def _experiment_ids(self) -> list[str]:
-        found: list[str] = []
+    def _experiment_names(self) -> dict[str, str]:
+        found: dict[str, str] = {}
         token = None
         while True:
             page = self.client.search_experiments(page_token=token)
-            found += [experiment.experiment_id for experiment in page]
+            found |= {experiment.experiment_id: experiment.name for experiment in page}
             token = page.token
             if not token:
                 return found
 
-    def _member_runs(self) -> Iterator[Run]:
-        experiments = self._experiment_ids()
+    def _member_runs(self, experiments: list[str]) -> Iterator[Run]:
         query = f"tags.`{TAG_KIND}` = '{KIND_MEMBER}' and tags.`{TAG_SCHEMA_VERSION}` = '{SCHEMA_VERSION}'"
         token = None
         while experiments:
@@ -213,7 +220,7 @@ class Store:
                 return
 
 
-def _record(run: Run) -> RunRecord:
+def _record(run: Run, experiments: Mapping[str, str]) -> RunRecord:
     # The public view of a run's metrics has no steps.
     values = {
         metric.key: LastValue.from_store(metric.value, metric.step)
@@ -221,8 +228,8 @@ def _record(run: Run) -> RunRecord:
         if metric.key in METRICS
     }
     info, data = run.info, run.data
-    times = info.start_time, info.end_time
-    return RunRecord(info.run_id, info.experiment_id, info.status, *times, data.params, data.tags, values)
+    times, experiment = (info.start_time, info.end_time), experiments[info.experiment_id]
+    return RunRecord(info.run_id, experiment, info.status, *times, data.params, data.tags, values)
 
 
 def _rank(record: RunRecord, stored: StoredMember) -> tuple[int, int, int, str]:
@@ -253,4 +260,5 @@ def _stored_member(record: RunRecord, read_member: MemberReader) -> StoredMember
         pack_size=int(pack_size) if pack_size.isdecimal() else 1,
         pruned=int(pruned) if pruned.isdecimal() else None,
         dataset_content=record.tags.get(TAG_DATASET_CONTENT, ""),
+        experiment=record.experiment,
     )

@@ -27,6 +27,7 @@ from sweep.writes import (
 from trainables.epochs import EpochRecord
 from trainables.pack import Pack
 from trainables.schema import KIND_CELL, TAG_KIND, Cell, Member
+from trainables.visible_text import visible
 
 FLUSH_SECONDS = 5.0
 _MAX_ERROR_LENGTH = 4000
@@ -149,7 +150,7 @@ class Tracker:
         self._flush_members(pack.members)
         self._outbox.add(
             *(
-                FailMember(member=member.hash, end_ms=_now_ms(), error=error[-_MAX_ERROR_LENGTH:])
+                FailMember(member=member.hash, end_ms=_now_ms(), error=visible(error)[-_MAX_ERROR_LENGTH:])
                 for member in self._unfinished(pack.members)
             )
         )

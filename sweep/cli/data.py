@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from sweep.cli.options import HomeOption
+from trainables.terminal import echo
 
 app = typer.Typer(no_args_is_help=True, help="Fetch and verify the datasets.")
 
@@ -31,7 +31,7 @@ def fetch(dataset: DatasetArgument, source: SourceOption = None, home: HomeOptio
     place = Home.resolve(home)
     place.make_folders()
     folder = fetch_dataset(dataset, place.data, source=source)
-    typer.echo(folder)
+    echo(folder)
 
 
 @app.command()
@@ -44,8 +44,7 @@ def verify(dataset: DatasetArgument, home: HomeOption = None) -> None:
     from trainables.data import verify as verify_dataset
 
     checks = verify_dataset(dataset, Home.resolve(home).data)
-    console = Console(highlight=False, soft_wrap=True)
     for check in checks:
-        console.print(f"{'ok   ' if check.is_ok else 'WRONG'} {check.what}: {check.detail}", markup=False)
+        echo(f"{'ok   ' if check.is_ok else 'WRONG'} {check.what}: {check.detail}")
     if not all(check.is_ok for check in checks):
         raise typer.Exit(EXIT_NOT_OK)

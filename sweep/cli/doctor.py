@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from sweep.cli.options import HomeOption, TrackingOption
+from trainables.terminal import echo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,20 +43,17 @@ def command(tracking_uri: TrackingOption = None, home: HomeOption = None) -> Non
 
     Example: `catsweep doctor`
     """
-    console = Console(highlight=False, soft_wrap=True)
     is_ok = True
     for finding in _findings(home, tracking_uri):
         is_ok = is_ok and finding.is_ok
-        console.print(
-            f"{'ok   ' if finding.is_ok else 'WRONG'} {finding.what}: {finding.detail}", markup=False
-        )
+        echo(f"{'ok   ' if finding.is_ok else 'WRONG'} {finding.what}: {finding.detail}")
     if not is_ok:
         raise typer.Exit(EXIT_NOT_OK)
 
 
 def _findings(home: Path | None, tracking_uri: str | None) -> Iterator[Finding]:
     from sweep.environment import PACKAGES, code_version, package_version
-    from sweep.home import Home
+    from sweep.home import Home, HomeError
 
     yield Finding("python", True, platform.python_version())
     yield Finding("code", True, code_version())
@@ -64,7 +61,11 @@ def _findings(home: Path | None, tracking_uri: str | None) -> Iterator[Finding]:
         version = package_version(package)
         yield Finding(package, version != "missing", version)
     yield _processors()
-    place = Home.resolve(home, tracking_uri)
+    try:
+        place = Home.resolve(home, tracking_uri)
+    except HomeError as error:
+        yield Finding("home", False, str(error))
+        return
     yield from _home(place)
     yield _store(place)
     yield from _data(place)

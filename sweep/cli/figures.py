@@ -10,6 +10,7 @@ import typer
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from sweep.cli.tables import names_in
 from trainables.tasks import TASKS
+from trainables.terminal import echo
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -60,7 +61,7 @@ def command(
 
     place = Home.resolve(home, tracking_uri)
     for path in figure_files(spec, place, out, metric, against, output_format, spread, compare):
-        typer.echo(path)
+        echo(path)
 
 
 def figure_files(

@@ -3,30 +3,83 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from sweep.cli import data, doctor, figures, plan, report, run, status, sync, tables, ui
 from sweep.quiet import quieten
 from sweep.redaction import redact
+from trainables.terminal import VisibleHandler, echo
+from trainables.visible_text import visible
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 _NEW_OBJECTS = 100_000
 
+
+class _Commands(TyperGroup):
+    """The commands; what was typed wrong is shown without control characters."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what stands before the command."""
+        with _visible_complaints():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read what stands after the command, and run it."""
+        with _visible_complaints():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _visible_complaints() -> Iterator[None]:
+    try:
+        yield
+    except TyperException as error:
+        error.message = visible(error.message)
+        raise
+
+
 app = typer.Typer(
     name="catsweep",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Sweeps of discrete-latent-variable experiments: run them, look at them, make the papers' tables.",
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    from sweep.environment import code_version, package_version
+
+    if is_asked:
+        version, code = package_version("catsweep"), code_version()
+        echo(f"catsweep {version}" if code == version else f"catsweep {version} ({code})")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
 for module in (run, plan, status, sync, tables, figures, report, ui, doctor):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.add_typer(data.app, name="data")
@@ -48,6 +101,7 @@ def console_script() -> None:
 def main() -> None:
     """Run the command line; an error that the user can mend is one message and a non-zero exit status."""
     quieten()
+    logging.lastResort = VisibleHandler(logging.WARNING)
     try:
         app()
     except KeyboardInterrupt:
@@ -56,14 +110,13 @@ def main() -> None:
         if not isinstance(error, _expected_errors()):
             sys.excepthook = _show_crash  # not earlier, since Typer sets a hook of its own
             raise
-        console = Console(stderr=True, highlight=False)
-        console.print(redact(f"error: {error}"), markup=False, soft_wrap=True)
+        echo(redact(f"error: {error}"), err=True)
         sys.exit(EXIT_BAD_INPUT)
 
 
 def _show_crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     """Print the traceback of an error of ours, in whose message a library may have put a store's address."""
-    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+    echo(redact("".join(traceback.format_exception(kind, error, trace))), err=True, nl=False)
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from sweep.cli.groups import in_few_groups
 from sweep.cli.options import (
     EstimateAddressOption,
     HomeOption,
@@ -19,6 +20,7 @@ from sweep.cli.options import (
     TrackingOption,
 )
 from sweep.cli.search_summary import as_search, search_as_json, search_lines
+from trainables.terminal import echo, make_console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
     from sweep.estimates import Estimate
     from sweep.home import Home
     from sweep.planning import Plan
+    from trainables.schema import CellRequest
+
+
+_LABELS: tuple[Callable[[CellRequest], tuple[str, str]], ...] = (
+    lambda one: (one.cell.estimator, one.cell.latent),
+    lambda one: (one.cell.estimator, "all"),
+)
 
 
 def command(
@@ -55,11 +64,12 @@ def command(
     place = Home.resolve(home, tracking_uri)
     plan = api.current_plan(spec, place)
     capacity = api.capacity(spec, plan, address)
+    note_others(plan)
     if calibrate:
         _calibrate(plan, place, capacity, address)
     timed = _timed(plan, place, capacity) if address is None else {}
     if as_json:
-        typer.echo(json.dumps(_as_json(plan, place, capacity, timed), indent=1))
+        echo(json.dumps(_as_json(plan, place, capacity, timed), indent=1))
     else:
         print_summary(plan, place, capacity, timed)
 
@@ -75,6 +85,15 @@ def _timed(plan: Plan, home: Home, capacity: Capacity) -> Mapping[str, float]:
     return timed_seconds(plan.packs, plan.spec.dataset, resources)
 
 
+def note_others(plan: Plan) -> None:
+    """Say on stderr what else the store has under the name of a plan's sweep."""
+    from sweep.namesake import note_of_others
+
+    search = as_search(plan)
+    if note := note_of_others(search.for_store if search else plan):
+        echo(note, err=True)
+
+
 def print_summary(
     plan: Plan, home: Home, capacity: Capacity, timed: Mapping[str, float] | None = None
 ) -> None:
@@ -86,23 +105,20 @@ def print_summary(
         capacity: What there is to train on.
         timed: As for `sweep.estimates.estimate`.
     """
-    console = Console(highlight=False, soft_wrap=True)
     for line in _heading(plan):
-        console.print(line, markup=False)
+        echo(line)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("estimator", "latent", "cells", "members", "done"):
         table.add_column(heading, justify="left" if heading in ("estimator", "latent") else "right")
-    groups: dict[tuple[str, str], Counter[str]] = {}
-    for request in plan.requests:
-        counts = groups.setdefault((request.cell.estimator, request.cell.latent), Counter())
-        done = sum(plan.is_finished(member) for member in request.members)
-        counts.update(cells=1, members=len(request.seeds), done=done)
-    for (estimator, latent), counts in groups.items():
-        table.add_row(estimator, latent, *(str(counts[key]) for key in ("cells", "members", "done")))
+    groups = in_few_groups(plan.requests, *_LABELS)
+    for label, requests in groups.items():
+        members = [member for request in requests for member in request.members]
+        done = sum(map(plan.is_finished, members))
+        table.add_row(*label, *map(str, (len(requests), len(members), done)))
     if groups:  # a search may have tried nothing yet
-        console.print(table)
+        make_console().print(table)
     for line in estimate_lines(plan, home, capacity, timed):
-        console.print(line, markup=False)
+        echo(line)
 
 
 def _heading(plan: Plan) -> list[str]:

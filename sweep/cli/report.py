@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweep.cli.no_store import warn_where_none
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
+from trainables.terminal import echo
 
 if TYPE_CHECKING:
     from sweep.home import Home
@@ -33,9 +33,7 @@ def command(
     from sweep.home import Home
 
     place = Home.resolve(home, tracking_uri)
-    file = report_file(spec, place, out)
-    warn_where_none(place)
-    typer.echo(file)
+    echo(report_file(spec, place, out))
 
 
 def report_file(spec: str, home: Home, out: Path) -> Path:
@@ -52,10 +50,14 @@ def report_file(spec: str, home: Home, out: Path) -> Path:
     from trainables.atomic_file import write_atomically
 
     loaded, store = load_spec(spec), Store(home)
-    if out.is_dir() or not out.absolute().parent.is_dir():
+    try:
+        is_possible = not out.is_dir() and out.absolute().parent.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise ReportError(f"out must be a file that can be written, got {out}: {error.strerror}") from None
+    if not is_possible:
         raise ReportError(f"out must be a file in a folder that exists, got {out}")
-    if not store.is_empty_file:
-        store.check()
+    store.check_readable()
+    store.check()
     page = report(
         home.tracking_uri,
         loaded.requests(),

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
-from sweep.cli.plan import print_summary
+from sweep.cli.plan import note_others, print_summary
 from sweep.cli.search_summary import as_search, best_line
 from sweep.cli.tables import table_text
+from sweep.limits import MAX_LINES
 from sweep.redaction import redact
 from trainables.tasks import task_of
+from trainables.terminal import echo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,13 +63,14 @@ def command(
     place = Home.resolve(home, tracking_uri)
     if dry_run:
         plan = api.current_plan(spec, place, retry_failed=retry_failed)
+        note_others(plan)
         print_summary(plan, place, api.capacity(spec, plan, address))
         return
     start = time.monotonic()
     outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
     shown, others = _comparisons(spec)
     if not outcome.is_interrupted:
-        typer.echo(table_text(spec, place, compare=shown))
+        echo(_table(spec, place, shown))
         _say_winner(spec, place)
     _say_where_and_what_next(
         outcome,
@@ -83,13 +85,23 @@ def command(
         raise typer.Exit(EXIT_MEMBERS_FAILED)
 
 
+def _table(spec: str, place: Home, compare: str | None) -> str:
+    """Return the table at the end, or where to find it where it has too many rows to read."""
+    from sweep.spec_file import load_spec
+
+    num_cells = load_spec(spec).num_cells
+    if num_cells > MAX_LINES:
+        return f"{num_cells:,} cells, too many for a table here; `{_program()} tables` prints one"
+    return table_text(spec, place, compare=compare)
+
+
 def _say_winner(spec: str, home: Home) -> None:
     """Name the best cell of a search below its table; a grid has none."""
     from sweep import api
     from sweep.spec_file import load_spec
 
     if not load_spec(spec).search.is_grid and (plan := as_search(api.current_plan(spec, home))):
-        typer.echo(best_line(plan))
+        echo(best_line(plan))
 
 
 def _comparisons(spec: str) -> tuple[str | None, tuple[str, ...]]:
@@ -127,9 +139,8 @@ def _say_where_and_what_next(
     }
     width = max(map(len, hints))
     lines += ["next:", *(f"  {command:<{width}}  # {purpose}" for command, purpose in hints.items())]
-    console = Console(stderr=True, highlight=False)
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        echo(line, err=True)
 
 
 def _options_as_given(spec: str, home: object, tracking_uri: str | None) -> str:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import Any
-
-import typer
-from rich.console import Console
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sweep.cli.aligned import aligned
-from sweep.cli.no_store import warn_where_none
+from sweep.cli.groups import in_few_groups
 from sweep.cli.options import (
     EstimateAddressOption,
     HomeOption,
@@ -20,9 +17,20 @@ from sweep.cli.options import (
 )
 from sweep.cli.plan import estimate_as_json, estimate_lines
 from sweep.cli.search_summary import as_search, search_as_json, search_lines
+from sweep.limits import MAX_ERRORS, first_of
+from trainables.terminal import echo, make_console
+
+if TYPE_CHECKING:
+    from sweep.cell_status import CellStatus
 
 _COUNTS = ("done", "diverged", "running", "failed", "pruned", "missing")
-_PIPE_WIDTH = 200
+
+
+_LABELS: tuple[Callable[[CellStatus], str], ...] = (
+    lambda one: one.cell.hash,
+    lambda one: f"{one.cell.estimator} {one.cell.latent}",
+    lambda one: one.cell.estimator,
+)
 
 
 def command(
@@ -43,11 +51,13 @@ def command(
     from sweep.cell_runs import cell_name
     from sweep.cell_status import sweep_status
     from sweep.home import Home
+    from sweep.store import Store
 
     place = Home.resolve(home, tracking_uri)
     plan = api.current_plan(spec, place)
     capacity = api.capacity(spec, plan, address)
-    warn_where_none(place)
+    if Store(place).is_empty_file:
+        echo(f"warning: there is no tracking store at {place.shown_uri} yet", err=True)
     cells = sweep_status(plan)
     totals = {key: sum(getattr(cell, f"num_{key}") for cell in cells) for key in _COUNTS}
     search = as_search(plan)
@@ -56,28 +66,34 @@ def command(
         left = estimate_as_json(plan, place, capacity)
         more = {"search": search_as_json(search)} if search else {}
         answer = {"name": plan.spec.name, **more, "totals": totals, "estimate": left, "cells": members}
-        typer.echo(json.dumps(answer, indent=1))
+        echo(json.dumps(answer, indent=1))
         return
     shown = [key for key in _COUNTS if key != "pruned" or search or totals[key]]
+    groups = in_few_groups(cells, *_LABELS)
     rows = [["cell", *shown]]
-    for cell in cells:
-        note = f" ({cell.cell.note})" if cell.cell.note else ""
-        rows.append([cell_name(cell.cell) + note, *(str(getattr(cell, f"num_{key}")) for key in shown)])
+    for label, group in groups.items():
+        rows.append(
+            [_name(label, group), *(str(sum(getattr(cell, f"num_{key}") for cell in group)) for key in shown)]
+        )
     rows.append(["all", *(str(totals[key]) for key in shown)])
-    # In a pipe nothing says how wide a line may be, so that a cell stays on one line.
-    console = Console(
-        highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH
-    )
     heading, *lines = aligned(rows)
-    console.print(heading, style="bold")
-    console.print("\n".join(lines))
-    for cell in cells:
-        for error in cell.errors:
-            console.print(f"failed: {cell_name(cell.cell)} {error}")
-    for line in search_lines(search) if search else ():
-        console.print(line)
-    for line in estimate_lines(plan, place, capacity):
-        console.print(line)
+    make_console().print(heading, style="bold")
+    errors = [f"failed: {cell_name(cell.cell)} {error}" for cell in cells for error in cell.errors]
+    lines += first_of(errors, MAX_ERRORS, "more have failed; --json has them all")
+    if len(groups) < len(cells):
+        lines.append(f"sums of {len(cells):,} cells; --json has each")
+    lines += [*(search_lines(search) if search else ()), *estimate_lines(plan, place, capacity)]
+    echo("\n".join(lines))
+
+
+def _name(label: str, cells: Sequence[CellStatus]) -> str:
+    """Return what a line is called: a cell's name with its note, or the label of several."""
+    from sweep.cell_runs import cell_name
+
+    if len(cells) > 1:
+        return f"{label} ({len(cells):,} cells)"
+    (cell,) = (one.cell for one in cells)
+    return f"{cell_name(cell)} ({cell.note})" if cell.note else cell_name(cell)
 
 
 def _as_json(cell: Any) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-from rich.console import Console
-
 from sweep.cli.options import HomeOption, TrackingOption
+from trainables.terminal import echo
 
 
 def command(tracking_uri: TrackingOption = None, home: HomeOption = None) -> None:
@@ -16,10 +14,11 @@ def command(tracking_uri: TrackingOption = None, home: HomeOption = None) -> Non
     Example: `catsweep sync --tracking-uri http://mlflow.example:5000`
     """
     from sweep import api
-    from sweep.home import Home
+    from sweep.home import Home, HomeError
 
     place = Home.resolve(home, tracking_uri)
-    console = Console(stderr=True, highlight=False)
-    num_sent = api.sync_home(place, lambda line: console.print(line, markup=False, soft_wrap=True))
+    if not place.path.is_dir():
+        raise HomeError(f"there is no home at {place.path}; name another with --home")
+    num_sent = api.sync_home(place, lambda line: echo(line, err=True))
     waits = f"{num_sent} writes sent to {place.shown_uri}" if num_sent else "nothing waits to be sent"
-    typer.echo(waits)
+    echo(waits)

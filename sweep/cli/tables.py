@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweep.cli.no_store import warn_where_none
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from trainables.task import Task
 from trainables.tasks import TASKS
+from trainables.terminal import echo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,8 +81,7 @@ def command(
     place = Home.resolve(home, tracking_uri)
     if output_format != MEASURED:
         shown = table_text(spec, place, metric, output_format, spread, compare, select, select_by, test=test)
-        warn_where_none(place)
-        typer.echo(shown)
+        echo(shown)
         return
     given = {
         "--metric": metric is not None,
@@ -95,8 +94,8 @@ def command(
     _refuse([name for name, is_given in given.items() if is_given])
     text, missing = measured_text(spec, place)
     for line in missing:
-        typer.echo(line, err=True)
-    typer.echo(text, nl=False)
+        echo(line, err=True)
+    echo(text, nl=False)
 
 
 def table_text(
@@ -115,6 +114,7 @@ def table_text(
     import pandas as pd
 
     from analysis import load_runs, render, table
+    from analysis.figure_error import FigureError
     from analysis.formats import FORMATS_FOR_PROGRAMS
     from sweep.spec_file import load_spec
     from sweep.store import Store
@@ -124,11 +124,13 @@ def table_text(
     is_search = not loaded.search.is_grid
     searched = (loaded.search.metric,) if is_search else ()
     metrics = list(dict.fromkeys(names_in(metric)) or searched or task.default_tables)
+    _check_metrics(task, metrics, select_by)
+    if select_by is not None and select is None:
+        raise FigureError("--select-by says by which metric cells are selected, and needs --select best")
     if select_by is None:
         select_by = next(
             name for name in (*searched, *task.selection_metrics) if name in task.selection_metrics
         )
-    _check_metrics(task, metrics, select_by)
     requests = loaded.requests()
     store = Store(home)
     store.check_readable()
@@ -174,9 +176,10 @@ def names_in(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
-def _check_metrics(task: Task, metrics: Sequence[str], select_by: str) -> None:
+def _check_metrics(task: Task, metrics: Sequence[str], select_by: str | None) -> None:
     from analysis.choices import check_choice
 
     for metric in metrics:
         check_choice("metric", metric, task.metrics)
-    check_choice("metric to select by", select_by, task.selection_metrics)
+    if select_by is not None:
+        check_choice("metric to select by", select_by, task.selection_metrics)

@@ -7,9 +7,9 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from sweep.cli.options import HomeOption, TrackingOption
+from trainables.terminal import echo
 
 # MLflow's own settings make 15 processes and take 2.7 GB, most of it for jobs that sweeps have none of.
 _NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -41,7 +41,7 @@ def command(
             f"there is no store at {place.sqlite_path} yet; run a sweep first: catsweep run SPEC"
         )
     address = f"http://{host}:{port}"
-    Console(stderr=True, highlight=False).print(f"MLflow UI on {address} (Ctrl-C ends it)", soft_wrap=True)
+    echo(f"MLflow UI on {address} (Ctrl-C ends it)", err=True)
     # Everybody on a machine can read the arguments of a program, but only its user its environment.
     environment = {**_NO_JOBS, **os.environ, "MLFLOW_BACKEND_STORE_URI": place.tracking_uri}
     arguments = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from sweep.cell_runs import cell_name
@@ -28,8 +28,8 @@ class SearchProgress(Progress):
 
     @property
     def num_cells_done(self) -> int:
-        """Cells of which the study knows what became."""
-        return len(self.queue.verdicts)
+        """Cells all of whose members have finished; not those that were given up or have failed."""
+        return sum(all(map(self._is_done, request.members)) for request in self._tried())
 
     @property
     def num_cells_asked(self) -> int:
@@ -43,11 +43,8 @@ class SearchProgress(Progress):
 
     @property
     def num_members_done(self) -> int:
-        """Members of the cells that count as done, and those of other cells that have finished."""
-        verdicts = self.queue.verdicts
-        begun = [request for request in self.plan.requests if request.cell.hash not in verdicts]
-        finished = sum(member.hash in self.finished for request in begun for member in request.members)
-        return len(verdicts) * len(self.plan.spec.seeds) + finished
+        """Members of the cells tried that have finished, also where the store had them before."""
+        return sum(self._is_done(member) for request in self._tried() for member in request.members)
 
     @property
     def num_members_run(self) -> int:
@@ -84,7 +81,14 @@ class SearchProgress(Progress):
         super().ended(pack, has_failed=has_failed, is_pruned=is_pruned, diverged=diverged)
         self._num_run += len(self.finished) - before
 
+    def _tried(self) -> Collection[CellRequest]:
+        tried = (*self.plan.requests, *self.queue.settled)
+        return {request.cell.hash: request for request in tried}.values()
+
+    def _is_done(self, member: Member) -> bool:
+        return member.hash in self.finished or self.plan.is_finished(member)
+
     def _num_epochs_left(self) -> int:
         """Return an upper bound: cells may be stopped early, and the store may hold some already."""
-        to_come = self.num_cells_asked - self.num_cells_done
+        to_come = self.num_cells_asked - len(self.queue.verdicts)
         return to_come * self.plan.spec.epochs - sum(running.epoch for running in self.running.values())

@@ -96,6 +96,11 @@ class CellQueue:
         key = min(values, key=lambda key: values[key])
         return self._space.requests[key].cell, values[key]
 
+    @property
+    def settled(self) -> list[CellRequest]:
+        """The cells of which it is known what became, trained now or before."""
+        return [self._space.requests[key] for key in list(self.verdicts)]
+
     def settle(self) -> None:
         """Take up what a killed driver left: tell what the store has by now, and give out the rest first."""
         self._study.drop_halves()

@@ -67,6 +67,14 @@ def test_lines_of_the_live_display_stay_above_the_picture(progress: Progress) ->
     assert "failed: [odd] name" in stream.getvalue()
 
 
+def test_a_line_says_what_was_given_up(progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
+    display, stream = line_display(progress)
+    monkeypatch.setattr("sweep.display.LINE_SECONDS", 0.0)
+    progress.ended(progress.plan.packs[2], has_failed=False, is_pruned=True)
+    display.update()
+    assert ", 1 stopped early; running: " in stream.getvalue()
+
+
 def line_display(progress: Progress) -> tuple[Display, io.StringIO]:
     stream = io.StringIO()
     return LineDisplay(progress, Console(file=stream, width=40)), stream

@@ -322,3 +322,69 @@ def test_a_note_is_one_line_however_it_is_written() -> None:
     Path("grid.yaml").write_text(text + "    note: >\n      as printed\n      in Table 5\n")
     (request,) = load_spec("grid.yaml").requests()
     assert request.cell.note == "as printed in Table 5"
+
+
+BASE = """name: merged
+epochs: 2
+seeds: 1
+grid:
+  - &base
+    estimator: st
+    latent: 8x4
+    lr: 0.1
+"""
+
+
+def test_a_key_of_its_own_overrides_a_merged_one() -> None:
+    others = "  - {<<: *base, estimator: reinmax}\n  - {estimator: stgs, <<: [*base]}\n"
+    Path("grid.yaml").write_text(BASE + others)
+    cells = [request.cell for request in load_spec("grid.yaml").requests()]
+    assert [(cell.estimator, cell.params["lr"]) for cell in cells] == [
+        ("st", "0.1"), ("reinmax", "0.1"), ("stgs", "0.1"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("  - {<<: *base, lr: 1, lr: 2}\n", "line 9: key 'lr' stands already on line 9"),
+        ("  - <<: *base\n    <<: *base\n", "line 10: key '<<' stands already on line 9"),
+        ("  - <<: *base\n    lr: -1\n", "line 10: lr must be > 0, got -1 (grid block 2)"),
+        ("  - {<<: 3}\n",
+         "line 9, column 10: YAML syntax error: expected a mapping or list of mappings for merging, but "
+         "found scalar"),
+    ],
+)  # fmt: skip
+def test_a_merge_hides_neither_repetitions_nor_lines(block: str, expected: str) -> None:
+    assert message(BASE + block) == f"grid.yaml, {expected}"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("9" * 5000, "at most 1,000,000, got '" + 59 * "9" + "... (5002 characters)"),
+        ("0x" + "f" * 5000, "at most 1,000,000, got more than 4300 digits"),
+        ("2020-13-45", "an integer >= 1, got '2020-13-45'"),
+        ("!!int many", "an integer >= 1, got 'many'"),
+        ("!!timestamp soon", "an integer >= 1, got 'soon'"),
+    ],
+)  # fmt: skip
+def test_what_yaml_cannot_read_as_its_type_is_refused_by_its_key(value: str, expected: str) -> None:
+    assert (
+        message(SPEC_TEXT + f"batch_size: {value}\n") == f"grid.yaml, line 8: batch_size must be {expected}"
+    )
+
+
+def test_a_key_that_is_no_text_is_refused() -> None:
+    assert message(SPEC_TEXT + "? [a, b]\n: 2\n").endswith("YAML syntax error: found unhashable key")
+
+
+def test_of_very_many_errors_the_first_are_shown() -> None:
+    lines = message(SPEC_TEXT.replace("0.0005", str([-1] * 50_000))).splitlines()
+    assert lines[0] == "grid.yaml, line 7: lr must be > 0, got -1 (grid block 1)"
+    assert (len(lines), lines[-1]) == (21, "grid.yaml: 49,980 more errors")
+
+
+def test_a_name_too_long_for_a_file_is_one_error() -> None:
+    with pytest.raises(SpecError, match=r"cannot be read: \[Errno 36\] File name too long"):
+        load_spec("a" * 300)

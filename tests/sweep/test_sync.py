@@ -62,9 +62,15 @@ def test_what_the_store_could_not_take_is_sent_later(dead: Driver, home: Home, c
     assert catsweep("sync", "--home", home.path).out == "nothing waits to be sent\n"
 
 
-def test_there_is_nothing_to_send_in_a_new_home(catsweep: Command, tmp_path: Any) -> None:
-    assert catsweep("sync", "--home", tmp_path / "new").out == "nothing waits to be sent\n"
-    assert not (tmp_path / "new").exists()
+def test_there_is_nothing_to_send_in_a_new_home(catsweep: Command, home: Home) -> None:
+    assert catsweep("sync", "--home", home.path).out == "nothing waits to be sent\n"
+
+
+def test_a_home_that_is_not_there_is_mistyped_and_not_empty(catsweep: Command, own_folder: Any) -> None:
+    answer = catsweep("sync", "--home", "typo")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err == f"error: there is no home at {own_folder}/typo; name another with --home\n"
+    assert not (own_folder / "typo").exists()
 
 
 def test_a_spool_for_another_store_is_left_alone(dead: Driver, home: Home) -> None:

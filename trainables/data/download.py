@@ -16,7 +16,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from trainables.atomic_file import atomic_file
 from trainables.data.errors import SourceError
-from trainables.data.notices import notice, stderr_console
+from trainables.data.notices import notice
+from trainables.terminal import make_console
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 6.0
@@ -99,7 +100,7 @@ def _chunks(response: requests.Response, host: str) -> Iterator[bytes]:
 
 def _with_progress(chunks: Iterator[bytes], name: str, host: str, size: int) -> Iterator[bytes]:
     """Passes the chunks on; shows a bar on a terminal and says one line elsewhere."""
-    console = stderr_console()
+    console = make_console(stderr=True)
     if not console.is_terminal:
         notice(f"downloading {name} from {host}" + (f" ({size / 1e6:.1f} MB)" if size else ""))
         yield from chunks

@@ -53,19 +53,19 @@ def test_the_same_store_gives_the_same_bytes(words: tuple[object, ...], catsweep
     ],
 )
 def test_what_cannot_be_is_one_error_and_nothing_is_written(
-    option: str, value: str, expected: str, catsweep: Command, own_folder: Path
+    option: str, value: str, expected: str, catsweep: Command, home: Home
 ) -> None:
-    answer = catsweep("figures", "quickstart", "--out", "out", option, value)
+    answer = catsweep("figures", "quickstart", "--home", home.path, "--out", "out", option, value)
     assert (answer.status, answer.out) == (2, "")
     assert answer.err.startswith(f"error: {expected}")
-    assert list(own_folder.iterdir()) == []
+    assert not Path("out").exists()
 
 
-def test_without_a_finished_member_there_is_one_error(catsweep: Command, own_folder: Path) -> None:
-    answer = catsweep("figures", "quickstart", "--out", "out")
+def test_without_a_finished_member_there_is_one_error(catsweep: Command, home: Home) -> None:
+    answer = catsweep("figures", "quickstart", "--home", home.path, "--out", "out")
     assert (answer.status, answer.out) == (2, "")
     assert answer.err == (
         "error: nothing to show: none of the 14 members has finished with a train_neg_elbo at its last epoch "
         "(14 missing)\n"
     )
-    assert list(own_folder.iterdir()) == []
+    assert not Path("out").exists()

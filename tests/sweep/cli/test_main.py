@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gc
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,13 @@ def test_the_help_names_every_command(catsweep: Command) -> None:
     assert answer.status == 0
     words = answer.out.split()
     assert {name.split()[0] for name in COMMANDS} <= set(words)
+
+
+def test_the_version_is_told(catsweep: Command) -> None:
+    answer = catsweep("--version")
+    assert (answer.status, answer.err) == (0, "")
+    version = metadata.version("catsweep")
+    assert re.fullmatch(rf"catsweep {re.escape(version)}( \(.+\))?\n", answer.out)
 
 
 def test_there_is_no_command_without_a_test_of_its_help() -> None:

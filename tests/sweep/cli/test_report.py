@@ -60,9 +60,12 @@ def test_where_no_file_can_be_nothing_is_written(out: str, catsweep: Command, ow
     assert [path.name for path in own_folder.rglob("*")] == ["folder"]
 
 
-def test_without_a_store_there_is_a_page_of_what_is_missing(catsweep: Command, own_folder: Path) -> None:
-    answer = catsweep("report", "quickstart")
-    assert (answer.status, answer.out) == (0, "report.html\n")
-    assert answer.err.startswith("warning: there is no tracking store at sqlite:")
+def test_of_a_sweep_not_begun_there_is_a_page_of_what_is_missing(catsweep: Command, home: Home) -> None:
+    assert catsweep("report", "quickstart", "--home", home.path) == Answer(0, "report.html\n", "")
     assert "of 14 members in 7 cells" in Path("report.html").read_text()
-    assert [path.name for path in own_folder.iterdir()] == ["report.html"]
+
+
+def test_a_name_too_long_for_a_file_is_one_error(catsweep: Command, home: Home) -> None:
+    answer = catsweep("report", "quickstart", "--home", home.path, "--out", "a" * 300)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.endswith(f"got {'a' * 300}: File name too long\n")

@@ -101,11 +101,16 @@ def test_there_are_six_formats(
     ],
 )
 def test_an_unknown_name_is_answered_with_what_is_allowed(
-    option: str, value: str, expected: str, catsweep: Command, own_folder: Path
+    option: str, value: str, expected: str, catsweep: Command, home: Home
 ) -> None:
-    answer = catsweep("tables", "quickstart", option, value)
+    answer = catsweep("tables", "quickstart", "--home", home.path, option, value)
     assert answer == Answer(2, "", f"error: {expected}\n")
-    assert list(own_folder.iterdir()) == []
+
+
+def test_what_to_select_by_needs_a_selection(words: tuple[object, ...], catsweep: Command) -> None:
+    answer = catsweep(*words, "--select-by", "train_kl")
+    expected = "--select-by says by which metric cells are selected, and needs --select best"
+    assert answer == Answer(2, "", f"error: {expected}\n")
 
 
 def test_the_best_cell_of_a_grid_is_shown_with_what_it_was_chosen_from(
@@ -135,12 +140,59 @@ def test_what_is_no_store_is_named(uri: str, catsweep: Command) -> None:
     assert "Traceback" not in answer.err
 
 
-def test_without_a_store_there_is_a_table_of_what_is_missing(catsweep: Command, own_folder: Path) -> None:
-    answer = catsweep("tables", "quickstart")
-    assert answer.status == 0
+def test_of_a_sweep_not_begun_there_is_a_table_of_what_is_missing(catsweep: Command, home: Home) -> None:
+    answer = catsweep("tables", "quickstart", "--home", home.path)
+    assert (answer.status, answer.err) == (0, "")
     assert "n = 0: no run counts yet." in answer.out
-    assert re.fullmatch(r"warning: there is no tracking store at sqlite:.*mlflow\.db yet\n", answer.err)
-    assert list(own_folder.iterdir()) == []
+
+
+READING = ("tables grid.yaml", "figures grid.yaml --out out", "report grid.yaml")
+
+
+@pytest.mark.parametrize("command", READING)
+@pytest.mark.parametrize("options", ["--home typo", "--tracking-uri sqlite:///typo/mlflow.db"])
+def test_a_store_that_is_not_there_is_mistyped_and_not_empty(
+    command: str, options: str, catsweep: Command, own_folder: Path
+) -> None:
+    Path("grid.yaml").write_text(SPEC_TEXT)
+    answer = catsweep(*command.split(), *options.split())
+    assert (answer.status, answer.out) == (2, "")
+    assert re.fullmatch(
+        r"error: there is no tracking store at sqlite:///.*typo/mlflow\.db yet; catsweep run makes it, and "
+        r"--home or --tracking-uri names another\n",
+        answer.err,
+    )
+    assert [path.name for path in own_folder.iterdir()] == ["grid.yaml"]
+
+
+COMMANDS = (*READING, "plan grid.yaml", "status grid.yaml", "run grid.yaml", "sync", "ui")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("name", "reason"), [("grid.yaml", "File exists"), ("a" * 300, "File name too long")]
+)
+def test_a_home_that_can_be_none_is_named(
+    command: str, name: str, reason: str, catsweep: Command, own_folder: Path
+) -> None:
+    Path("grid.yaml").write_text(SPEC_TEXT)
+    assert catsweep(*command.split(), "--home", name) == Answer(
+        2,
+        "",
+        f"error: {own_folder}/{name} must be a folder that can be written ({reason}); choose another home "
+        "with --home or CATSWEEP_HOME\n",
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("uri", ["sqlite:///", "sqlite://", "sqlite:///:memory:", "sqlite:///folder"])
+def test_an_address_of_no_file_is_named(command: str, uri: str, catsweep: Command) -> None:
+    Path("grid.yaml").write_text(SPEC_TEXT)
+    Path("folder").mkdir()
+    expected = (
+        f"tracking store {uri} cannot be used: it must name a file, such as sqlite:////folder/mlflow.db"
+    )
+    assert catsweep(*command.split(), "--tracking-uri", uri) == Answer(2, "", f"error: {expected}\n")
 
 
 def test_measured_file_is_of_specs_that_judge_gradients_and_takes_no_other_option(

@@ -57,8 +57,8 @@ def test_cells_become_known_as_they_start(lab: MakeLab) -> None:
     queue.ended(third, has_failed=False)
     progress.ended(third.pack, has_failed=False, is_pruned=True)
     assert progress.is_complete
-    assert (progress.num_cells_done, progress.num_members_failed, progress.num_members_run) == (3, 2, 2)
-    assert (progress.num_members_done, progress.num_members_asked) == (6, 6)  # as cells, 3 of 3
+    assert (progress.num_cells_done, progress.num_members_done) == (1, 2)  # as of a grid
+    assert (progress.num_members_failed, progress.num_members_run) == (2, 2)
     assert progress.notes[1:] == ["2 failed", "2 stopped early"]
 
 
@@ -75,3 +75,16 @@ def test_what_had_finished_before_is_done_and_was_not_run_now(is_known: bool, la
     advance(queue, progress, job, 2)
     finish(queue, progress, job)
     assert (progress.num_members_done, progress.num_members_run) == (2, 2 - int(is_known))
+
+
+def test_cells_that_the_store_had_count_with_their_members(lab: MakeLab) -> None:
+    small = lab(trials=6)
+    *known, _ = small.space.requests.values()
+    for member in (member for request in known for member in request.members):
+        small.stored[member.hash] = stored_of(member, 100.0)
+    queue = small.open()
+    progress = SearchProgress(small.plan(), queue=queue)
+    start(small, queue, progress)
+    told = len(queue.verdicts)
+    assert told > 0
+    assert (progress.num_cells_done, progress.num_members_done) == (told, 2 * told)

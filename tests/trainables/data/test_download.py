@@ -81,7 +81,7 @@ def test_progress_is_one_line_where_there_is_no_terminal(tmp_path: Path, server,
 def test_progress_is_a_bar_on_a_terminal(tmp_path: Path, server, small, monkeypatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(
-        module, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=120)
+        module, "make_console", lambda **_options: Console(file=screen, force_terminal=True, width=120)
     )
     download(f"{server.root}/good/{NAME}", tmp_path / "file", md5_of(small))
     assert "file from 127.0.0.1:" in screen.getvalue()
