@@ -14,7 +14,7 @@ from ray import tune
 from sweep.cluster import cluster
 from sweep.dataset_content import require_same_content
 from sweep.display import Display, make_display, say
-from sweep.environment import environment
+from sweep.environment import code, environment
 from sweep.home import Home, HomeError
 from sweep.lease import Lease
 from sweep.outbox import STORE_AWAY, Outbox
@@ -203,7 +203,7 @@ def _tracker(
         lease.check()
         writer.apply(write)
 
-    tracker = Tracker(plan, Outbox(apply, spool, show), dataset_content)
+    tracker = Tracker(plan, Outbox(apply, spool, show), dataset_content, code())
     for pack, epoch in pruned:
         tracker.prune(pack, epoch)
     return tracker

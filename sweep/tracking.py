@@ -62,11 +62,13 @@ class Tracker:
         plan: What the sweep asks for, and what the store holds of it.
         outbox: Sends the writes.
         dataset_content: What the images were made from, as `ImageDataset` has it.
+        code: The code that trains, as `sweep.environment.code` describes it.
     """
 
-    def __init__(self, plan: Plan, outbox: Outbox, dataset_content: str = "") -> None:
+    def __init__(self, plan: Plan, outbox: Outbox, dataset_content: str = "", code: str = "") -> None:
         self._outbox = outbox
         self._dataset_content = dataset_content
+        self._code = code
         self._finished = {key for key, stored in plan.stored.items() if stored.is_finished}
         self._results: dict[str, Mapping[str, float]] = {
             key: stored.result for key, stored in plan.stored.items() if stored.result is not None
@@ -87,6 +89,7 @@ class Tracker:
                     note=member.cell.note,
                     pack_size=len(pack),
                     dataset_content=self._dataset_content,
+                    code=self._code,
                 )
                 for member in self._unfinished(pack.members)
             )

@@ -25,6 +25,8 @@ TAG_ERROR = "catsweep.error"
 TAG_NOTE = "catsweep.note"
 TAG_PACK_SIZE = "catsweep.pack_size"
 TAG_DATASET_CONTENT = "catsweep.dataset_content"
+TAG_CODE = "catsweep.code"
+"""Of a member's run: version, hash and commit of the code that trained it, of all where it was several."""
 TAG_PARENT = "mlflow.parentRunId"
 
 KIND_MEMBER = "member"

@@ -201,6 +201,15 @@ def test_an_interrupted_member_goes_on_in_its_run(drive: Drive) -> None:
     assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")
 
 
+def test_a_member_names_the_code_that_trained_it_and_each_that_went_on_with_it(drive: Drive) -> None:
+    for code in ("1.0 sha256 a", "1.0 sha256 a", "1.1 sha256 b"):
+        driver = drive(spec_of(seeds=1), code=code)
+        (pack,) = driver.plan.packs
+        driver.tracker.start(pack)
+        driver.settle()
+    assert driver.run_of(pack.members[0]).data.tags["catsweep.code"] == "1.0 sha256 a, then 1.1 sha256 b"
+
+
 def test_a_pack_that_starts_again_after_its_process_died_keeps_its_runs(drive: Drive) -> None:
     driver = drive(spec_of(resources={"members_per_pack": 2}))
     (pack,) = driver.plan.packs
