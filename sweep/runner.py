@@ -17,6 +17,7 @@ from sweep.display import Display, make_display, say
 from sweep.environment import code, environment
 from sweep.home import Home, HomeError
 from sweep.lease import Lease
+from sweep.moved_home import settle
 from sweep.outbox import STORE_AWAY, Outbox
 from sweep.pack_events import PackEvents
 from sweep.pack_sizes import measure_pack_sizes
@@ -106,6 +107,7 @@ def run_sweep(
     home.make_folders()
     with driver_lock(home):
         store.check()
+        settle(home, say)
         send_spools(store, say)
         if not spec.search.is_grid:
             return _search(spec, spec_text, store, address, training, retry_failed=retry_failed)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment
 
 from sweep.cell_runs import cell_values
+from sweep.display import say
 from sweep.home import Home
 from sweep.outbox import Outbox
 from sweep.planning import Plan
@@ -26,7 +26,7 @@ from sweep.writes import (
 )
 from trainables.epochs import EpochRecord
 from trainables.pack import Pack
-from trainables.schema import KIND_CELL, TAG_KIND, Cell, Member
+from trainables.schema import KIND_CELL, TAG_KIND, Cell, Member, experiment_names
 
 FLUSH_SECONDS = 5.0
 _MAX_ERROR_LENGTH = 4000
@@ -41,18 +41,36 @@ For the numbers of the tables, search for ``tags.`{TAG_KIND}` = '{KIND_CELL}'`` 
 """
 
 
-def open_experiment(client: MlflowClient, name: str, home: Home) -> str:
-    """Return the id of the sweep's experiment, which is made, or restored, where need be."""
-    experiment: Experiment | None = client.get_experiment_by_name(name)
-    if experiment is None:
-        # Beside a database MLflow would take a folder where the driver happens to be; a server has its own.
-        location = None if home.is_server else home.artifacts.as_uri()
-        tags = {_TAG_UI_KIND: "custom_model_development", _TAG_UI_DESCRIPTION: _UI_DESCRIPTION}
-        experiment_id: str = client.create_experiment(name, artifact_location=location, tags=tags)
-        return experiment_id
-    if experiment.lifecycle_stage == "deleted":
-        client.restore_experiment(experiment.experiment_id)
-    return str(experiment.experiment_id)
+def open_experiment(client: MlflowClient, name: str, home: Home, show: Callable[[str], None] = say) -> str:
+    """Return the id of the sweep's experiment, which is made where need be.
+
+    One that somebody has deleted is left so: its runs count nowhere, and a new one takes its place.
+
+    Args:
+        client: Client of the store.
+        name: Name of the sweep.
+        home: Where artifacts are kept, unless a server has a place of its own.
+        show: Shows a line to the user.
+    """
+    for candidate in experiment_names(name):
+        experiment = client.get_experiment_by_name(candidate)
+        if experiment is None:
+            if candidate != name:
+                show(
+                    f"experiment {name} was deleted in MLflow, which keeps its name: its runs do not "
+                    f"count, and the sweep goes on in a new one, {candidate}"
+                )
+            return _new_experiment(client, candidate, home)
+        if experiment.lifecycle_stage == "active":
+            return str(experiment.experiment_id)
+    raise AssertionError("there is always another name")
+
+
+def _new_experiment(client: MlflowClient, name: str, home: Home) -> str:
+    # Beside a database MLflow would take a folder where the driver happens to be; a server has its own.
+    location = None if home.is_server else home.artifacts.as_uri()
+    tags = {_TAG_UI_KIND: "custom_model_development", _TAG_UI_DESCRIPTION: _UI_DESCRIPTION}
+    return str(client.create_experiment(name, artifact_location=location, tags=tags))
 
 
 class Tracker:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from itertools import count
 
 SCHEMA_VERSION = "1"
 
@@ -42,6 +43,17 @@ and samples."""
 EPOCH_SECONDS = "epoch_seconds"
 MEASUREMENT_SECONDS = "measurement_seconds"
 NUM_SEEDS = "num_seeds"
+
+
+def experiment_names(sweep: str) -> Iterator[str]:
+    """Return the names that a sweep's experiment may have, the first that is not deleted being its own.
+
+    MLflow lets no other experiment have the name of one that was deleted.
+    """
+    yield sweep
+    for number in count(2):
+        yield f"{sweep} ({number})"
+
 
 INTEGER_PARAMS = frozenset(
     {

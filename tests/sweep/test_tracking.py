@@ -358,12 +358,24 @@ def test_checkpoints_go_once_the_store_holds_everything(
     assert (run.info.status, run.data.metrics) == ("FINISHED", metrics_of(100.0))
 
 
-def test_a_deleted_experiment_is_restored(home: Home) -> None:
+def test_a_deleted_experiment_is_followed_by_a_new_one_and_a_line_says_so(home: Home) -> None:
+    client, said = Store(home).client, list[str]()
+    for number in (1, 2, 3):
+        experiment_id = open_experiment(client, "small", home, said.append)
+        assert open_experiment(client, "small", home, said.append) == experiment_id
+        assert client.get_experiment(experiment_id).name == ("small" if number == 1 else f"small ({number})")
+        client.delete_experiment(experiment_id)
+    assert [line.rpartition(", ")[2] for line in said] == ["small (2)", "small (3)"]
+    assert said[0].startswith("experiment small was deleted in MLflow")
+
+
+def test_a_deleted_experiment_that_is_restored_is_the_sweep_s_again(home: Home) -> None:
     client = Store(home).client
-    experiment_id = open_experiment(client, "small", home)
-    client.delete_experiment(experiment_id)
-    assert open_experiment(client, "small", home) == experiment_id
-    assert client.get_experiment(experiment_id).lifecycle_stage == "active"
+    first = open_experiment(client, "small", home)
+    client.delete_experiment(first)
+    assert open_experiment(client, "small", home) != first
+    client.restore_experiment(first)
+    assert open_experiment(client, "small", home) == first
 
 
 @pytest.mark.parametrize(
