@@ -26,10 +26,10 @@ def _require_own_packages() -> None:
     root = Path(__file__).resolve().parent.parent
     for name in ("estimators", "trainables", "analysis"):
         spec = find_spec(name)
-        places = list(spec.submodule_search_locations or [spec.origin]) if spec is not None else []
-        if [Path(str(place)).resolve() for place in places] != [root / name]:
+        places = list(spec.submodule_search_locations or [str(spec.origin)]) if spec is not None else []
+        if [Path(place).resolve() for place in places] != [root / name]:
             raise ImportError(
-                f"{name} must be catsweep's, in {root}, got {', '.join(map(str, places)) or 'none'}, which "
+                f"{name} must be catsweep's, in {root}, got {', '.join(places) or 'none'}, which "
                 f"comes before it where Python looks: rename that, or start Python in another folder"
             )
 
