@@ -93,12 +93,14 @@ def sync_home(home: Home, say: Callable[[str], None]) -> int:
     quieten()
     if not home.spool.is_dir():
         return 0
+    from sweep.moved_home import settle
     from sweep.runner import driver_lock
     from sweep.sync import send_spools
 
     with driver_lock(home):
         store = Store(home)
         store.check()
+        settle(home, say)
         return send_spools(store, say)
 
 

@@ -16,6 +16,8 @@ from sweep.cluster_error import ClusterError
 from sweep.cluster_nodes import holds, node_problems
 from sweep.display import say
 from sweep.spec import Resources
+from sweep.worker_path import WorkerPath
+from trainables.training_code import code_hash, own_code
 
 _OBJECT_STORE_BYTES = 400 * 2**20
 _TOKEN = Path("~/.ray/auth_token")
@@ -39,8 +41,9 @@ def cluster(address: str | None, resources: Resources, checkpoints: Path | None 
 
     Raises:
         ClusterError: If the cluster cannot be reached, has no node that a pack fits on, or has one that lacks
-            the driver's versions, code or home.
+            the driver's versions, code or home; or if the code has changed since the driver loaded it.
     """
+    _check_code()
     if address is None:
         _start()
     else:
@@ -55,11 +58,26 @@ def cluster(address: str | None, resources: Resources, checkpoints: Path | None 
         ray.shutdown()
 
 
+def _check_code() -> None:
+    """See that workers, which are new processes, will load what this one did."""
+    if (found := code_hash()) != own_code():
+        raise ClusterError(
+            f"code must be {own_code()}, as this program loaded it, in every process that trains, got "
+            f"{found}: files have changed since; start it again"
+        )
+
+
 def _start() -> None:
     try:
         with _on_loopback():
             # "local", since without an address Ray would join a cluster that runs on this machine already.
-            ray.init("local", include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, **_OPTIONS)
+            ray.init(
+                "local",
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                job_config=WorkerPath(),
+                **_OPTIONS,
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ClusterError(f"Ray cannot be started on this machine: {_one_line(error)}") from None
     with suppress(OSError):
@@ -95,7 +113,7 @@ def _join(address: str) -> None:
         )
     try:
         with _few_tries():
-            ray.init(address, **_OPTIONS)
+            ray.init(address, job_config=WorkerPath(), **_OPTIONS)
     except (ray.exceptions.AuthenticationError, ConnectionError, RuntimeError, ValueError) as error:
         if "AuthenticationError" in f"{error!r} {error.__cause__!r}":
             raise ClusterError(

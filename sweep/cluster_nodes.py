@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import ray
+from ray import cloudpickle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from trainables import training_code
 
 Look = Callable[[str, str], dict[str, str]]
 
@@ -38,7 +41,7 @@ def node_problems(wanted: Mapping[str, float], checkpoints: Path) -> list[str]:
     probe = checkpoints / f".probe-{token}"
     probe.write_text(token)
     try:
-        mine = look(str(checkpoints), token)
+        mine = {**look(str(checkpoints), token), "code": training_code.own_code()}
         answers = {node_id: _ask(look, node_id, str(checkpoints), token) for node_id in nodes}
         if answers:
             ray.wait(list(answers.values()), num_returns=len(answers), timeout=_PATIENCE_SECONDS)
@@ -80,11 +83,11 @@ def _problem(answer: ray.ObjectRef, mine: Mapping[str, str], checkpoints: Path) 
 
 
 def _make_look() -> Look:
-    """Return the function that looks around; not of this module, so that Ray sends it whole to any node."""
+    """Return the function that looks around, which Ray sends whole to any node, whatever code that has."""
+    cloudpickle.register_pickle_by_value(training_code)
+    code = training_code.code_hash
 
     def look(folder: str, token: str) -> dict[str, str]:
-        import hashlib
-        import importlib.util
         import os
         from importlib import metadata
         from pathlib import Path
@@ -94,16 +97,6 @@ def _make_look() -> Look:
                 return metadata.version(package).split("+")[0]  # the builds with and without CUDA are one
             except metadata.PackageNotFoundError:
                 return "missing"
-
-        def code(*packages: str) -> str:
-            digest = hashlib.sha256()
-            for package in packages:
-                found = importlib.util.find_spec(package)
-                if found is None or not found.submodule_search_locations:
-                    return "missing"
-                for path in sorted(Path(found.submodule_search_locations[0]).rglob("*.py")):
-                    digest.update(path.read_bytes())
-            return digest.hexdigest()[:12]
 
         def home() -> str:
             try:
@@ -119,7 +112,7 @@ def _make_look() -> Look:
         return {
             "torch": version("torch"),
             "catsweep": version("catsweep"),
-            "code": code("estimators", "trainables"),
+            "code": code(),
             "home": home(),
         }
 

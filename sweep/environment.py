@@ -5,27 +5,45 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+
+from trainables.training_code import own_code
 
 PACKAGES = ("catsweep", "torch", "torchvision", "ray", "mlflow", "optuna", "sqlalchemy", "numpy", "pandas")
 
 
 def code_version() -> str:
     """Return the commit of the checkout that this code runs from, marked where changed, else the version."""
-    folder = Path(__file__).parent
+    return _commit() or package_version("catsweep")
+
+
+def code() -> str:
+    """Describe the code that trains: its version, its hash, and its commit where it runs from a checkout."""
+    commit = f" commit {_commit()}" if _commit() else ""
+    return f"{package_version('catsweep')} sha256 {own_code()}{commit}"
+
+
+@cache
+def _commit() -> str:
+    """Return the commit of the checkout that this file belongs to, or "" where it is in none.
+
+    An environment may lie in a checkout of something else.
+    """
     try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-        return answer.stdout.strip()
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("describe", "--always", "--dirty", "--abbrev=12")
     except (OSError, subprocess.SubprocessError):
-        return metadata.version("catsweep")
+        return ""
+
+
+def _git(*words: str) -> str:
+    folder = Path(__file__).parent
+    answer = subprocess.run(
+        ["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+    )
+    return answer.stdout.strip()
 
 
 def package_version(package: str) -> str:
@@ -40,6 +58,7 @@ def environment() -> dict[str, object]:
     """Return versions and machine as plain containers."""
     return {
         "code": code_version(),
+        "training_code": own_code(),
         "python": platform.python_version(),
         "packages": {package: package_version(package) for package in PACKAGES},
         "machine": {

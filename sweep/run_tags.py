@@ -7,6 +7,7 @@ from trainables.schema import (
     KIND_MEMBER,
     SCHEMA_VERSION,
     TAG_CELL,
+    TAG_CODE,
     TAG_DATASET_CONTENT,
     TAG_KIND,
     TAG_MEMBER,
@@ -30,6 +31,7 @@ def member_tags(member: Member, start: StartMember) -> dict[str, str]:
         TAG_CELL: member.cell.hash,
         TAG_PACK_SIZE: str(start.pack_size),
         **_stated(TAG_DATASET_CONTENT, start.dataset_content),
+        **_stated(TAG_CODE, start.code),
     }
 
 

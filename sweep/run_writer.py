@@ -37,6 +37,7 @@ from trainables.schema import (
     PICTURES_ARTIFACT,
     SPEC_ARTIFACT,
     TAG_CELL,
+    TAG_CODE,
     TAG_DIVERGED,
     TAG_ERROR,
     TAG_KIND,
@@ -49,6 +50,8 @@ from trainables.schema import (
 
 _MAX_METRICS_PER_BATCH = 900
 """MLflow takes 1,000 of everything in a batch, of which at most 100 are params."""
+
+_AND_THEN = ", then "
 
 
 class RunWriter:
@@ -130,7 +133,15 @@ class RunWriter:
         for tag, is_set in ((TAG_ERROR, stored.error), (TAG_PRUNED, stored.pruned is not None)):
             if is_set:
                 self._delete_tag(run_id, tag)
+        self._add_code(run_id, write.code)
         self._log(write.member, write.rows)
+
+    def _add_code(self, run_id: str, code: str) -> None:
+        """Add the code that goes on with a run to what its tag says, where that is other code."""
+        noted = self._client.get_run(run_id).data.tags.get(TAG_CODE, "")
+        if code and code not in noted.split(_AND_THEN):
+            tag = RunTag(TAG_CODE, _AND_THEN.join(filter(None, (noted, code))))
+            self._client.log_batch(run_id, tags=[tag])
 
     @_apply.register
     def _(self, write: LogMetrics) -> None:

@@ -14,9 +14,10 @@ from ray import tune
 from sweep.cluster import cluster
 from sweep.dataset_content import require_same_content
 from sweep.display import Display, make_display, say
-from sweep.environment import environment
+from sweep.environment import code, environment
 from sweep.home import Home, HomeError
 from sweep.lease import Lease
+from sweep.moved_home import settle
 from sweep.namesake import note_of_others
 from sweep.outbox import STORE_AWAY, Outbox
 from sweep.pack_events import PackEvents
@@ -107,6 +108,7 @@ def run_sweep(
     home.make_folders()
     with driver_lock(home):
         store.check()
+        settle(home, say)
         send_spools(store, say)
         if not spec.search.is_grid:
             return _search(spec, spec_text, store, address, training, retry_failed=retry_failed)
@@ -206,7 +208,7 @@ def _tracker(
         lease.check()
         writer.apply(write)
 
-    tracker = Tracker(plan, Outbox(apply, spool, show), dataset_content)
+    tracker = Tracker(plan, Outbox(apply, spool, show), dataset_content, code())
     for pack, epoch in pruned:
         tracker.prune(pack, epoch)
     return tracker

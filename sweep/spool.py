@@ -12,9 +12,11 @@ from pathlib import Path
 
 from sweep.writes import WRITE, Write
 from trainables.atomic_file import write_atomically
+from trainables.database import SQLITE_FILE
 
 _SUFFIX = ".jsonl"
 _REFUSED_SUFFIX = ".refused.jsonl"
+_OWN_STORE = "the home's own"
 _log = logging.getLogger(__name__)
 
 
@@ -86,7 +88,7 @@ class Spool:
     def _append(self, path: Path, lines: list[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            header = json.dumps({"experiment": self.experiment, "store": self.store})
+            header = json.dumps({"experiment": self.experiment, "store": _in_header(self.store, path)})
             write_atomically(path, _encode([header, *lines]))  # half a header could not be told from damage
             return
         with path.open("ab", buffering=0) as file:
@@ -129,7 +131,8 @@ def _read(path: Path) -> SpooledWrites:
     try:
         header, *lines = path.read_bytes().split(b"\n")
         place = json.loads(header)
-        spool = Spool(path, str(place["experiment"]), str(place["store"]))
+        store = str(place["store"])
+        spool = Spool(path, str(place["experiment"]), _own_store(path) if store == _OWN_STORE else store)
         if lines.pop():
             _log.warning("spool %s ends in the middle of a line, which is left out", path)
         return SpooledWrites(spool, tuple(WRITE.validate_json(line) for line in lines))
@@ -139,6 +142,16 @@ def _read(path: Path) -> SpooledWrites:
             f"spool {path} cannot be read ({reason}); move it away to go on without it: members that it has "
             f"the results of are then finished again from their checkpoints"
         ) from None
+
+
+def _in_header(store: str, path: Path) -> str:
+    """Return how a spool's header names its store: the home's own by no path, since a home may be moved."""
+    return _OWN_STORE if store == _own_store(path) else store
+
+
+def _own_store(path: Path) -> str:
+    """Return the URI of the store of the home in which a spool is."""
+    return f"{SQLITE_FILE}{path.parent.parent / 'mlflow.db'}"
 
 
 def _encode(lines: Iterable[str]) -> bytes:

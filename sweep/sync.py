@@ -41,7 +41,7 @@ def send_spools(store: Store, say: Callable[[str], None]) -> int:
 def _send(spooled: SpooledWrites, store: Store, say: Callable[[str], None]) -> int:
     spool = spooled.spool
     try:
-        experiment_id = open_experiment(store.client, spool.experiment, store.home)
+        experiment_id = open_experiment(store.client, spool.experiment, store.home, say)
         with Lease(store.client, experiment_id, say) as lease:
             writer = RunWriter(
                 store.client,

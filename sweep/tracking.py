@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment
 
 from sweep.cell_runs import cell_values
+from sweep.display import say
 from sweep.home import Home
 from sweep.outbox import Outbox
 from sweep.planning import Plan
@@ -26,7 +26,7 @@ from sweep.writes import (
 )
 from trainables.epochs import EpochRecord
 from trainables.pack import Pack
-from trainables.schema import KIND_CELL, TAG_KIND, Cell, Member
+from trainables.schema import KIND_CELL, TAG_KIND, Cell, Member, experiment_names
 from trainables.visible_text import visible
 
 FLUSH_SECONDS = 5.0
@@ -42,18 +42,36 @@ For the numbers of the tables, search for ``tags.`{TAG_KIND}` = '{KIND_CELL}'`` 
 """
 
 
-def open_experiment(client: MlflowClient, name: str, home: Home) -> str:
-    """Return the id of the sweep's experiment, which is made, or restored, where need be."""
-    experiment: Experiment | None = client.get_experiment_by_name(name)
-    if experiment is None:
-        # Beside a database MLflow would take a folder where the driver happens to be; a server has its own.
-        location = None if home.is_server else home.artifacts.as_uri()
-        tags = {_TAG_UI_KIND: "custom_model_development", _TAG_UI_DESCRIPTION: _UI_DESCRIPTION}
-        experiment_id: str = client.create_experiment(name, artifact_location=location, tags=tags)
-        return experiment_id
-    if experiment.lifecycle_stage == "deleted":
-        client.restore_experiment(experiment.experiment_id)
-    return str(experiment.experiment_id)
+def open_experiment(client: MlflowClient, name: str, home: Home, show: Callable[[str], None] = say) -> str:
+    """Return the id of the sweep's experiment, which is made where need be.
+
+    One that somebody has deleted is left so: its runs count nowhere, and a new one takes its place.
+
+    Args:
+        client: Client of the store.
+        name: Name of the sweep.
+        home: Where artifacts are kept, unless a server has a place of its own.
+        show: Shows a line to the user.
+    """
+    for candidate in experiment_names(name):
+        experiment = client.get_experiment_by_name(candidate)
+        if experiment is None:
+            if candidate != name:
+                show(
+                    f"experiment {name} was deleted in MLflow, which keeps its name: its runs do not "
+                    f"count, and the sweep goes on in a new one, {candidate}"
+                )
+            return _new_experiment(client, candidate, home)
+        if experiment.lifecycle_stage == "active":
+            return str(experiment.experiment_id)
+    raise AssertionError("there is always another name")
+
+
+def _new_experiment(client: MlflowClient, name: str, home: Home) -> str:
+    # Beside a database MLflow would take a folder where the driver happens to be; a server has its own.
+    location = None if home.is_server else home.artifacts.as_uri()
+    tags = {_TAG_UI_KIND: "custom_model_development", _TAG_UI_DESCRIPTION: _UI_DESCRIPTION}
+    return str(client.create_experiment(name, artifact_location=location, tags=tags))
 
 
 class Tracker:
@@ -63,11 +81,13 @@ class Tracker:
         plan: What the sweep asks for, and what the store holds of it.
         outbox: Sends the writes.
         dataset_content: What the images were made from, as `ImageDataset` has it.
+        code: The code that trains, as `sweep.environment.code` describes it.
     """
 
-    def __init__(self, plan: Plan, outbox: Outbox, dataset_content: str = "") -> None:
+    def __init__(self, plan: Plan, outbox: Outbox, dataset_content: str = "", code: str = "") -> None:
         self._outbox = outbox
         self._dataset_content = dataset_content
+        self._code = code
         self._finished = {key for key, stored in plan.stored.items() if stored.is_finished}
         self._results: dict[str, Mapping[str, float]] = {
             key: stored.result for key, stored in plan.stored.items() if stored.result is not None
@@ -88,6 +108,7 @@ class Tracker:
                     note=member.cell.note,
                     pack_size=len(pack),
                     dataset_content=self._dataset_content,
+                    code=self._code,
                 )
                 for member in self._unfinished(pack.members)
             )

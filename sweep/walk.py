@@ -18,6 +18,7 @@ from sweep.planning import Plan
 from sweep.progress import Progress
 from sweep.spec import Resources
 from trainables.pack import Pack
+from trainables.training_code import own_code
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def pack_config(pack: Pack, home: Home, resources: Resources) -> dict[str, objec
         "checkpoint_folder": str(home.checkpoints / pack.hash),
         "num_threads": resources.cpus,
         "gpus": resources.gpus,
+        "code": own_code(),
         "device": "cuda" if resources.gpus > 0 else "cpu",
     }
 

@@ -46,7 +46,7 @@ class _MemberWrite(_Write):
 class StartMember(_MemberWrite):
     """A member is in training: it has a run with its params, under its cell; `rows` is what it gave since.
 
-    `dataset_content` is that of `ImageDataset`.
+    `dataset_content` is that of `ImageDataset`, `code` what trains it.
     """
 
     kind: Literal["start"] = "start"
@@ -54,6 +54,7 @@ class StartMember(_MemberWrite):
     note: str
     pack_size: int
     dataset_content: str = ""
+    code: str = ""
     rows: tuple[MetricRow, ...] = ()
 
 

@@ -14,11 +14,12 @@ from trainables.data.image_dataset import ImageDataset
 from trainables.pack import Pack
 from trainables.process import prepare_process
 from trainables.trainers import Trainer, pictures_of, trainer_of
+from trainables.training_code import require_code
 from trainables.training_data import TrainingData
 
 PACK = "pack"
 """Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path),
-`num_threads`, `device` and `gpus`."""
+`num_threads`, `device`, `gpus` and `code` (the driver's, which this process must have)."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
 PICTURES = "pictures"
@@ -65,6 +66,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
 
     def _start(self, config: Mapping[str, Any]) -> None:
         own = config[PACK]
+        require_code(own["code"])
         prepare_process(own["num_threads"], own.get("gpus", 0.0))
         self._pack = Pack.from_params(own["members"])
         self._warnings: list[str] = []

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from itertools import count
 
 SCHEMA_VERSION = "1"
 
@@ -25,6 +26,8 @@ TAG_ERROR = "catsweep.error"
 TAG_NOTE = "catsweep.note"
 TAG_PACK_SIZE = "catsweep.pack_size"
 TAG_DATASET_CONTENT = "catsweep.dataset_content"
+TAG_CODE = "catsweep.code"
+"""Of a member's run: version, hash and commit of the code that trained it, of all where it was several."""
 TAG_PARENT = "mlflow.parentRunId"
 
 KIND_MEMBER = "member"
@@ -40,6 +43,17 @@ and samples."""
 EPOCH_SECONDS = "epoch_seconds"
 MEASUREMENT_SECONDS = "measurement_seconds"
 NUM_SEEDS = "num_seeds"
+
+
+def experiment_names(sweep: str) -> Iterator[str]:
+    """Return the names that a sweep's experiment may have, the first that is not deleted being its own.
+
+    MLflow lets no other experiment have the name of one that was deleted.
+    """
+    yield sweep
+    for number in count(2):
+        yield f"{sweep} ({number})"
+
 
 INTEGER_PARAMS = frozenset(
     {

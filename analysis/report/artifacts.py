@@ -14,7 +14,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from analysis.store import is_server
-from trainables.schema import ENVIRONMENT_ARTIFACT, KIND_SWEEP, PICTURES_ARTIFACT, SPEC_ARTIFACT, TAG_KIND
+from trainables.database import SQLITE_FILE
+from trainables.schema import (
+    ENVIRONMENT_ARTIFACT,
+    KIND_SWEEP,
+    PICTURES_ARTIFACT,
+    SPEC_ARTIFACT,
+    TAG_KIND,
+    experiment_names,
+)
 
 MOST_BYTES = 2**20
 """What is larger was not written by catsweep, and has no place on the page."""
@@ -55,9 +63,12 @@ class Artifacts:
         """Return the run of the sweep of this name."""
         if self._client is None:
             return None
-        experiment = self._client.get_experiment_by_name(name)
-        if experiment is None:
-            return None
+        for candidate in experiment_names(name):
+            experiment = self._client.get_experiment_by_name(candidate)
+            if experiment is None:
+                return None
+            if experiment.lifecycle_stage == "active":
+                break
         query = f"tags.`{TAG_KIND}` = '{KIND_SWEEP}'"
         found = self._client.search_runs([experiment.experiment_id], query, max_results=1)
         return str(found[0].info.run_id) if found else None
@@ -74,14 +85,32 @@ class Artifacts:
         return MlflowClient(tracking_uri=self._tracking_uri)
 
     def _read(self, run_id: str, name: str) -> bytes | None:
+        beside = self._beside_the_store(run_id, name)
+        return self._download(run_id, name) if beside is None else _limited(beside)
+
+    def _beside_the_store(self, run_id: str, name: str) -> Path | None:
+        """Return the file of an artifact in the home whose store this is, wherever that was earlier."""
+        if not self._tracking_uri.startswith(SQLITE_FILE):
+            return None
+        home = Path(self._tracking_uri.removeprefix(SQLITE_FILE)).parent
+        path = home / "artifacts" / Path(run_id).name / "artifacts" / name
+        return path if path.is_file() else None
+
+    def _download(self, run_id: str, name: str) -> bytes | None:
         from mlflow.exceptions import MlflowException
 
         with tempfile.TemporaryDirectory(prefix="catsweep-") as folder:
             try:
-                path = Path(self._client.download_artifacts(run_id, name, folder))
-                return path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
+                return _limited(Path(self._client.download_artifacts(run_id, name, folder)))
             except (MlflowException, OSError):
                 return None
             except Exception as error:  # noqa: BLE001  of whatever library a store keeps its artifacts with
                 _log.warning("artifact %s of run %s cannot be read: %s", name, run_id, error)
                 return None
+
+
+def _limited(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
+    except OSError:
+        return None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sweep.cli.options import HomeOption, TrackingOption
 from trainables.terminal import echo
+
+if TYPE_CHECKING:
+    from sweep.home import Home
 
 # MLflow's own settings make 15 processes and take 2.7 GB, most of it for jobs that sweeps have none of.
 _NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -40,6 +44,7 @@ def command(
         raise StoreError(
             f"there is no store at {place.sqlite_path} yet; run a sweep first: catsweep run SPEC"
         )
+    _settle(place)
     address = f"http://{host}:{port}"
     echo(f"MLflow UI on {address} (Ctrl-C ends it)", err=True)
     # Everybody on a machine can read the arguments of a program, but only its user its environment.
@@ -47,3 +52,16 @@ def command(
     arguments = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     arguments += ["--workers", "1"]
     os.execve(sys.executable, arguments, environment)
+
+
+def _settle(place: Home) -> None:
+    """Have the store find the artifacts of a home that was moved; a driver at work has done that already."""
+    from sweep.display import say
+    from sweep.home import HomeError
+    from sweep.moved_home import former_places, settle
+
+    if former_places(place):
+        from sweep.runner import driver_lock  # imports Ray, which takes seconds
+
+        with suppress(HomeError), driver_lock(place):
+            settle(place, say)

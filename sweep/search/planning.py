@@ -79,7 +79,8 @@ def search_plan(spec: Spec, stored: Mapping[str, StoredMember], home: Home) -> S
     space = SearchSpace(spec)
     trials = _tried(spec, space, home)
     num_allowed = min(spec.search.num_trials, len(space))
-    in_training = [space.requests[key] for key, trial in trials.items() if trial.verdict is None]
+    # Of what is complete the store may lack members, since somebody has deleted them.
+    in_training = [space.requests[key] for key, trial in trials.items() if _is_to_finish(trial)]
     untried = [request for key, request in space.requests.items() if key not in trials]
     num_to_come = max(0, num_allowed - len(trials))
     to_come = [untried[index * len(untried) // num_to_come] for index in range(num_to_come)]
@@ -131,6 +132,10 @@ def _tried(spec: Spec, space: SearchSpace, home: Home) -> Mapping[str, CellTrial
         return Study(spec, space, storage, is_made=False).tried()
     except KeyError:
         return {}
+
+
+def _is_to_finish(trial: CellTrial) -> bool:
+    return trial.verdict is None or trial.verdict.fate is Fate.COMPLETE
 
 
 def _unfinished(request: CellRequest, stored: Mapping[str, StoredMember]) -> Pack | None:

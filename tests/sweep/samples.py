@@ -62,6 +62,7 @@ class Driver:
         retry_failed: As for the command.
         patience: Seconds that the end waits for a store that takes nothing.
         dataset_content: What the images were made from.
+        code: What trains.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Driver:
         retry_failed: bool = False,
         patience: float = 10.0,
         dataset_content: str = "",
+        code: str = "",
     ) -> None:
         self.home = home
         self.store = Store(home)
@@ -84,7 +86,7 @@ class Driver:
         self.outbox = Outbox(
             self.writer.apply, self.spool, self.said.append, pauses=(0.02,), patience=patience
         )
-        self.tracker = Tracker(self.plan, self.outbox, dataset_content)
+        self.tracker = Tracker(self.plan, self.outbox, dataset_content, code)
         for pack in self.plan.packs:
             write_manifest(home.checkpoints, pack)
 

@@ -31,6 +31,7 @@ from sweep.training import Training
 from tests.sweep.samples import spec_of
 from tests.sweep.search.samples import search_of
 from tests.trainables.members import dataset
+from trainables import training_code
 from trainables.pack_trainable import PackTrainable
 
 ONE_CPU = Resources()
@@ -71,7 +72,7 @@ def refused(*parts: str) -> Iterator[None]:
         assert part in message
 
 
-def join(address: str, resources: Resources = ONE_CPU, checkpoints: Path | None = None) -> None:
+def join(address: str | None, resources: Resources = ONE_CPU, checkpoints: Path | None = None) -> None:
     with cluster(address, resources, checkpoints):
         pass
 
@@ -230,3 +231,19 @@ def test_a_node_with_another_torch_is_refused(
     monkeypatch.setattr("importlib.metadata.version", versions.__getitem__)
     with refused("torch must be 9.9.9 on every node", "got 2.", "(node 127.0.0.1"):
         join(address, ONE_CPU, tmp_path)
+
+
+def test_a_node_with_other_code_is_refused(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_code, "own_code", lambda: "0123456789ab")
+    with refused(
+        "code must be 0123456789ab on every node", f"got {training_code.code_hash()} (node 127.0.0.1"
+    ):
+        join(address, ONE_CPU, tmp_path)
+
+
+def test_code_that_changed_since_a_notebook_loaded_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweep.cluster.own_code", lambda: "0123456789ab")
+    with refused("code must be 0123456789ab, as this program loaded it", f"got {training_code.code_hash()}"):
+        join(None)

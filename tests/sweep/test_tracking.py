@@ -201,6 +201,15 @@ def test_an_interrupted_member_goes_on_in_its_run(drive: Drive) -> None:
     assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")
 
 
+def test_a_member_names_the_code_that_trained_it_and_each_that_went_on_with_it(drive: Drive) -> None:
+    for code in ("1.0 sha256 a", "1.0 sha256 a", "1.1 sha256 b"):
+        driver = drive(spec_of(seeds=1), code=code)
+        (pack,) = driver.plan.packs
+        driver.tracker.start(pack)
+        driver.settle()
+    assert driver.run_of(pack.members[0]).data.tags["catsweep.code"] == "1.0 sha256 a, then 1.1 sha256 b"
+
+
 def test_a_pack_that_starts_again_after_its_process_died_keeps_its_runs(drive: Drive) -> None:
     driver = drive(spec_of(resources={"members_per_pack": 2}))
     (pack,) = driver.plan.packs
@@ -349,12 +358,24 @@ def test_checkpoints_go_once_the_store_holds_everything(
     assert (run.info.status, run.data.metrics) == ("FINISHED", metrics_of(100.0))
 
 
-def test_a_deleted_experiment_is_restored(home: Home) -> None:
+def test_a_deleted_experiment_is_followed_by_a_new_one_and_a_line_says_so(home: Home) -> None:
+    client, said = Store(home).client, list[str]()
+    for number in (1, 2, 3):
+        experiment_id = open_experiment(client, "small", home, said.append)
+        assert open_experiment(client, "small", home, said.append) == experiment_id
+        assert client.get_experiment(experiment_id).name == ("small" if number == 1 else f"small ({number})")
+        client.delete_experiment(experiment_id)
+    assert [line.rpartition(", ")[2] for line in said] == ["small (2)", "small (3)"]
+    assert said[0].startswith("experiment small was deleted in MLflow")
+
+
+def test_a_deleted_experiment_that_is_restored_is_the_sweep_s_again(home: Home) -> None:
     client = Store(home).client
-    experiment_id = open_experiment(client, "small", home)
-    client.delete_experiment(experiment_id)
-    assert open_experiment(client, "small", home) == experiment_id
-    assert client.get_experiment(experiment_id).lifecycle_stage == "active"
+    first = open_experiment(client, "small", home)
+    client.delete_experiment(first)
+    assert open_experiment(client, "small", home) != first
+    client.restore_experiment(first)
+    assert open_experiment(client, "small", home) == first
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from trainables.pack import Pack
 from trainables.pack_trainable import PACK, PICTURES, RECORDS, WARNINGS, PackTrainable
 from trainables.trainers import TRAINERS
 from trainables.training import PackTrainer
+from trainables.training_code import OtherCodeError, own_code
 from trainables.training_data import TrainingData
 
 EPOCHS = 3
@@ -38,6 +39,7 @@ class Trial:
             "checkpoint_folder": str(folder),
             "num_threads": 1,
             "device": "cpu",
+            "code": own_code(),
         }
         self._trainable.setup({PACK: config}, DATASET)
 
@@ -199,6 +201,17 @@ def test_a_pack_whose_checkpoints_the_disk_refuses_finishes_and_reports_everythi
     assert torch.equal(trial.parameters, whole)
 
 
+def test_a_process_with_other_code_than_its_driver_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = Trial(tmp_path)
+    monkeypatch.setattr("trainables.training_code.own_code", lambda: "other")
+    with pytest.raises(
+        OtherCodeError, match="in every process that trains, as it is for the driver; got other"
+    ):
+        Trial.__init__(trial, tmp_path)
+
+
 def test_a_pack_is_gone_before_the_next_one_in_its_process_takes_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,5 +224,6 @@ def test_a_pack_is_gone_before_the_next_one_in_its_process_takes_memory(
 
     monkeypatch.setitem(cast("dict[str, Any]", TRAINERS), "mnist_vae", make)
     config = {"members": Pack((member(5),)).to_params(), "checkpoint_folder": str(tmp_path / "other")}
-    trial._trainable.reset_config({PACK: {**config, "num_threads": 1, "gpus": 0.0, "device": "cpu"}})
+    process = {"num_threads": 1, "gpus": 0.0, "device": "cpu", "code": own_code()}
+    trial._trainable.reset_config({PACK: {**config, **process}})
     assert lives_on == [False]

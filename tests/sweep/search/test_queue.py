@@ -355,3 +355,14 @@ def test_how_a_search_stands_is_read_and_nothing_is_made(lab: MakeLab, tmp_path:
 
     changed = replace(small, spec=search_of(trials=3, metric="test_neg_elbo"))
     assert changed.plan().requests == ()
+
+
+def test_a_complete_cell_whose_runs_were_deleted_is_planned_and_trained_again(lab: MakeLab) -> None:
+    small = lab(trials=4)
+    job, *_ = small.run(small.open())
+    assert small.plan().packs == ()
+    for member in job.pack.members:
+        del small.stored[member.hash]
+    assert small.plan().packs == (job.pack,)
+    assert [cell_of(again) for again in small.run(small.open())] == [cell_of(job)]
+    assert small.plan().packs == ()
