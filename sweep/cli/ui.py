@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from sweep.cli.options import HomeOption, TrackingOption
-
-# MLflow's own settings make 15 processes and take 2.7 GB, most of it for jobs that sweeps have none of.
-_NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def command(
@@ -23,15 +18,16 @@ def command(
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Serve the MLflow UI of this home's store and print its address.
+    """Serve the MLflow UI of this home's store, to be looked at, and print its address.
 
-    Others see it only if `--host` says so. It is MLflow's own server with one worker and without its queue of
-    jobs, which sweeps do not use. A store behind a server has a UI already.
+    Whoever reaches it can look and change nothing: every user of this machine, and of others if `--host` says
+    so. To delete runs, use MLflow's own commands. A store behind a server has a UI already.
 
     Example: `catsweep ui --port 5000`
     """
     from sweep.home import Home
     from sweep.store import StoreError
+    from sweep.ui_server import ui_server
 
     place = Home.resolve(home, tracking_uri)
     if place.is_server:
@@ -40,10 +36,9 @@ def command(
         raise StoreError(
             f"there is no store at {place.sqlite_path} yet; run a sweep first: catsweep run SPEC"
         )
-    address = f"http://{host}:{port}"
-    Console(stderr=True, highlight=False).print(f"MLflow UI on {address} (Ctrl-C ends it)", soft_wrap=True)
-    # Everybody on a machine can read the arguments of a program, but only its user its environment.
-    environment = {**_NO_JOBS, **os.environ, "MLFLOW_BACKEND_STORE_URI": place.tracking_uri}
-    arguments = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
-    arguments += ["--workers", "1"]
-    os.execve(sys.executable, arguments, environment)
+    server = ui_server(place, host, port)
+    shown = f"[{host}]" if ":" in host else host
+    Console(stderr=True, highlight=False).print(
+        f"MLflow UI on http://{shown}:{port} (Ctrl-C ends it)", markup=False, soft_wrap=True
+    )
+    server.serve_forever()
