@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.redaction import redact
+from trainables.database import sqlite_path, sqlite_uri
 
 HOME_VARIABLE = "CATSWEEP_HOME"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -33,7 +34,7 @@ class Home:
     def resolve(cls, path: str | Path | None = None, tracking_uri: str | None = None) -> Home:
         """Return the home from flags, else from the environment, else `./.catsweep` with its own store."""
         folder = Path(path or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute()
-        uri = tracking_uri or os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{folder / 'mlflow.db'}"
+        uri = tracking_uri or os.environ.get(TRACKING_VARIABLE) or sqlite_uri(folder / "mlflow.db")
         return cls(folder, uri)
 
     @property
@@ -83,13 +84,16 @@ class Home:
     @property
     def sqlite_path(self) -> Path | None:
         """The store's file, where the store is an SQLite file."""
-        prefix = "sqlite:///"
-        return Path(self.tracking_uri.removeprefix(prefix)) if self.tracking_uri.startswith(prefix) else None
+        return sqlite_path(self.tracking_uri)
 
     @property
     def is_server(self) -> bool:
         """Whether the store is behind a tracking server, and not a database."""
         return self.tracking_uri.startswith(("http://", "https://"))
+
+    def make(self) -> None:
+        """Make the home itself, for its user alone; one that is there stays as open as it is."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def make_folders(self) -> None:
         """Make the folders and see that they can be written.
@@ -100,7 +104,8 @@ class Home:
         for folder in (self.path, self.artifacts, self.checkpoints, self.data):
             probe = folder / f".probe-{os.getpid()}"
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                self.make()
+                folder.mkdir(exist_ok=True)
                 probe.write_bytes(b"")
                 probe.unlink()
             except OSError as error:

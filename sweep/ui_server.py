@@ -69,8 +69,9 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
         raise StoreError(
-            f"cannot listen on port {port} of {host}: {error.strerror}; choose another with --port or --host"
+            f"cannot listen on port {port} of {host}: {reason}; choose another with --port or --host"
         ) from None
 
 

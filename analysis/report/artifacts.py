@@ -11,9 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
-from analysis.store import is_server
+from trainables.database import sqlite_path
 from trainables.schema import ENVIRONMENT_ARTIFACT, KIND_SWEEP, PICTURES_ARTIFACT, SPEC_ARTIFACT, TAG_KIND
 
 MOST_BYTES = 2**20
@@ -64,10 +62,9 @@ class Artifacts:
 
     @cached_property
     def _client(self) -> Any:
-        if not is_server(self._tracking_uri):
-            url = sa.make_url(self._tracking_uri)
-            if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).is_file()):
-                return None
+        path = sqlite_path(self._tracking_uri)
+        if path is not None and not path.is_file():
+            return None
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         from mlflow import MlflowClient  # imports for seconds
 
