@@ -81,13 +81,14 @@ def _reading_app(home: Home) -> Flask:
     # As `mlflow server` tells its workers; with them MLflow checks too from which pages requests come.
     os.environ["_MLFLOW_SERVER_FILE_STORE"] = home.tracking_uri
     os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = home.artifacts.as_uri()
-    from mlflow.server import app
+    from mlflow import server
 
     warnings.filterwarnings("ignore", module="mlflow")  # what its own libraries will no longer have
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # no line for every request
     repositories = artifact_repository_registry.get_registered_artifact_repositories()
     repositories.clear()
     repositories.update(dict.fromkeys(("", "file"), partial(_own_artifacts, home.artifacts.resolve())))
+    app: Flask = server.app
     app.before_request(_refuse_all_but_reading)
     return app
 
