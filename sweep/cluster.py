@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import ray
@@ -23,7 +25,7 @@ from sweep.spec import Resources
 _OBJECT_STORE_BYTES = 400 * 2**20
 _TOKEN = Path("~/.ray/auth_token")
 """Whoever has it can run code here; made by Ray itself, everybody could read it."""
-_OPTIONS = {"log_to_driver": False, "logging_level": "ERROR"}
+_OPTIONS: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 _PATIENCE_SECONDS = 5.0
 """How long a head may take to answer; by itself Ray waits for a quarter of an hour."""
 _TRIES_VARIABLE = "RAY_gcs_server_port_wait_time_s"
@@ -89,6 +91,9 @@ def _make_token() -> None:
         with suppress(OSError):
             _TOKEN.expanduser().chmod(0o600)
         return
+    logging.getLogger("ray").setLevel(
+        _OPTIONS["logging_level"]
+    )  # as Ray does itself, but only once it starts
     before = os.umask(0o077)
     try:
         generate_and_save_token()

@@ -249,6 +249,7 @@ def test_the_token_is_its_users_alone_before_ray_starts(tmp_path: Path) -> None:
     token.chmod(0o644)  # as Ray makes it
     again = start_with_home(tmp_path)
     assert (first.stdout, again.stdout) == ("0o600\n", "0o600\n")
+    assert "token" not in first.stderr
     assert token.read_text() == made != ""
 
 
