@@ -12,7 +12,7 @@ import pandas as pd
 from analysis import store_http
 from analysis.names import applicable_defaults
 from trainables import run_tables, schema
-from trainables.database import SQLITE_FILE
+from trainables.database import sqlite_path
 from trainables.metrics import METRICS
 from trainables.run_record import MemberReader, RunRecord
 from trainables.schema import Cell
@@ -113,7 +113,7 @@ def is_server(tracking_uri: str) -> bool:
     """
     if urlsplit(str(tracking_uri)).scheme in ("http", "https"):
         return True
-    if str(tracking_uri).startswith(SQLITE_FILE):
+    if sqlite_path(str(tracking_uri)) is not None:
         return False
     import sqlalchemy as sa  # takes longer than to read a file of ten thousand runs without it
 

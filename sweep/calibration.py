@@ -76,7 +76,7 @@ def calibrate(
         return
     for kind, seconds in _measure(missing, dataset, resources, address):
         known.setdefault(kind, {})[where] = seconds
-        home.path.mkdir(parents=True, exist_ok=True)
+        home.make()
         write_atomically(home.calibration, json.dumps(known, indent=1).encode())
 
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import ray
 from ray._private import ray_constants, services
+from ray._private.authentication.authentication_token_setup import generate_and_save_token
 from ray._private.state import state
+from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
 from sweep.cluster_error import ClusterError
 from sweep.cluster_nodes import holds, node_problems
 from sweep.display import say
+from sweep.scratch import RAY, scratch_folder
 from sweep.spec import Resources
 from sweep.worker_path import WorkerPath
 from trainables.training_code import code_hash, own_code
 
 _OBJECT_STORE_BYTES = 400 * 2**20
 _TOKEN = Path("~/.ray/auth_token")
-"""Made by Ray, which lets everybody read it: whoever has it can run code here."""
-_OPTIONS = {"log_to_driver": False, "logging_level": "ERROR"}
+"""Whoever has it can run code here; made by Ray itself, everybody could read it."""
+_OPTIONS: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 _PATIENCE_SECONDS = 5.0
 """How long a head may take to answer; by itself Ray waits for a quarter of an hour."""
 _TRIES_VARIABLE = "RAY_gcs_server_port_wait_time_s"
@@ -30,8 +35,10 @@ _TRIES = "2"
 
 
 @contextmanager
-def cluster(address: str | None, resources: Resources, checkpoints: Path | None = None) -> Iterator[None]:
+def cluster(address: str | None, resources: Resources, checkpoints: Path | None = None) -> Iterator[Path]:
     """Connect to a Ray cluster, or start one on this machine, for as long as the context lasts.
+
+    The context gives a folder of this machine that ends with it, for its user alone.
 
     Args:
         address: `auto`, or host:port of the cluster's head; none starts a cluster here.
@@ -44,18 +51,23 @@ def cluster(address: str | None, resources: Resources, checkpoints: Path | None 
             the driver's versions, code or home; or if the code has changed since the driver loaded it.
     """
     _check_code()
-    if address is None:
-        _start()
-    else:
-        _join(address)
-    try:
-        wanted = {"CPU": resources.cpus, "GPU": resources.gpus}
-        _check_fit(wanted)
-        if address is not None and checkpoints is not None and (lacks := node_problems(wanted, checkpoints)):
-            raise ClusterError("; ".join(lacks))
-        yield
-    finally:
-        ray.shutdown()
+    with scratch_folder() as scratch:
+        if address is None:
+            _start(scratch / RAY)
+        else:
+            _join(address)
+        try:
+            wanted = {"CPU": resources.cpus, "GPU": resources.gpus}
+            _check_fit(wanted)
+            if (
+                address is not None
+                and checkpoints is not None
+                and (lacks := node_problems(wanted, checkpoints))
+            ):
+                raise ClusterError("; ".join(lacks))
+            yield scratch
+        finally:
+            ray.shutdown()
 
 
 def _check_code() -> None:
@@ -67,21 +79,40 @@ def _check_code() -> None:
         )
 
 
-def _start() -> None:
+def _start(folder: Path) -> None:
+    """Start a cluster that keeps its sockets and logs in a folder."""
     try:
+        _make_token()
         with _on_loopback():
             # "local", since without an address Ray would join a cluster that runs on this machine already.
             ray.init(
                 "local",
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE_BYTES,
+                _temp_dir=str(folder),
                 job_config=WorkerPath(),
                 **_OPTIONS,
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ClusterError(f"Ray cannot be started on this machine: {_one_line(error)}") from None
-    with suppress(OSError):
-        _TOKEN.expanduser().chmod(0o600)
+
+
+def _make_token() -> None:
+    """Make Ray's token where there is none, for its user alone from the first moment on."""
+    loader = AuthenticationTokenLoader.instance()
+    if loader.has_token(ignore_auth_mode=True):
+        with suppress(OSError):
+            _TOKEN.expanduser().chmod(0o600)
+        return
+    logging.getLogger("ray").setLevel(
+        _OPTIONS["logging_level"]
+    )  # as Ray does itself, but only once it starts
+    before = os.umask(0o077)
+    try:
+        generate_and_save_token()
+    finally:
+        os.umask(before)
+    loader.reset_cache()
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.redaction import redact
+from trainables.database import sqlite_path, sqlite_uri
 
 HOME_VARIABLE = "CATSWEEP_HOME"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 DEFAULT_HOME = Path(".catsweep")
-_SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:/{0,2}(?:/([^?]*))?")
+_SQLITE = re.compile(r"sqlite(?:\+\w+)?:")
 
 
 class HomeError(Exception):
@@ -40,7 +41,7 @@ class Home:
             HomeError: If there is something else than a folder, or the store is SQLite's and no file.
         """
         folder = Path(path or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute()
-        uri = tracking_uri or os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{folder / 'mlflow.db'}"
+        uri = tracking_uri or os.environ.get(TRACKING_VARIABLE) or sqlite_uri(folder / "mlflow.db")
         _check_folder(folder)
         _check_file_of(uri)
         return cls(folder, uri)
@@ -92,13 +93,16 @@ class Home:
     @property
     def sqlite_path(self) -> Path | None:
         """The store's file, where the store is an SQLite file."""
-        prefix = "sqlite:///"
-        return Path(self.tracking_uri.removeprefix(prefix)) if self.tracking_uri.startswith(prefix) else None
+        return sqlite_path(self.tracking_uri)
 
     @property
     def is_server(self) -> bool:
         """Whether the store is behind a tracking server, and not a database."""
         return self.tracking_uri.startswith(("http://", "https://"))
+
+    def make(self) -> None:
+        """Make the home itself, for its user alone; one that is there stays as open as it is."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def make_folders(self) -> None:
         """Make the folders and see that they can be written.
@@ -109,7 +113,8 @@ class Home:
         for folder in (self.path, self.artifacts, self.checkpoints, self.data):
             probe = folder / f".probe-{os.getpid()}"
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                self.make()
+                folder.mkdir(exist_ok=True)
                 probe.write_bytes(b"")
                 probe.unlink()
             except OSError as error:
@@ -133,12 +138,11 @@ def _no_folder(folder: Path, reason: str | None) -> HomeError:
 
 
 def _check_file_of(tracking_uri: str) -> None:
-    found = _SQLITE_FILE.match(tracking_uri)
-    if found is None:
+    if not _SQLITE.match(tracking_uri):
         return
-    name = found[1] or ""
+    path = sqlite_path(tracking_uri)
     try:
-        is_file = name not in ("", ":memory:") and not Path(name).is_dir()
+        is_file = path is not None and path.name not in ("", ":memory:") and not path.is_dir()
     except OSError:
         is_file = False
     if not is_file:

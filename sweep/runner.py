@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +39,8 @@ from trainables.pack import Pack
 
 RETRIES_OF_A_PACK = 2
 """How often a pack whose process died starts again from its checkpoint before it counts as failed."""
+_TUNE = "tune"
+"""Folder of Tune's own records, of which nothing is read."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def run_sweep(
                 _tracker(plan, store, lease, spec_text).close(is_complete=True)
             return _outcome(Progress(plan), is_interrupted=False)
         dataset = _images(spec, plan.stored, training, home)
-        with cluster(address, spec.resources, home.checkpoints), _lease(spec, store) as lease:
+        with cluster(address, spec.resources, home.checkpoints) as scratch, _lease(spec, store) as lease:
             if spec.resources.is_pack_size_measured and dataset is not None:
                 measure_pack_sizes(plan.members_to_run, spec.resources, dataset, home)
             # Anew, since another driver may have been at work until now.
@@ -126,7 +127,7 @@ def run_sweep(
             require_same_content(plan.stored, dataset, home)
             num_at_once = room_for_packs(spec.resources) if address is None else None
             walk = grid_walk(plan, home, num_at_once)
-            return _train(walk, store, lease, spec_text, training.trainable, dataset)
+            return _train(walk, store, lease, spec_text, training.trainable, dataset, scratch)
 
 
 def _search(
@@ -153,9 +154,9 @@ def _search(
             tracker.close(is_complete=True)
             return _outcome(SearchProgress(plan, queue=queue), is_interrupted=False)
         dataset = _images(spec, stored, training, home)
-        with cluster(address, spec.resources, home.checkpoints):
+        with cluster(address, spec.resources, home.checkpoints) as scratch:
             walk = search_walk(search_plan(spec, stored, home), queue, home)
-            return _train(walk, store, lease, spec_text, training.trainable, dataset)
+            return _train(walk, store, lease, spec_text, training.trainable, dataset, scratch)
 
 
 def _images(
@@ -226,16 +227,17 @@ def _train(
     spec_text: str,
     trainable: type[tune.Trainable],
     dataset: ImageDataset | None,
+    scratch: Path,
 ) -> Outcome:
     progress = walk.progress
     is_interrupted = False
-    with make_display(progress) as display, tempfile.TemporaryDirectory(prefix="catsweep-tune-") as scratch:
+    with make_display(progress) as display:
         content = dataset.content if dataset is not None else ""
         tracker = _tracker(walk.plan, store, lease, spec_text, display.say, walk.pruned, content)
         display.say(walk.announcement)
         try:
             with_data = tune.with_parameters(trainable, dataset=dataset)
-            _tuner(walk, store.home, with_data, Path(scratch), tracker, display).fit()
+            _tuner(walk, store.home, with_data, scratch / _TUNE, tracker, display).fit()
         except KeyboardInterrupt:
             is_interrupted = True
         finally:

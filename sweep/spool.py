@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sweep.writes import WRITE, Write
 from trainables.atomic_file import write_atomically
-from trainables.database import SQLITE_FILE
+from trainables.database import sqlite_uri
 
 _SUFFIX = ".jsonl"
 _REFUSED_SUFFIX = ".refused.jsonl"
@@ -151,7 +151,7 @@ def _in_header(store: str, path: Path) -> str:
 
 def _own_store(path: Path) -> str:
     """Return the URI of the store of the home in which a spool is."""
-    return f"{SQLITE_FILE}{path.parent.parent / 'mlflow.db'}"
+    return sqlite_uri(path.parent.parent / "mlflow.db")
 
 
 def _encode(lines: Iterable[str]) -> bytes:

@@ -49,7 +49,7 @@ EVERY_ADDRESS = {"0.0.0.0", "::"}
 
 RESTRICTED_UNPICKLER = "trainables/data/numpy_pickle.py"
 """Derives from `pickle.Unpickler` to admit numpy arrays and nothing else; see its tests."""
-WHOLE_ENVIRONMENT = {"trainables/data/debian_package.py", "sweep/cli/ui.py"}
+WHOLE_ENVIRONMENT = {"trainables/data/debian_package.py"}
 """Hand their environment on to a program that they start."""
 
 
@@ -203,8 +203,60 @@ def test_ray_listens_to_this_machine_only(monkeypatch: pytest.MonkeyPatch) -> No
         addresses = listening_addresses() - before
         assert addresses
         assert [address for address in addresses if not is_of_this_machine_only(address)] == []
-    # On this machine everybody can try; the token that is asked for is for its user alone.
-    assert Path("~/.ray/auth_token").expanduser().stat().st_mode & 0o077 == 0
+        # On this machine everybody can try; the token that is asked for is for its user alone.
+        assert Path("~/.ray/auth_token").expanduser().stat().st_mode & 0o077 == 0
+        session = Path(ray._private.worker._global_node.get_session_dir_path())
+        assert session.is_dir()
+        # Ray opens its own folders to everybody: nobody else may get there.
+        assert session.parent.parent.stat().st_mode & 0o077 == 0
+    assert not session.parent.parent.exists()
+
+
+TOKEN_AT_THE_START = """
+import stat
+from pathlib import Path
+import ray
+from sweep.cluster import cluster
+from sweep.spec import Resources
+
+def look(*words, **options):
+    print(oct(stat.S_IMODE(Path("~/.ray/auth_token").expanduser().stat().st_mode)))
+    raise RuntimeError("enough was seen")
+
+ray.init = look
+with cluster(None, Resources()):
+    pass
+"""
+
+
+def start_with_home(folder: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return subprocess.run(
+        [sys.executable, "-c", TOKEN_AT_THE_START],
+        cwd=ROOT,
+        env={**environment, "HOME": str(folder)},
+        umask=0o022,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_the_token_is_its_users_alone_before_ray_starts(tmp_path: Path) -> None:
+    first = start_with_home(tmp_path)
+    token = tmp_path / ".ray" / "auth_token"
+    made = token.read_text()
+    token.chmod(0o644)  # as Ray makes it
+    again = start_with_home(tmp_path)
+    assert (first.stdout, again.stdout) == ("0o600\n", "0o600\n")
+    assert "token" not in first.stderr
+    assert token.read_text() == made != ""
+
+
+def test_a_token_that_cannot_be_kept_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = start_with_home(tmp_path / "file").stderr.splitlines()[-1]
+    assert said.startswith("sweep.cluster_error.ClusterError: Ray cannot be started on this machine: ")
 
 
 def test_the_ui_listens_to_this_machine_unless_told_otherwise() -> None:

@@ -5,17 +5,19 @@ To import SQLAlchemy takes longer than to read ten thousand runs, and its rows t
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-SQLITE_FILE = "sqlite:///"
+_SQLITE_FILE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]*)", re.DOTALL)
 _WAIT_SECONDS = 60
 _ANY_TABLE = "runs"
 
@@ -37,6 +39,22 @@ class Database:
     rows: Callable[..., Sequence[Sequence[Any]]]
 
 
+def sqlite_uri(path: Path) -> str:
+    """Return the SQLAlchemy URL of an SQLite file, from which `sqlite_path` gives the file back.
+
+    What SQLAlchemy would decode in a path is escaped, and then the driver is named: after plain `sqlite:///`
+    MLflow makes a folder of the name as it is spelt there.
+    """
+    escaped = str(path).replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{escaped}" if escaped == str(path) else f"sqlite+pysqlite:///{escaped}"
+
+
+def sqlite_path(tracking_uri: str) -> Path | None:
+    """Return the file that SQLAlchemy opens for a URL, or none where that is no SQLite file."""
+    match = _SQLITE_FILE.match(tracking_uri)
+    return Path(unquote(match[1])) if match else None
+
+
 @contextmanager
 def opened(tracking_uri: str) -> Iterator[Database | None]:
     """Open a database store for reading; None stands for an empty one.
@@ -49,8 +67,9 @@ def opened(tracking_uri: str) -> Iterator[Database | None]:
         DatabaseError: If the database cannot be reached or read, within this context too.
         ImportError: If its driver is not installed.
     """
-    if tracking_uri.startswith(SQLITE_FILE) and "?" not in tracking_uri:
-        with _sqlite(Path(tracking_uri.removeprefix(SQLITE_FILE))) as database:
+    path = sqlite_path(tracking_uri)
+    if path is not None and "?" not in tracking_uri:
+        with _sqlite(path) as database:
             yield database
         return
     with _any_other(tracking_uri) as database:

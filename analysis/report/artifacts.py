@@ -11,10 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
-from analysis.store import is_server
-from trainables.database import SQLITE_FILE
+from trainables.database import sqlite_path
 from trainables.schema import (
     ENVIRONMENT_ARTIFACT,
     KIND_SWEEP,
@@ -75,10 +72,9 @@ class Artifacts:
 
     @cached_property
     def _client(self) -> Any:
-        if not is_server(self._tracking_uri):
-            url = sa.make_url(self._tracking_uri)
-            if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).is_file()):
-                return None
+        path = sqlite_path(self._tracking_uri)
+        if path is not None and not path.is_file():
+            return None
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         from mlflow import MlflowClient  # imports for seconds
 
@@ -90,10 +86,10 @@ class Artifacts:
 
     def _beside_the_store(self, run_id: str, name: str) -> Path | None:
         """Return the file of an artifact in the home whose store this is, wherever that was earlier."""
-        if not self._tracking_uri.startswith(SQLITE_FILE):
+        store = sqlite_path(self._tracking_uri)
+        if store is None:
             return None
-        home = Path(self._tracking_uri.removeprefix(SQLITE_FILE)).parent
-        path = home / "artifacts" / Path(run_id).name / "artifacts" / name
+        path = store.parent / "artifacts" / Path(run_id).name / "artifacts" / name
         return path if path.is_file() else None
 
     def _download(self, run_id: str, name: str) -> bytes | None:

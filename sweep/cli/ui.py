@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +13,6 @@ from trainables.terminal import echo
 if TYPE_CHECKING:
     from sweep.home import Home
 
-# MLflow's own settings make 15 processes and take 2.7 GB, most of it for jobs that sweeps have none of.
-_NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-
 
 def command(
     port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000,
@@ -27,15 +22,16 @@ def command(
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Serve the MLflow UI of this home's store and print its address.
+    """Serve the MLflow UI of this home's store, to be looked at, and print its address.
 
-    Others see it only if `--host` says so. It is MLflow's own server with one worker and without its queue of
-    jobs, which sweeps do not use. A store behind a server has a UI already.
+    Whoever reaches it can look and change nothing: every user of this machine, and of others if `--host` says
+    so. To delete runs, use MLflow's own commands. A store behind a server has a UI already.
 
     Example: `catsweep ui --port 5000`
     """
     from sweep.home import Home
     from sweep.store import StoreError
+    from sweep.ui_server import ui_server
 
     place = Home.resolve(home, tracking_uri)
     if place.is_server:
@@ -45,13 +41,10 @@ def command(
             f"there is no store at {place.sqlite_path} yet; run a sweep first: catsweep run SPEC"
         )
     _settle(place)
-    address = f"http://{host}:{port}"
-    echo(f"MLflow UI on {address} (Ctrl-C ends it)", err=True)
-    # Everybody on a machine can read the arguments of a program, but only its user its environment.
-    environment = {**_NO_JOBS, **os.environ, "MLFLOW_BACKEND_STORE_URI": place.tracking_uri}
-    arguments = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
-    arguments += ["--workers", "1"]
-    os.execve(sys.executable, arguments, environment)
+    server = ui_server(place, host, port)
+    shown = f"[{host}]" if ":" in host else host
+    echo(f"MLflow UI on http://{shown}:{port} (Ctrl-C ends it)", err=True)
+    server.serve_forever()
 
 
 def _settle(place: Home) -> None:

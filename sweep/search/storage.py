@@ -42,7 +42,7 @@ def storage_url(home: Home) -> sa.URL:
             ) from None
     if home.tracking_uri.startswith("postgresql"):
         return sa.make_url(home.tracking_uri).update_query_dict({"options": f"-csearch_path={SCHEMA}"})
-    return sa.make_url(f"sqlite:///{home.path / FILE}")
+    return sa.URL.create("sqlite", database=str(home.path / FILE))
 
 
 def open_storage(home: Home, *, is_made: bool) -> RDBStorage | None:

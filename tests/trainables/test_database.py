@@ -17,7 +17,7 @@ from mlflow.entities import Metric, Param, RunTag
 from analysis.history import load_history
 from tests.chaos.servers import PostgresServer, postgres_programs
 from trainables import run_tables, schema
-from trainables.database import Database, DatabaseError, opened
+from trainables.database import Database, DatabaseError, connected, opened, sqlite_path, sqlite_uri
 from trainables.run_record import RunRecord
 
 METRICS = ("test_neg_elbo", "train_kl", "epoch_seconds")
@@ -168,3 +168,42 @@ def test_postgresql_gives_what_a_file_gives(postgres: PostgresServer, store: Pat
 def test_a_postgresql_that_is_away_is_the_same_kind_of_error() -> None:
     with pytest.raises(DatabaseError, match="refused"), opened("postgresql://nobody@127.0.0.1:1/none"):
         pass
+
+
+ODD_NAMES = ["plain", "a%20b", "a%2520b", "a?b", "a#b", "a b", "ä ☃", "a:b@c", "100%", "a&b=c;d'e\"f"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_path_that_became_a_uri_is_read_back_and_is_what_everybody_opens(
+    name: str, tmp_path: Path, store: Path
+) -> None:
+    path = tmp_path / name / "mlflow.db"
+    path.parent.mkdir()
+    shutil.copy(store, path)
+    uri = sqlite_uri(path)
+    assert sqlite_path(uri) == path
+    for read in (opened, connected):
+        with read(uri) as database:
+            assert database is not None
+    assert [one.name for one in MlflowClient(uri).search_experiments()] == ["theirs", "Default"]
+    assert list(tmp_path.iterdir()) == [path.parent]  # MLflow makes no folder of a name misread
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("sqlite:////a%20b/c.db", Path("/a b/c.db")),
+        ("sqlite:////a/c.db?timeout=3", Path("/a/c.db")),
+        ("sqlite+pysqlite:////a/c.db", Path("/a/c.db")),
+        ("sqlite:///c.db", Path("c.db")),
+        ("postgresql://host/c.db", None),
+        ("http://host/sqlite:///c.db", None),
+    ],
+)
+def test_only_the_uri_of_an_sqlite_file_has_a_path(uri: str, path: Path | None) -> None:
+    assert sqlite_path(uri) == path
+
+
+def test_paths_that_differ_have_uris_that_differ() -> None:
+    names = [Path("/", name, "mlflow.db") for name in ODD_NAMES]
+    assert len({sqlite_uri(path) for path in names}) == len(names)

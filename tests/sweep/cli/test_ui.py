@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
-import sys
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,41 +14,37 @@ from tests.sweep.conftest import Answer
 Command = Callable[..., Answer]
 
 
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str]]:
-    """The programs that were started in place of this one, and the stores that they were told of."""
-    programs: list[tuple[list[str], str]] = []
-
-    def become(path: str, arguments: list[str], environment: dict[str, str]) -> None:
-        programs.append(([path, *arguments], environment["MLFLOW_BACKEND_STORE_URI"]))
-
-    monkeypatch.setattr(os, "execve", become)
-    return programs
-
-
-def test_it_becomes_mlflows_server_on_this_machine_only(
-    catsweep: Command, home: Home, started: list[tuple[list[str], str]]
+@pytest.mark.parametrize("listens_on", ["127.0.0.1", ""])
+def test_a_port_that_another_program_has_is_an_error_and_no_address(
+    listens_on: str, catsweep: Command, home: Home
 ) -> None:
-    answer = catsweep("ui", "--home", home.path, "--port", "5123")
-    assert answer == Answer(0, "", "MLflow UI on http://127.0.0.1:5123 (Ctrl-C ends it)\n")
-    server = ["server", "--host", "127.0.0.1", "--port", "5123", "--workers", "1"]
-    assert started == [([sys.executable, sys.executable, "-m", "mlflow", *server], home.tracking_uri)]
+    with socket.create_server((listens_on, 0)) as other:
+        port = other.getsockname()[1]
+        assert catsweep("ui", "--home", home.path, "--port", port) == Answer(
+            2,
+            "",
+            f"error: cannot listen on port {port} of 127.0.0.1: {os.strerror(errno.EADDRINUSE)}; "
+            "choose another with --port or --host\n",
+        )
 
 
-def test_a_store_that_is_not_there_is_not_made(
-    catsweep: Command, own_folder: Path, started: list[tuple[list[str], str]]
-) -> None:
+def test_a_host_that_is_not_this_machine_is_an_error(catsweep: Command, home: Home) -> None:
+    answer = catsweep("ui", "--home", home.path, "--host", "192.0.2.1")
+    assert answer.status == 2
+    assert answer.err.startswith("error: cannot listen on port 5000 of 192.0.2.1: ")
+
+
+def test_a_store_that_is_not_there_is_not_made(catsweep: Command, own_folder: Path) -> None:
     assert catsweep("ui") == Answer(
         2,
         "",
         f"error: there is no store at {own_folder}/.catsweep/mlflow.db yet; "
         "run a sweep first: catsweep run SPEC\n",
     )
-    assert (started, list(own_folder.iterdir())) == ([], [])
+    assert list(own_folder.iterdir()) == []
 
 
-def test_a_server_has_a_ui_of_its_own(catsweep: Command, started: list[tuple[list[str], str]]) -> None:
+def test_a_server_has_a_ui_of_its_own(catsweep: Command) -> None:
     assert catsweep("ui", "--tracking-uri", "http://store:5000") == Answer(
         2, "", "error: the store is a server, which has a UI of its own: open http://store:5000\n"
     )
-    assert started == []
