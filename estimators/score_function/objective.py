@@ -150,6 +150,7 @@ def checked_losses(losses: object, shape: tuple[int, ...], rule: str) -> torch.T
     """
     if isinstance(losses, torch.Tensor) and losses.shape == shape and losses.is_floating_point():
         return widened(losses)
-    is_tensor = isinstance(losses, torch.Tensor)
-    got = f"{losses.dtype} of shape {tuple(losses.shape)}" if is_tensor else type(losses).__name__
+    got = type(losses).__name__
+    if isinstance(losses, torch.Tensor):
+        got = f"{losses.dtype} of shape {tuple(losses.shape)}"
     raise ValueError(f"{rule} floating losses of shape {tuple(shape)}, got {got}")

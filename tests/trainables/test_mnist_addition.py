@@ -177,6 +177,14 @@ def test_every_example_is_drawn_anew_of_different_images_and_labelled_by_their_s
     assert list(itertools.chain(*seen)) != first
 
 
+@pytest.mark.parametrize("name", ALLOWED)
+def test_a_network_that_explodes_has_diverged(name: str) -> None:
+    """Its loss may be finite: NaN logits draw a digit, and samples alone decide what RLOO returns."""
+    trainer = _trainer(_member(estimator=name, num_samples=2, lr=1e30))
+    assert trainer.run_epoch().diverged == (1,)
+    assert trainer.is_finished
+
+
 def test_restored_pack_goes_on_bit_for_bit() -> None:
     members = [_member(seed, estimator="indecater_per_variable") for seed in range(2)]
     whole, restored = _trainer(*members), _trainer(*members)
