@@ -101,6 +101,13 @@ def small_trainer(task: Task, num_train: int = 50, num_test: int = 40, **params:
     return trainer_of(Pack(tuple(members)), data(num_train, num_test) if task.datasets else None)
 
 
+def training_state(trainer: Any) -> Mapping[str, Any]:
+    """Return the state of a trainer, or of the training that its pack shares."""
+    state: Mapping[str, Any] = trainer.state_dict()
+    of_training: Mapping[str, Any] = state.get("trainer", state)
+    return of_training
+
+
 def check_seconds_are_without(
     trainer: RecordedTrainer, measure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.trainables.members import small_trainer, through_bytes, values_of
+from tests.trainables.members import small_trainer, through_bytes, training_state, values_of
 from trainables.epochs import seeded_generator
 from trainables.task import Task
 from trainables.tasks import TASKS
@@ -70,10 +70,9 @@ def test_a_member_that_has_diverged_stays_so_and_a_pack_of_such_is_finished(
 # Generators.
 
 
-def generators_in(state: Mapping[str, Any]) -> dict[str, list[torch.Tensor]]:
-    """Return the states of each stream's generators, a pack's that trains a model for it included."""
-    own = state.get("trainer", state)
-    return {name: states for name, states in own.items() if name.endswith("_generators")}
+def generators_of(trainer: Any) -> dict[str, list[torch.Tensor]]:
+    """Return the states of each stream's generators."""
+    return {name: part for name, part in training_state(trainer).items() if name.endswith("_generators")}
 
 
 def with_generators(state: Mapping[str, Any], **streams: list[torch.Tensor]) -> dict[str, Any]:
@@ -85,7 +84,7 @@ def with_generators(state: Mapping[str, Any], **streams: list[torch.Tensor]) -> 
 
 @every
 def test_every_stream_of_every_member_has_numbers_of_its_own(task: Task) -> None:
-    streams = generators_in(small_trainer(task).state_dict())
+    streams = generators_of(small_trainer(task))
     assert set(streams) == {"noise_generators", *(["order_generators"] if task.datasets else [])}
     states = [state.numpy().tobytes() for of_stream in streams.values() for state in of_stream]
     assert len(set(states)) == len(states) == len(streams) * (1 if task.trains_one_model else 2)
@@ -95,11 +94,11 @@ def test_every_stream_of_every_member_has_numbers_of_its_own(task: Task) -> None
 def test_no_epoch_has_the_numbers_of_the_one_before(task: Task) -> None:
     """Neither the order of the data nor the noise: to begin with the same ones again is another training."""
     trainer = small_trainer(task)
-    at_start = through_bytes(trainer.state_dict())
+    at_start = generators_of(trainer)
     trainer.run_epoch()
     after_one = through_bytes(trainer.state_dict())
     second = values_of(trainer.run_epoch())
-    for stream, states in generators_in(at_start).items():
+    for stream, states in at_start.items():
         again = small_trainer(task)
         again.load_state_dict(with_generators(after_one, **{stream: states}))
         assert values_of(again.run_epoch()) != second, stream
