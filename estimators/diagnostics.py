@@ -18,7 +18,7 @@ from estimators.score_function.objective import (
     Objective,
     ObjectiveDraw,
     ObjectiveGradient,
-    check_chunk_size,
+    check_objective,
     chunks,
     losses_of,
 )
@@ -95,7 +95,7 @@ def gradient_moments(
     """
     entry = get(estimator) if isinstance(estimator, str) else estimator
     named = checked_arguments(logits, _values_of(entry, hyperparameters), generator)
-    check_chunk_size(chunk_size)
+    check_objective(f, chunk_size)
     if type(num_draws) is not int or num_draws < 1:
         raise ValueError(f"num_draws must be an integer >= 1, got {num_draws!r}")
     if logits.ndim < 3 and not isinstance(generator, torch.Generator | None):
@@ -123,13 +123,13 @@ def exact_gradient(logits: torch.Tensor, f: Objective, *, chunk_size: int | None
     Source: Beyond ReinMax, Eq. 2.
     """
     check_logits(logits)
-    check_chunk_size(chunk_size)
+    check_objective(f, chunk_size)
     # Of the sample, which is not used; the default generator is not to notice.
     unused = torch.Generator(logits.device)
     draw = draw_exact(logits.detach().double(), generator=unused)
     with torch.no_grad():
         estimate: ObjectiveGradient = draw.rule(
-            lambda samples: f(samples.to(logits.dtype)).double(), chunk_size
+            lambda samples: losses_of(f, samples.to(logits.dtype)).double(), chunk_size
         )
         return estimate.gradient
 
@@ -254,5 +254,6 @@ def _gradients(draw: Draw | ObjectiveDraw, f: Objective, chunk_size: int | None)
         return draw.rule(f, chunk_size).gradient.detach()
     sample = draw.sample.detach().requires_grad_()
     with torch.enable_grad():
-        (grad_sample,) = torch.autograd.grad(f(sample.unsqueeze(0)).sum(), sample)
+        losses = f(sample.unsqueeze(0).clone())  # f may work in place, on what is no leaf of a graph
+        (grad_sample,) = torch.autograd.grad(losses.sum(), sample)
     return draw.rule(with_cheap_softmax(grad_sample))

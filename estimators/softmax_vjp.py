@@ -38,6 +38,16 @@ def less_common_part(probs: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
     return grad - grad.gather(-1, probs.argmax(-1, keepdim=True))
 
 
+def possible_part(probs: torch.Tensor, terms: torch.Tensor) -> torch.Tensor:
+    """Return the terms, and zero where the probability is zero, which 0 times what is not finite is not.
+
+    Args:
+        probs: Probabilities, shape (..., C).
+        terms: What they are to be multiplied by, same shape.
+    """
+    return terms.masked_fill(probs == 0, 0)
+
+
 def tempered_softmax_vjp(
     logits: torch.Tensor, grad: torch.Tensor, temperature: float | torch.Tensor
 ) -> torch.Tensor:

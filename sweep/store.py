@@ -53,7 +53,7 @@ class StoredMember:
         status: Status of the run: FINISHED, FAILED, RUNNING or another of MLflow's.
         epoch: Last epoch with metrics, 0 where there is none.
         metrics: Values of the last epoch, nats per image and seconds.
-        diverged: Epoch in which the loss was not finite, or none.
+        diverged: Epoch after which a parameter or a metric was not finite, or none.
         error: Why it failed, or "".
         pack_size: How many members trained together.
         pruned: Epoch at which a search gave it up, or none.

@@ -78,7 +78,7 @@ class LogPicture(_MemberWrite):
 
 
 class FinishMember(_MemberWrite):
-    """A member is done; `diverged` is the epoch in which its loss was not finite."""
+    """A member is done; `diverged` is the epoch after which a parameter or a metric was not finite."""
 
     kind: Literal["finish"] = "finish"
     end_ms: int

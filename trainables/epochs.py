@@ -1,4 +1,4 @@
-"""Training by epochs: what one gave, and a pack in training with the state from which it goes on."""
+"""Work by epochs: what one gave, who has diverged, and the state from which a pack goes on."""
 
 from __future__ import annotations
 
@@ -8,18 +8,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
-import estimators
-from estimators.hyperparameter import Hyperparameter
-from trainables.discrete_vae import Sampler
-from trainables.optimizers import OPTIMIZERS
-from trainables.pack import Pack, free_params
-from trainables.schema import DEFAULTS, EPOCH_SECONDS
+from trainables.pack import Pack
 from trainables.state_layout import check_layout
 
 STATE_FORMAT = 1
@@ -35,7 +28,7 @@ class EpochRecord:
         timestamp_ms: When it ended, milliseconds since 1970.
         metrics: For each member the metrics of the run schema, nats per image and seconds; none for a member
             that has diverged, in this epoch or before.
-        diverged: For each member the epoch in which its loss was not finite, or none.
+        diverged: For each member the epoch after which a parameter or a metric of it was not finite, or none.
     """
 
     epoch: int
@@ -83,32 +76,25 @@ def seeded_generator(seed: int, stream: str, device: torch.device) -> torch.Gene
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big", signed=True))
 
 
-class Model(Protocol):
-    """What is trained: every parameter of every member, and where their gradients are left, (P, n)."""
-
-    parameters: torch.Tensor
-    gradients: torch.Tensor
-
-
-class RecordedTrainer(ABC):
+class Recorder(ABC):
     """A pack of P members at work by epochs. P = 1 is the ordinary case and runs the same lines.
 
-    Every member has generators of its own, so that its noise does not depend on who else is in the pack.
+    A member of which a parameter or any metric is not finite has diverged, and has no metrics from then on.
 
     Args:
         pack: The members; their params settle everything about the results.
-        device: Where to train.
 
     Attributes:
         history: A record for each epoch done.
+        parameters: Every parameter of each member, shape (P, ...), or of the one model that all share,
+            (1, ...); to be set by a subclass.
     """
 
-    def __init__(self, pack: Pack, device: str | torch.device = "cpu") -> None:
+    parameters: torch.Tensor
+
+    def __init__(self, pack: Pack) -> None:
         self.pack = pack
         self.history: list[EpochRecord] = []
-        self._device = torch.device(device)
-        self._seeds = [member.seed for member in pack.members]
-        self._noise = self._generators("noise")
 
     @property
     def epoch(self) -> int:
@@ -126,14 +112,37 @@ class RecordedTrainer(ABC):
         """Do an epoch, and return (and keep) its record."""
         previous = self.history[-1].diverged if self.history else (None,) * len(self.pack)
         values, epoch = self._run(), self.epoch + 1
+        # NaN logits draw a category like any others: a loss may be finite where the parameters are not.
+        of_models = self.parameters.flatten(1).isfinite().all(1).expand(len(self.pack)).tolist()
         diverged = [
-            before or (None if all(map(math.isfinite, one.values())) else epoch)
-            for before, one in zip(previous, values, strict=True)
+            before or (None if is_finite and one and all(map(math.isfinite, one.values())) else epoch)
+            for before, is_finite, one in zip(previous, of_models, values, strict=True)
         ]
         metrics = tuple(one if end is None else None for one, end in zip(values, diverged, strict=True))
         record = EpochRecord(epoch, time.time_ns() // 1_000_000, metrics, tuple(diverged))
         self.history.append(record)
         return record
+
+    @abstractmethod
+    def _run(self) -> Sequence[Mapping[str, float] | None]:
+        """Do an epoch; return the metrics of each member, or none of one that has nothing finite to show."""
+
+
+class RecordedTrainer(Recorder):
+    """A pack of P members with random generators, and its state.
+
+    Every member has generators of its own, so that its noise does not depend on who else is in the pack.
+
+    Args:
+        pack: The members.
+        device: Where to train.
+    """
+
+    def __init__(self, pack: Pack, device: str | torch.device = "cpu") -> None:
+        super().__init__(pack)
+        self._device = torch.device(device)
+        self._seeds = [member.seed for member in pack.members]
+        self._noise = self._generators("noise")
 
     def time_epoch(self) -> EpochSeconds:
         """Do what an epoch does, and return the seconds; keeps no record."""
@@ -173,99 +182,12 @@ class RecordedTrainer(ABC):
         return [seeded_generator(seed, stream, self._device) for seed in self._seeds]
 
     @abstractmethod
-    def _run(self) -> Sequence[Mapping[str, float]]:
-        """Do an epoch; return the metrics of each member."""
-
-    @abstractmethod
     def _own_state(self) -> dict[str, Any]:
         """Return what is added to the state."""
 
     @abstractmethod
     def _load_own(self, state: Mapping[str, Any]) -> None:
         """Take over what was added to a state that is laid out as its own."""
-
-
-class EpochTrainer(RecordedTrainer):
-    """A pack of P models in training on the images of a data set; arguments as for `RecordedTrainer`.
-
-    A subclass makes the model, and then calls `_start`.
-    """
-
-    def __init__(self, pack: Pack, device: str | torch.device = "cpu") -> None:
-        super().__init__(pack, device)
-        cpu = torch.device("cpu")
-        self._initial = [torch.Generator(cpu).manual_seed(seed) for seed in self._seeds]
-        self._order = [seeded_generator(seed, "order", cpu) for seed in self._seeds]
-        self._precision = pack.shared.get("precision", DEFAULTS["precision"])
-
-    def _start(self, model: Model) -> None:
-        """Take over a model, whose initial parameters came from `_initial`, and make its optimiser."""
-        shared = self.pack.shared
-        self._parameters = model.parameters
-        self._optimizer = OPTIMIZERS[shared["optimizer"]](
-            model.parameters, model.gradients, float(shared["lr"])
-        )
-
-    def _make_sampler(self, generators: Sequence[torch.Generator]) -> Sampler:
-        """Return the estimator with the hyperparameters of the epoch that follows."""
-        draw = estimators.get(self.pack.shared["estimator"]).draw
-        return partial(draw, **self._hyperparameters(), generator=generators)
-
-    def _hyperparameters(self) -> dict[str, Any]:
-        arguments: dict[str, Any] = {}
-        for hyperparameter in estimators.get(self.pack.shared["estimator"]).hyperparameters:
-            name = hyperparameter.name
-            values = self._values(hyperparameter)
-            if name in free_params(self.pack.shared["task"]):
-                arguments[name] = torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
-            else:
-                arguments[name] = hyperparameter.number(values[0])
-        return arguments
-
-    def _values(self, hyperparameter: Hyperparameter) -> list[float]:
-        """Return every member's value of a hyperparameter in the epoch that follows."""
-        name = hyperparameter.name
-        return [float(member.params.get(name, DEFAULTS[name])) for member in self.pack.members]
-
-    @abstractmethod
-    def _train(self) -> Sequence[Mapping[str, float]]:
-        """Run one pass over the training set; return each member's metrics of its updates."""
-
-    @abstractmethod
-    def _evaluate(self) -> Sequence[Mapping[str, float]]:
-        """Run one pass over the test set; return each member's metrics."""
-
-    def _measure(self) -> Sequence[Mapping[str, float]]:
-        """Return what each member logs besides; it leaves the training, and its seconds, as they are."""
-        return [{}] * len(self.pack)
-
-    def _run(self) -> list[dict[str, float]]:
-        start = time.perf_counter()
-        train, test = self._train(), self._evaluate()
-        seconds = {EPOCH_SECONDS: time.perf_counter() - start}
-        parts = zip(train, test, self._measure(), strict=True)
-        return [{**of_train, **of_test, **seconds, **measured} for of_train, of_test, measured in parts]
-
-    def time_epoch(self) -> EpochSeconds:
-        """Do what an epoch does, and return the seconds of each part; keeps no record."""
-        moments = [time.perf_counter()]
-        for part in (self._train, self._evaluate, self._measure):
-            part()
-            moments.append(time.perf_counter())
-        return EpochSeconds(*(end - start for start, end in pairwise(moments)))
-
-    def _own_state(self) -> dict[str, Any]:
-        return {
-            "epoch": self.epoch,
-            "parameters": self._parameters,
-            "optimizer": self._optimizer.state_dict(),
-            "order_generators": [generator.get_state() for generator in self._order],
-        }
-
-    def _load_own(self, state: Mapping[str, Any]) -> None:
-        self._parameters.copy_(state["parameters"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        load_generators(self._order, state["order_generators"])
 
 
 def load_generators(generators: Sequence[torch.Generator], states: Sequence[torch.Tensor]) -> None:

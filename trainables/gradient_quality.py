@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 import estimators
 from estimators import diagnostics
 from estimators.diagnostics import GradientMoments
-from trainables.epochs import STATE_FORMAT, EpochRecord, EpochSeconds, read_history, seeded_generator
+from trainables.epochs import STATE_FORMAT, EpochSeconds, Recorder, read_history, seeded_generator
 from trainables.pack import Pack
 from trainables.process import set_precision
 from trainables.reconstruction import Reconstruction
@@ -51,7 +51,7 @@ def trained_member(member: Member) -> Member:
     )
 
 
-class GradientQualityTrainer:
+class GradientQualityTrainer(Recorder):
     """Trains one discrete VAE, and after some epochs judges an estimator for each member of a pack.
 
     Judged is the gradient of the reconstruction term with respect to the logits, for a batch of training
@@ -63,10 +63,6 @@ class GradientQualityTrainer:
         train_images: Grey levels, shape (N, 784), uint8.
         test_images: Grey levels, shape (M, 784), uint8.
         device: Where to train.
-
-    Attributes:
-        epoch: Number of epochs done.
-        history: A record for each of them.
     Source: Beyond ReinMax, Section 6.1 and Appendix C.
     """
 
@@ -77,11 +73,11 @@ class GradientQualityTrainer:
         test_images: torch.Tensor,
         device: str | torch.device = "cpu",
     ) -> None:
-        self.pack = pack
-        self.history: list[EpochRecord] = []
+        super().__init__(pack)
         first = pack.members[0]
         trained = trained_member(first)
         self._trainer = PackTrainer(Pack((trained,)), train_images, test_images, device)
+        self.parameters = self._trainer.parameters
         self._measured_epochs = first.cell.measured_epochs
         self._num_draws = int(first.cell.params["num_draws"])
         self._seed = first.seed
@@ -90,29 +86,6 @@ class GradientQualityTrainer:
         chooser = seeded_generator(self._seed, "measured images", torch.device("cpu"))
         chosen = torch.randperm(len(train_images), generator=chooser)[: int(trained.params["batch_size"])]
         self._images = train_images[chosen].unsqueeze(0).to(self._device)
-
-    @property
-    def epoch(self) -> int:
-        """Number of epochs done."""
-        return len(self.history)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether every epoch is done, or the training has diverged."""
-        return self._trainer.is_finished
-
-    def run_epoch(self) -> EpochRecord:
-        """Train for one epoch, judge the estimators if it is time, and return (and keep) the record."""
-        trained = self._trainer.run_epoch()
-        metrics: list[Mapping[str, float] | None] = [trained.metrics[0]] * len(self.pack)
-        if trained.metrics[0] is not None and trained.epoch in self._measured_epochs:
-            start = time.perf_counter()
-            measured = self._measure(trained.epoch, self._num_draws)
-            shared = {**trained.metrics[0], MEASUREMENT_SECONDS: time.perf_counter() - start}
-            metrics = [{**shared, **values} for values in measured]
-        record = replace(trained, metrics=tuple(metrics), diverged=trained.diverged * len(self.pack))
-        self.history.append(record)
-        return record
 
     def time_epoch(self) -> EpochSeconds:
         """Train and evaluate once, judge with few draws, and return the seconds; keeps no record."""
@@ -148,6 +121,17 @@ class GradientQualityTrainer:
             raise ValueError(f"the state must hold a training of {len(history)} epochs")
         self._trainer.load_state_dict(trainer)
         self.history = history
+
+    def _run(self) -> Sequence[Mapping[str, float] | None]:
+        """Train for one epoch, and judge the estimators if it is time."""
+        trained = self._trainer.run_epoch()
+        shared = trained.metrics[0]
+        if shared is None or trained.epoch not in self._measured_epochs:
+            return [shared] * len(self.pack)
+        start = time.perf_counter()
+        measured = self._measure(trained.epoch, self._num_draws)
+        seconds = {MEASUREMENT_SECONDS: time.perf_counter() - start}
+        return [{**shared, **seconds, **values} for values in measured]
 
     def _measure(self, epoch: int, num_draws: int) -> list[dict[str, float]]:
         """Judge every member's estimator with the model as it is now."""

@@ -8,7 +8,7 @@ from estimators.score_function import ObjectiveDraw
 from estimators.softmax import with_cheap_softmax
 from trainables.digit_network import DigitNetwork
 from trainables.digit_sum import NUM_DIGITS, IsSum
-from trainables.epochs import EpochTrainer
+from trainables.epoch_trainer import EpochTrainer
 from trainables.pack import Pack
 from trainables.process import set_precision
 from trainables.training_data import TrainingData

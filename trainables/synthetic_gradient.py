@@ -34,6 +34,7 @@ class SyntheticGradientTrainer(SyntheticTrainer):
         problem = self._generators("problem")
         shape = (self._latent_dim, self._categorical_dim)
         self._logits = torch.stack([torch.randn(shape, generator=one, device=one.device) for one in problem])
+        self.parameters = self._logits
         target = sample_one_hot(self._logits, problem).argmax(-1)
         self._f = AbsoluteDistance(target, self._categorical_dim)
         self._exact = self._f.exact_gradient(self._logits)

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from trainables.discrete_vae import DiscreteVAE, NegElbo, Sampler
-from trainables.epochs import EpochTrainer, Model
+from trainables.epoch_trainer import EpochTrainer, Model
 from trainables.gradient_step import GradientStep
 from trainables.pack import Pack
 from trainables.pictures import NUM_IMAGES, Autoencoder, draw_pictures

@@ -20,6 +20,7 @@ from estimators.score_function.objective import (
 )
 from estimators.score_function.samples import one_hot
 from estimators.softmax import log_softmax
+from estimators.softmax_vjp import possible_part
 
 MAX_STATES = 2**20
 """Most states C^L that are enumerated."""
@@ -76,10 +77,11 @@ def draw_exact(logits: torch.Tensor, *, generator: Generators) -> ObjectiveDraw:
     def rule(f: Objective, chunk_size: int | None) -> ObjectiveGradient:
         losses = evaluate(f, _all_states(logits), num_states, chunk_size).movedim(0, -1).contiguous()
         probs = _state_probs(logits)
+        losses = possible_part(probs, losses)
         value = (probs * losses).sum(-1)
         # Of f - E[f], whose weighted sum is zero, so that nothing is left of the term with π in x - π.
         centred = probs * (losses - value.unsqueeze(-1)).detach()
-        marginals = [_marginal(centred, variable, categorical_dim) for variable in range(latent_dim)]
+        marginals = [_marginal(centred, variable, logits.shape) for variable in range(latent_dim)]
         return ObjectiveGradient(value, torch.stack(marginals, -2))
 
     return ObjectiveDraw(sample_one_hot(logits, generator), rule)
@@ -97,7 +99,7 @@ def _all_states(logits: torch.Tensor) -> States:
         alike = one_hot(categories, categorical_dim, logits.dtype).view(
             stop - start, *leading, latent_dim, categorical_dim
         )
-        return alike.expand(stop - start, *logits.shape)
+        return alike.expand(stop - start, *logits.shape).contiguous()
 
     return states
 
@@ -111,7 +113,9 @@ def _state_probs(logits: torch.Tensor) -> torch.Tensor:
     return total.exp()
 
 
-def _marginal(terms: torch.Tensor, variable: int, categorical_dim: int) -> torch.Tensor:
-    """Sum terms of states, (..., C^L), over all variables but one; shape (..., C)."""
-    by_category = terms.view(*terms.shape[:-1], categorical_dim**variable, categorical_dim, -1)
+def _marginal(terms: torch.Tensor, variable: int, shape: torch.Size) -> torch.Tensor:
+    """Sum terms of states, (..., C^L), over all variables but one of logits' (..., L, C); shape (..., C)."""
+    *batch, latent_dim, categorical_dim = shape
+    before, after = categorical_dim**variable, categorical_dim ** (latent_dim - 1 - variable)
+    by_category = terms.view(*batch, before, categorical_dim, after)
     return by_category.sum(-1).sum(-2)

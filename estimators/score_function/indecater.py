@@ -18,7 +18,7 @@ from estimators.score_function.objective import (
 from estimators.score_function.samples import samples_with
 from estimators.score_function.substitution import means_per_category
 from estimators.softmax import softmax
-from estimators.softmax_vjp import less_common_part, softmax_vjp
+from estimators.softmax_vjp import less_common_part, possible_part, softmax_vjp
 
 
 @named_arguments
@@ -81,5 +81,6 @@ def summed_out(logits: torch.Tensor, means: torch.Tensor) -> ObjectiveGradient:
         means: F, shape (..., L, C).
     """
     probs = softmax(logits)
+    means = possible_part(probs, means)
     value = (probs * means).sum(-1).mean(-1)
     return ObjectiveGradient(value, softmax_vjp(probs, less_common_part(probs, means.detach())))

@@ -15,7 +15,8 @@ Objective = Callable[[torch.Tensor], torch.Tensor]
 """f: maps samples (S, ..., L, C) to losses (S, ...), the loss of each sample being its own affair."""
 
 States = Callable[[int, int], torch.Tensor]
-"""Maps start and stop to that part of a row of states: samples (stop - start, ..., L, C)."""
+"""Maps start and stop to that part of a row of states: samples (stop - start, ..., L, C), in memory of their
+own, since f may work in place."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,10 @@ def estimate_with_objective(
         generator: Source of randomness; PyTorch's default generator where none is given.
         chunk_size: Most samples, S, that f is called with at once; all where none is given.
     Raises:
-        ValueError: If an argument breaks its rule, or f's result has another shape.
+        ValueError: If an argument breaks its rule, or f's result is no tensor or has another shape.
     """
     named = checked_arguments(logits, hyperparameters, generator)
-    check_chunk_size(chunk_size)
+    check_objective(f, chunk_size)
     wide = widened(logits.detach())
     drawn = draw(wide, **named, generator=generator)
     # f itself where it can be, since it may know more than its losses (`shortcuts`).
@@ -94,19 +95,24 @@ def estimate_with_objective(
     return Estimate(estimate.value, surrogate_of(estimate.value, estimate.gradient, logits))
 
 
-def check_chunk_size(chunk_size: int | None) -> None:
-    """Raise unless it is none or a whole number of at least one.
+def check_objective(f: Objective, chunk_size: int | None) -> None:
+    """Raise unless f can be called, and the chunk size is none or a whole number of at least one.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If it is not so.
     """
+    if not callable(f):
+        raise ValueError(f"f must be a function of samples, got {type(f).__name__}")
     if chunk_size is not None and (type(chunk_size) is not int or chunk_size < 1):
         raise ValueError(f"chunk_size must be an integer >= 1 or None, got {chunk_size!r}")
 
 
 def surrogate_of(value: torch.Tensor, gradient: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Return what equals the value, (...), and has the gradient, (..., L, C), with respect to logits."""
-    nothing = logits - logits.detach()
+    """Return what equals the value, (...), and has the gradient, (..., L, C), with respect to logits.
+
+    With respect to a logit of -inf, that of a masked category, it has none.
+    """
+    nothing = (logits - logits.detach()).masked_fill(logits == -torch.inf, 0)
     return value.detach() + (gradient.to(logits.dtype) * nothing).sum((-1, -2))
 
 
@@ -126,12 +132,25 @@ def losses_of(f: Objective, samples: torch.Tensor) -> torch.Tensor:
     """Call f once; return its losses, at least float32.
 
     Raises:
-        ValueError: If the result is not one floating number for each sample: it would broadcast silently.
+        ValueError: If the result is not one floating number for each sample.
     """
-    losses = f(samples)
-    if losses.shape != samples.shape[:-2] or not losses.is_floating_point():
-        raise ValueError(
-            f"f must map samples of shape {tuple(samples.shape)} to floating losses of shape "
-            f"{tuple(samples.shape[:-2])}, got {losses.dtype} of shape {tuple(losses.shape)}"
-        )
-    return widened(losses)
+    shape = samples.shape
+    return checked_losses(f(samples), shape[:-2], f"f must map samples of shape {tuple(shape)} to")
+
+
+def checked_losses(losses: object, shape: tuple[int, ...], rule: str) -> torch.Tensor:
+    """Return the losses, at least float32.
+
+    Args:
+        losses: What f, or one of its methods, has returned.
+        shape: What their shape must be.
+        rule: How an error begins.
+    Raises:
+        ValueError: If they are no tensor of floating numbers of this shape, which might broadcast silently.
+    """
+    if isinstance(losses, torch.Tensor) and losses.shape == shape and losses.is_floating_point():
+        return widened(losses)
+    got = type(losses).__name__
+    if isinstance(losses, torch.Tensor):
+        got = f"{losses.dtype} of shape {tuple(losses.shape)}"
+    raise ValueError(f"{rule} floating losses of shape {tuple(shape)}, got {got}")

@@ -22,7 +22,7 @@ from estimators.score_function.objective import (
 )
 from estimators.score_function.samples import mean_over_samples
 from estimators.softmax import log_softmax, softmax
-from estimators.softmax_vjp import softmax_vjp
+from estimators.softmax_vjp import possible_part, softmax_vjp
 
 
 @named_arguments
@@ -117,9 +117,10 @@ def _estimate(
     sample, probs = one_hot_argmax(free), softmax(logits)
     given, slope = conditional_gumbels(log_softmax(logits), sample, exponentials)
     relaxed = softmax(torch.cat((free, given)) / temperature)
-    of_sample = evaluate(f, lambda start, stop: sample[start:stop], len(sample), chunk_size)
+    of_sample = evaluate(f, lambda start, stop: sample[start:stop].clone(), len(sample), chunk_size)
     of_relaxed, grad_relaxed = _losses_and_gradients(f, relaxed, chunk_size)
     of_given = of_relaxed[len(free) :]
+    grad_relaxed = possible_part(relaxed, grad_relaxed)
     grad_free, grad_given = (softmax_vjp(relaxed, grad_relaxed) / temperature).chunk(2)
     # From Y to θ: each Y_j through log p_j, and log p = log_softmax(θ).
     grad_log_probs = slope * grad_given
@@ -141,7 +142,7 @@ def _losses_and_gradients(
     for start, stop in chunks(len(samples), chunk_size):
         with torch.enable_grad():
             chunk = samples[start:stop].detach().requires_grad_()
-            of_chunk = losses_of(f, chunk)
+            of_chunk = losses_of(f, chunk.clone())  # f may work in place, on what is no leaf of a graph
             if not of_chunk.requires_grad:
                 raise ValueError(
                     "f must be differentiable with respect to the samples, got losses without a graph"

@@ -6,8 +6,8 @@ import torch
 
 from estimators.randomness import Generators, uniform
 from estimators.sampling import widened
-from estimators.score_function.objective import Objective, States, chunks, evaluate
-from estimators.score_function.shortcuts import LossesOfDraws, checked_losses
+from estimators.score_function.objective import Objective, States, checked_losses, chunks, evaluate
+from estimators.score_function.shortcuts import LossesOfDraws
 from estimators.softmax import softmax
 
 
@@ -77,7 +77,8 @@ def losses_of_draws(
     Arguments and result as for `losses_at`.
     """
     if isinstance(f, LossesOfDraws):
-        return checked_losses(f.losses_of_draws(categories), categories.shape[:-1], "losses_of_draws")
+        losses = f.losses_of_draws(categories)
+        return checked_losses(losses, categories.shape[:-1], "f.losses_of_draws must return")
     return losses_at(f, categories, like, chunk_size)
 
 

@@ -16,7 +16,7 @@ from estimators.score_function.objective import (
     Objective,
     ObjectiveDraw,
     ObjectiveGradient,
-    check_chunk_size,
+    check_objective,
     surrogate_of,
 )
 from estimators.score_function.samples import (
@@ -26,7 +26,7 @@ from estimators.score_function.samples import (
     one_hot,
 )
 from estimators.softmax import softmax
-from estimators.softmax_vjp import less_common_part, softmax_vjp
+from estimators.softmax_vjp import less_common_part, possible_part, softmax_vjp
 
 Conditional = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """p(X_d | X_<d): maps logits (..., L, C) and a prefix, the one-hot values (S, ..., d, C) of the variables
@@ -79,7 +79,7 @@ def scater(
     Source: CatLog-Derivative trick, Eq. 3.5.
     """
     checked_arguments(logits, {NUM_SAMPLES: num_samples}, generator)
-    check_chunk_size(chunk_size)
+    check_objective(f, chunk_size)
     chains = _draw_chains(logits, conditional, int(num_samples), generator)
     estimate = _summed_out(chains, f, logits, chunk_size)
     return Estimate(
@@ -124,11 +124,12 @@ def _draw_chains(
 
     def next_logits(given: torch.Tensor) -> torch.Tensor:
         result = conditional(logits, one_hot(given, categorical_dim, logits.dtype))
-        if result.shape != (*given.shape[:-1], categorical_dim):
-            raise ValueError(
-                f"conditional must return logits of shape {(*given.shape[:-1], categorical_dim)}, "
-                f"got shape {tuple(result.shape)}"
+        shape = (*given.shape[:-1], categorical_dim)
+        if not isinstance(result, torch.Tensor) or result.shape != shape:
+            got = (
+                f"shape {tuple(result.shape)}" if isinstance(result, torch.Tensor) else type(result).__name__
             )
+            raise ValueError(f"conditional must return logits of shape {shape}, got {got}")
         return result
 
     def drawn(given: torch.Tensor, next_: torch.Tensor) -> torch.Tensor:
@@ -153,9 +154,9 @@ def _summed_out(
 ) -> ObjectiveGradient:
     """Return for each prefix an estimate of E[f], (N, ...), and its gradient by the conditional logits."""
     losses = losses_at(f, chains.categories, logits.detach(), chunk_size)
-    *_, latent_dim, categorical_dim = chains.conditional_logits.shape
-    by_state = losses.view(latent_dim, categorical_dim, -1, *losses.shape[1:])
-    by_state = by_state.movedim((0, 1), (-2, -1)).contiguous()
+    num_samples, *_, latent_dim, categorical_dim = chains.conditional_logits.shape
+    by_state = losses.view(latent_dim, categorical_dim, num_samples, *losses.shape[1:])
     probs = softmax(widened(chains.conditional_logits.detach()))
+    by_state = possible_part(probs, by_state.movedim((0, 1), (-2, -1)).contiguous())
     value = (probs * by_state).sum(-1).mean(-1)
     return ObjectiveGradient(value, softmax_vjp(probs, less_common_part(probs, by_state.detach())))

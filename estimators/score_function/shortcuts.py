@@ -10,14 +10,13 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from estimators.sampling import widened
-
 
 @runtime_checkable
 class LossesOfDraws(Protocol):
     """An objective that takes samples as categories: an eighth of the memory and less of one-hot vectors.
 
-    It is given every sample that the estimator drew, once, so that it may also learn from them.
+    It is given every sample that the estimator drew, once, so that it may also learn from them. The estimator
+    needs them afterwards: they are not to be written to.
     """
 
     def losses_of_draws(self, categories: torch.Tensor) -> torch.Tensor:
@@ -51,17 +50,3 @@ class OwnChanges(Protocol):
         Returns:
             Losses, shape (L, N, ..., C).
         """
-
-
-def checked_losses(losses: torch.Tensor, shape: tuple[int, ...], method: str) -> torch.Tensor:
-    """Return the losses, at least float32.
-
-    Raises:
-        ValueError: If they are not floating numbers of this shape: others would broadcast silently.
-    """
-    if losses.shape != shape or not losses.is_floating_point():
-        raise ValueError(
-            f"f.{method} must return floating losses of shape {tuple(shape)}, "
-            f"got {losses.dtype} of shape {tuple(losses.shape)}"
-        )
-    return widened(losses)

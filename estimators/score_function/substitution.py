@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from estimators.score_function.objective import Objective, States, evaluate
+from estimators.score_function.objective import Objective, States, checked_losses, evaluate
 from estimators.score_function.samples import mean_over_samples, one_hot
-from estimators.score_function.shortcuts import OwnChanges, SingleChanges, checked_losses
+from estimators.score_function.shortcuts import OwnChanges, SingleChanges
 
 
 def means_per_category(
@@ -33,13 +33,13 @@ def means_per_category(
     """
     latent_dim, categorical_dim = like.shape[-2:]
     if is_shared and isinstance(f, SingleChanges):
-        changed = f.single_changes(categories)
         shape = (*categories.shape, categorical_dim)
-        return mean_over_samples(checked_losses(changed, shape, "single_changes")).contiguous()
+        changed = checked_losses(f.single_changes(categories), shape, "f.single_changes must return")
+        return mean_over_samples(changed).contiguous()
     if not is_shared and isinstance(f, OwnChanges):
         by_variable = categories.reshape(latent_dim, -1, *categories.shape[1:])
         shape = (*by_variable.shape[:-1], categorical_dim)
-        changed = checked_losses(f.own_changes(by_variable), shape, "own_changes")
+        changed = checked_losses(f.own_changes(by_variable), shape, "f.own_changes must return")
         return mean_over_samples(changed.movedim(1, 0)).movedim(0, -2).contiguous()
     num_samples = len(categories) if is_shared else len(categories) // latent_dim
     count = latent_dim * categorical_dim * num_samples

@@ -130,6 +130,22 @@ def test_f_is_called_with_no_more_samples_than_asked_for(estimator):
     assert max(seen) <= 4
 
 
+@every
+def test_f_may_work_in_place(estimator):
+    values = {name: getattr(FEW, name) for name in hyperparameter_names(estimator)}
+
+    def moments(f):
+        options = {"num_draws": 4, "generator": seeded(1), "chunk_size": 3}
+        return gradient_moments(estimator, normal(5, 3, 4, seed=1), f, **options, **values)
+
+    assert torch.equal(moments(lambda x: mlp(x.mul_(2))).mean, moments(lambda x: mlp(x * 2)).mean)
+
+
+def test_f_that_returns_no_tensor_is_refused():
+    with pytest.raises(ValueError, match=r"f must map samples of shape .*, got ndarray"):
+        exact_gradient(normal(2, 3, seed=1), lambda x: mlp(x).numpy())
+
+
 def test_exact_gradient_is_that_of_enumeration():
     logits = normal(2, 3, seed=2)
     batch = torch.stack([logits, logits + 1, 2 * logits])

@@ -12,7 +12,10 @@ import torch
 
 from trainables.data import ImageDataset
 from trainables.epochs import EpochRecord, RecordedTrainer
+from trainables.pack import Pack
 from trainables.schema import Member
+from trainables.task import Task
+from trainables.trainers import trainer_of
 from trainables.training_data import TrainingData
 
 
@@ -64,6 +67,45 @@ def synthetic(estimator: str, seed: int = 0, task: str = "synthetic_gradient", *
         },
     }[task]  # fmt: skip
     return Member.from_params({"task": task, "estimator": estimator, "seed": seed, **own, **params})
+
+
+_SMALL: Mapping[str, Mapping[str, object]] = {
+    "mnist_vae": {"estimator": "stgs", "categorical_dim": 4, "latent_dim": 4, "batch_size": 20},
+    "gradient_quality": {
+        "estimator": "stgs", "categorical_dim": 3, "latent_dim": 2, "batch_size": 20,
+        "trained_with": "reinmax", "measured_epochs": "1,2", "num_draws": 4,
+    },
+    "synthetic_gradient": {"estimator": "rloo"},
+    "synthetic_optimisation": {"estimator": "rloo"},
+    "bernoulli_vae": {
+        "estimator": "rloo", "categorical_dim": 2, "latent_dim": 8, "batch_size": 20, "num_draws": 3,
+    },
+    "mnist_addition": {
+        "estimator": "rloo", "num_samples": 50, "categorical_dim": 10, "latent_dim": 2, "batch_size": 10,
+    },
+}  # fmt: skip
+"""Of each task a member that trains in a moment, by a score-function estimator where that is possible."""
+
+
+def small_trainer(task: Task, num_train: int = 50, num_test: int = 40, **params: object) -> Any:
+    """Return the trainer of a small pack of any task: two seeds, or two temperatures where they share one."""
+    setting = {"task": task.name, **_SMALL[task.name], **params}
+    seeds = (0, 0) if task.trains_one_model else (0, 1)
+    make = member if task.datasets else synthetic
+    members = [
+        make(seed=seed, temperature=temperature, **setting)  # type: ignore[arg-type]
+        for seed, temperature in zip(seeds, (1.0, 0.5), strict=True)
+    ]
+    if "temperature" not in task.free_params:
+        members[1] = Member(members[0].cell, seeds[1])
+    return trainer_of(Pack(tuple(members)), data(num_train, num_test) if task.datasets else None)
+
+
+def training_state(trainer: Any) -> Mapping[str, Any]:
+    """Return the state of a trainer, or of the training that its pack shares."""
+    state: Mapping[str, Any] = trainer.state_dict()
+    of_training: Mapping[str, Any] = state.get("trainer", state)
+    return of_training
 
 
 def check_seconds_are_without(

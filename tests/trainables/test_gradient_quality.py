@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from tests.trainables.members import images, values_of
 from trainables.checkpoint import CheckpointFolder
-from trainables.epochs import EpochRecord
+from trainables.epochs import EpochRecord, seeded_generator
 from trainables.gradient_quality import GradientQualityTrainer, trained_member
 from trainables.metrics import GRADIENT_METRICS, TRAINING_METRICS
 from trainables.pack import Pack
@@ -84,6 +84,27 @@ def test_the_trained_member_is_one_of_mnist_vae() -> None:
     assert not {"trained_with", "measured_epochs", "num_draws", "num_samples"} & params.keys()
     assert trained_member(judged("st", trained_with="reinmax_rk2")).params["beta"] == "0.5"
     assert "temperature" not in trained_member(judged("st", trained_with="exact")).params
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("optimizer", "radam"), ("lr", "0.25"), ("batch_size", "7"), ("epochs", "9"), ("precision", "tf32")],
+)
+def test_the_trained_member_has_the_training_that_is_asked_for(name: str, value: str) -> None:
+    assert trained_member(judged("st", **{name: value})).params[name] == value
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_judged_is_the_gradient_at_training_images_that_the_seed_chooses(seed: int) -> None:
+    chooser = seeded_generator(seed, "measured images", torch.device("cpu"))
+    chosen = torch.randperm(len(TRAIN), generator=chooser)[:50]
+    assert torch.equal(trainer(Pack((judged("st", seed),)))._images[0], TRAIN[chosen])
+
+
+def test_every_judging_draws_anew() -> None:
+    history = run(trainer(Pack((judged("rloo", lr=1e-30, measured_epochs="1,2"),))))
+    first, second = (values_of(record)["gradient_variance"] for record in history[:2])
+    assert first != pytest.approx(second, rel=1e-6)
 
 
 def test_estimators_are_judged_after_the_epochs_asked_for_and_no_others() -> None:

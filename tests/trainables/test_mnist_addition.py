@@ -99,6 +99,20 @@ def test_exact_estimator_differentiates_the_convolution() -> None:
     torch.testing.assert_close(gradient, leaf.grad)
 
 
+def test_gradient_is_that_of_the_loss_with_what_is_added_to_the_probability() -> None:
+    """Which is as much as the probability itself here."""
+    logits = torch.zeros(1, 1, NUM_DIGITS, 10, dtype=torch.float64)
+    logits[..., 0] = 6.5
+    leaf = logits.clone().requires_grad_()
+    probs = sum_probs(torch.softmax(leaf, -1))[..., 25]
+    assert 1e-9 < probs.item() < 1e-7
+    (-(probs + LEAST_PROBABILITY).log()).sum().backward()
+    _, gradient = loss_and_gradient(
+        estimators.get("exact").draw(logits, generator=None), torch.tensor([[25]])
+    )
+    torch.testing.assert_close(gradient, leaf.grad)
+
+
 @pytest.mark.parametrize("gap", [12.0, 16.0, 20.0])
 @pytest.mark.parametrize("name", ["indecater", "indecater_per_variable", "scater"])
 def test_a_nearly_certain_wrong_digit_keeps_a_gradient_in_float32(name: str, gap: float) -> None:
@@ -174,7 +188,17 @@ def test_every_example_is_drawn_anew_of_different_images_and_labelled_by_their_s
     assert len(first) == len(set(first)) == 300  # two of 302 images are left over
     seen.clear()
     trainer.run_epoch()
-    assert list(itertools.chain(*seen)) != first
+    second = list(itertools.chain(*seen))
+    assert second != first
+    assert {*first, *second} == {*range(302)}  # what is left over waits for the next
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_a_network_that_explodes_has_diverged(name: str) -> None:
+    """Its loss may be finite: NaN logits draw a digit, and samples alone decide what RLOO returns."""
+    trainer = _trainer(_member(estimator=name, num_samples=2, lr=1e30))
+    assert trainer.run_epoch().diverged == (1,)
+    assert trainer.is_finished
 
 
 def test_restored_pack_goes_on_bit_for_bit() -> None:

@@ -227,3 +227,13 @@ def test_a_pack_is_gone_before_the_next_one_in_its_process_takes_memory(
     process = {"num_threads": 1, "gpus": 0.0, "device": "cpu", "code": own_code()}
     trial._trainable.reset_config({PACK: {**config, **process}})
     assert lives_on == [False]
+
+
+def test_the_next_pack_in_a_process_reports_all_of_its_own_epochs(tmp_path: Path) -> None:
+    trial = Trial(tmp_path / "one")
+    trial.train(2)
+    config = {"members": Pack((member(5),)).to_params(), "checkpoint_folder": str(tmp_path / "other")}
+    trial._trainable.reset_config({PACK: {**config, "num_threads": 1, "gpus": 0.0, "device": "cpu"}})
+    first, *_ = trial.train(1)
+    assert epochs_in(first) == [1]
+    assert [len(record["metrics"]) for record in first[RECORDS]] == [1]

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from trainables.schema import Cell, Member, format_param
+from trainables.schema import (
+    DEFAULTS,
+    FLOAT_PARAMS,
+    INTEGER_PARAMS,
+    MEMBER_PARAMS,
+    TEXT_PARAMS,
+    Cell,
+    Member,
+    format_param,
+)
 
 PARAMS = {
     "task": "mnist_vae",
@@ -24,6 +33,7 @@ PARAMS = {
         ("lr", "7e-4", "0.0007"),
         ("lr", "0.00070", "0.0007"),
         ("lr", 0.0007, "0.0007"),
+        ("lr", "0.00012345678901234", "0.00012345678901234"),
         ("temperature", 1, "1.0"),
         ("temperature", "1", "1.0"),
         ("epochs", "160.0", "160"),
@@ -52,22 +62,41 @@ def test_stated_defaults_change_no_hash() -> None:
     assert Member.from_params(stated).hash == Member.from_params(PARAMS).hash
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("seed", 4),
-        ("lr", 0.0005),
-        ("temperature", 1.0),
-        ("num_mc_samples", 10),
-        ("num_samples", 3),
-        ("task_version", 2),
-        ("epochs", 3),
-        ("estimator", "gumbel_rao"),
-        ("latent_dim", 8),
-    ],
-)
-def test_every_param_changes_the_hash(name: str, value: object) -> None:
-    assert Member.from_params({**PARAMS, name: value}).hash != Member.from_params(PARAMS).hash
+EVERY_PARAM = {
+    name: (
+        ("3", "7")
+        if name in INTEGER_PARAMS
+        else ("0.25", "0.75")
+        if name in FLOAT_PARAMS
+        else ("one", "other")
+    )
+    for name in MEMBER_PARAMS
+}
+"""Two values of each, no default among them."""
+STATED = {name: one for name, (one, _) in EVERY_PARAM.items()}
+
+
+def test_every_param_has_a_type() -> None:
+    assert sorted((*INTEGER_PARAMS, *FLOAT_PARAMS, *TEXT_PARAMS)) == sorted(MEMBER_PARAMS)
+
+
+@pytest.mark.parametrize("name", MEMBER_PARAMS)
+def test_every_param_changes_the_hash(name: str) -> None:
+    other = EVERY_PARAM[name][1]
+    hashes = {
+        Member.from_params(params).hash
+        for params in (STATED, {**STATED, name: other}, {**STATED, name: DEFAULTS.get(name, "9")})
+    }
+    assert len(hashes) == 3
+    cells = {Member.from_params(params).cell.hash for params in (STATED, {**STATED, name: other})}
+    assert len(cells) == (1 if name == "seed" else 2)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_param_that_is_left_out_counts_as_its_default(name: str) -> None:
+    left_out = {key: value for key, value in STATED.items() if key != name}
+    stated = Member.from_params({**STATED, name: DEFAULTS[name]})
+    assert stated.hash == Member.from_params(left_out).hash
 
 
 def test_order_and_form_of_params_change_no_hash() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.estimators.oracles import state_probs, states
-from tests.trainables.members import check_seconds_are_without, synthetic
+from tests.trainables.members import check_seconds_are_without, synthetic, values_of
 from trainables.checkpoint import CheckpointFolder
 from trainables.metrics import SYNTHETIC_OPTIMISATION_METRICS, names_of
 from trainables.pack import Pack
@@ -104,6 +104,15 @@ def test_the_variance_is_that_over_draws_of_the_estimate() -> None:
 def test_check_rejects_the_variance_of_the_mean_of_draws() -> None:
     with pytest.raises(AssertionError):
         check_variance(enumerated_variance(4) / 4000)
+
+
+def test_the_variance_is_unbiased_also_for_the_few_draws_that_there_are() -> None:
+    trainer = SyntheticOptimisationTrainer(pack_of("rloo", 0, 1, num_draws=3))
+    record = trainer.run_epoch()
+    noise = trainer._generators("gradients after epoch 1")
+    draws = torch.stack([trainer._estimate_at(noise) for _ in range(3)]).double().numpy()
+    for index, expected in enumerate(draws.var(0, ddof=1).mean(-1)):
+        assert values_of(record, index)["estimate_variance"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_temperature_falls_from_epoch_to_epoch() -> None:

@@ -87,11 +87,6 @@ def test_members_have_their_own_seeds() -> None:
     assert values_of(record, 0) != values_of(record, 1)
 
 
-def test_estimators_share_initial_parameters_and_data_order() -> None:
-    one, other = (_trainer(Pack((member(estimator=name),))) for name in ("st", "reinmax"))
-    assert torch.equal(one.model.parameters, other.model.parameters)
-
-
 @pytest.mark.parametrize("optimizer", ["adam", "radam"])
 def test_restored_pack_goes_on_bit_for_bit(optimizer: str) -> None:
     pack = Pack((member(0, optimizer=optimizer), member(1, optimizer=optimizer)))
@@ -158,10 +153,3 @@ def test_pack_is_finished_when_all_have_diverged() -> None:
     trainer.model.encoder.weights[0].fill_(math.inf)
     assert trainer.run_epoch().diverged == (1,)
     assert trainer.is_finished
-
-
-def test_last_smaller_batch_counts_by_its_images() -> None:
-    whole = PackTrainer(Pack((member(lr=1e-30),)), images(150), TEST).run_epoch()
-    # With a learning rate of nothing, the mean over images does not depend on how they are batched.
-    batched = PackTrainer(Pack((member(lr=1e-30, batch_size=150),)), images(150), TEST).run_epoch()
-    assert values_of(whole)["train_kl"] == pytest.approx(values_of(batched)["train_kl"], rel=1e-5)

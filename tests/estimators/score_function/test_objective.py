@@ -124,11 +124,58 @@ def test_bad_chunk_size_is_refused(estimator, chunk_size):
         pytest.param(lambda x: f(x).unsqueeze(-1), id="one axis too many"),
         pytest.param(lambda x: f(x)[:1], id="would broadcast"),
         pytest.param(lambda x: x.argmax(-1).sum(-1), id="integers"),
+        pytest.param(lambda x: f(x).detach().numpy(), id="numpy"),
+        pytest.param(lambda x: f(x).tolist(), id="list"),
+        pytest.param(lambda x: (f(x),), id="tuple"),
+        pytest.param(lambda x: 1.0, id="number"),
+        pytest.param(lambda x: None, id="nothing"),
     ],
 )
 def test_f_that_does_not_return_one_loss_a_sample_is_refused(estimator, wrong):
-    with pytest.raises(ValueError, match="f must map samples of shape"):
+    with pytest.raises(ValueError, match=r"f must map samples of shape .* to floating losses .*, got \w"):
         estimate_of(estimator, normal(5, L, C, seed=1), wrong, seeded(1), H)
+
+
+@every_with_objective
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16], ids=str)
+def test_what_cannot_be_called_is_refused_as_f(estimator, dtype):
+    with pytest.raises(ValueError, match="f must be a function of samples, got Tensor"):
+        estimate_of(estimator, normal(5, L, C, seed=1, dtype=dtype), torch.ones(5), seeded(1), H)
+
+
+def doubled(x):
+    return torch.cat((3 * torch.ones_like(x[..., :1]), 2 * x[..., 1:]), -1)
+
+
+def doubled_in_place(x):
+    x.mul_(2)
+    x[..., 0] = 3
+    return x
+
+
+@every_with_objective
+@pytest.mark.parametrize("chunk_size", [None, 2])
+def test_f_may_work_in_place(estimator, chunk_size):
+    results = []
+    for change in (doubled, doubled_in_place):
+        logits = normal(5, L, C, seed=1).requires_grad_()
+        changed = lambda x, change=change: f(change(x))  # noqa: E731
+        estimate = estimate_of(estimator, logits, changed, seeded(1), H, chunk_size=chunk_size)
+        estimate.surrogate.sum().backward()
+        results.append((estimate.value, logits.grad))
+    for expected, in_place in zip(*results, strict=True):
+        assert torch.equal(in_place, expected)
+
+
+@every_with_objective
+@pytest.mark.parametrize("shape", [(0, L, C), (0, 5, L, C), (5, 0, L, C)], ids=str)
+def test_empty_batch_has_an_empty_estimate(estimator, shape):
+    logits = torch.zeros(shape, requires_grad=True)
+    generators = [seeded(p) for p in range(shape[0])]
+    estimate = estimate_of(estimator, logits, with_slope(torch.ones(L, C)), generators, H)
+    estimate.surrogate.sum().backward()
+    assert estimate.value.shape == estimate.surrogate.shape == shape[:-2]
+    assert logits.grad.shape == shape
 
 
 @every_with_objective

@@ -146,15 +146,43 @@ def test_has_the_expectation_of_indecater_and_more_variance_for_independent_vari
     assert draws[0].var(0).sum() > draws[1].var(0).sum()
 
 
+def unused(logits, prefix):
+    """Logits of what no earlier variable is: permutations."""
+    masked = independent(logits, prefix).masked_fill(prefix.sum(-2) > 0, -torch.inf)
+    return masked.where(masked.max(-1, keepdim=True).values > -torch.inf, 0)  # after an impossible prefix
+
+
+def test_a_conditional_may_mask_categories():
+    """Where two variables are the same, f may be infinite: no draw is."""
+    every = states(L, C)
+    is_permutation = every.sum(-2).amax(-1) == 1
+
+    def f_of_permutations(x):
+        return f(x).where(x.sum(-2).amax(-1) == 1, torch.inf)
+
+    leaf = LOGITS.clone().requires_grad_()
+    log_prob = sum(
+        (unused(leaf, every[:, :d]).log_softmax(-1) * every[:, d])[every[:, d] > 0] for d in range(L)
+    )
+    (log_prob.exp() * f(every))[is_permutation].sum().backward()
+    logits = LOGITS.expand(REPEATS, L, C).clone().requires_grad_()
+    estimate = scater(logits, f_of_permutations, unused, num_samples=1, generator=seeded(3))
+    estimate.surrogate.sum().backward()
+    assert torch.equal(estimate.value, estimate.surrogate)
+    check_mean_is(logits.grad, leaf.grad)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         pytest.param(lambda logits, prefix: logits[..., 0, :], id="no first axis"),
         pytest.param(lambda logits, prefix: logits.expand(len(prefix), *logits.shape), id="every variable"),
+        pytest.param(lambda logits, prefix: independent(logits, prefix).numpy(), id="numpy"),
     ],
 )
-def test_conditional_of_another_shape_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"conditional must return logits of shape \(2, 5, 3\), got shape"):
+def test_conditional_of_another_shape_or_type_is_refused(wrong):
+    message = r"conditional must return logits of shape \(2, 5, 3\), got (shape|ndarray)"
+    with pytest.raises(ValueError, match=message):
         scater(normal(5, L, C, seed=1), f, wrong, generator=seeded(1))
 
 

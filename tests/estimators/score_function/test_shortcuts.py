@@ -124,11 +124,16 @@ def test_protocols_tell_objectives_apart():
         assert not isinstance(mlp, protocol)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "got"),
+    [(torch.zeros(1).double(), r"torch.float64 of shape \(1,\)"), (torch.zeros(1).numpy(), "ndarray")],
+    ids=["another shape", "numpy"],
+)
 @pytest.mark.parametrize(("name", "method"), ASKED.items())
-def test_losses_of_another_shape_are_refused(name, method):
+def test_losses_of_another_shape_or_type_are_refused(name, method, wrong, got):
     knowing = Knowing()
-    setattr(knowing, method, lambda categories: torch.zeros(1, dtype=torch.float64))
-    with pytest.raises(ValueError, match=rf"f\.{method} must return floating losses of shape .*\(1,\)"):
+    setattr(knowing, method, lambda categories: wrong)
+    with pytest.raises(ValueError, match=rf"f\.{method} must return floating losses of shape .*, got {got}"):
         _gradient(name, knowing)
 
 
