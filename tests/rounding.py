@@ -36,8 +36,8 @@ def check_equal_but_for_rounding(
         actual: What is judged.
         expected: The reference, of the same dtype or a wider one, same shape.
         length: As for `rounding`; counted for both where both have the narrower dtype.
-        size: As for `rounding`; the largest of `expected` where none is given, which is right of a tensor some
-            of whose numbers come of terms that do not cancel, as a layer's gradient.
+        size: As for `rounding`; the largest of `expected` where none is given, which is right of a tensor
+            that has numbers whose terms do not cancel, as a layer's gradient.
     """
     size = expected.abs().max().item() if size is None else size
     roundings = 2 * length if expected.dtype == actual.dtype else length

@@ -19,7 +19,7 @@ from trainables.networks import PackedMLP
 LATENT_DIM, BATCH_SIZE = 16, 4
 SEEDS = (3, 7)
 FORWARD = sum(map(sum, bernoulli_vae_widths(LATENT_DIM)))
-"""Roundings on the way to a loss: a layer's sums are as long as its input, and the loss has a term a pixel."""
+"""Roundings on the way to a loss: a layer's sums are as long as its input, the loss's as there are pixels."""
 STEP = 2 * FORWARD
 LOSS_SUM = 784 // 16 + 16
 """Roundings in the sum over pixels alone, which any kernel takes as 16 sums or more side by side."""
