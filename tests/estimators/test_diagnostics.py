@@ -148,6 +148,21 @@ def test_a_member_alone_has_the_moments_that_it_has_in_a_pack(estimator):
     torch.testing.assert_close(together.mean[1:2], alone.mean, rtol=0, atol=1e-12)
 
 
+def test_a_temperature_of_each_data_point_is_not_taken_for_one_of_each_draw():
+    logits, temperatures = normal(2, 2, 3, seed=1), (0.3, 2.0)
+    several = torch.tensor(temperatures, dtype=torch.float64).view(2, 1, 1)
+    options = {"num_draws": 2}
+    together = gradient_moments(
+        "stgs", logits, mlp, generator=[seeded(0), seeded(1)], temperature=several, **options
+    )
+    for row, temperature in enumerate(temperatures):
+        one = logits[row : row + 1]
+        alone = gradient_moments(
+            "stgs", one, mlp, generator=[seeded(row)], temperature=temperature, **options
+        )
+        torch.testing.assert_close(together.mean[row], alone.mean[0], rtol=0, atol=1e-12)
+
+
 @every
 def test_f_is_called_with_no_more_samples_than_asked_for(estimator):
     seen = []
