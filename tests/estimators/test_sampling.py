@@ -86,7 +86,9 @@ def test_category_whose_probability_underflows_is_never_drawn(function, impossib
 
 def one_hot_at(logits, uniforms):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "uniform", lambda shape, _, *, like: uniforms.to(like.dtype).view(shape))
+        patch.setattr(
+            sampling, "uniform", lambda shape, _, *, like: uniforms.to(like.dtype).clone().view(shape)
+        )
         sample = sample_one_hot(logits.expand(len(uniforms), 1, -1), None)[:, 0]
     assert torch.equal(sample.sum(-1), torch.ones(len(uniforms), dtype=sample.dtype)), "no category is drawn"
     return sample.argmax(-1)

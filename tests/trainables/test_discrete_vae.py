@@ -127,7 +127,7 @@ def _check_equal_gradients(model: DiscreteVAE, member: int, plain: tuple[torch.n
 
 
 def _given_to_encoder(model: DiscreteVAE) -> list[torch.Tensor]:
-    """Return where the gradients with respect to the logits, (P, B, L·C), are left that the encoder is given."""
+    """Return where the gradients that the encoder is given are left, each of shape (P, B, L·C)."""
     given: list[torch.Tensor] = []
     backward = model.encoder.backward
 
