@@ -49,8 +49,9 @@ constraints: $(READY)  ## Pin every dependency anew
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --upgrade --allow-unsafe --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
 		--annotation-style line --output-file constraints.txt pyproject.toml
-	# The CPU and the CUDA build of torch are one version; each machine takes the build that it finds.
-	sed -i -E 's/\+cpu//; /^(nvidia|cuda|triton)/d' constraints.txt
+	# The CPU and the CUDA build of torch are one version; each machine takes the build that it finds, and triton at
+	# the version that the latter names.
+	sed -i -E 's/\+cpu//; /^(nvidia|cuda)/d' constraints.txt
 
 clean:  ## Remove the virtual environment; data, store and checkpoints stay
 	rm -rf $(VENV)

@@ -108,6 +108,36 @@ def test_one_draw_is_what_the_estimator_gives(estimator):
     assert moments.variance.abs().max() == 0
 
 
+def check_chunks_are_draws_of_their_own(moments_of):
+    """With one generator the draws of chunks are those of one call after the other: none comes twice."""
+    generator = seeded(3)
+    parts = [gradient_moments("st", LOGITS, mlp, num_draws=n, generator=generator) for n in (3, 3, 1)]
+    expected = parts[0].joined(parts[1]).joined(parts[2])
+    moments = moments_of(seeded(3))
+    torch.testing.assert_close(moments.mean, expected.mean, rtol=0, atol=1e-12)
+    torch.testing.assert_close(moments.variance, expected.variance, rtol=0, atol=1e-12)
+
+
+def test_chunks_go_on_where_the_generator_is():
+    check_chunks_are_draws_of_their_own(
+        lambda generator: gradient_moments("st", LOGITS, mlp, num_draws=7, generator=generator, chunk_size=3)
+    )
+
+
+def test_check_rejects_chunks_that_repeat_their_noise():
+    def repeated(generator):
+        state = generator.get_state()
+        sizes = (3, 3, 1)
+        parts = [
+            gradient_moments("st", LOGITS, mlp, num_draws=n, generator=generator.set_state(state))
+            for n in sizes
+        ]
+        return parts[0].joined(parts[1]).joined(parts[2])
+
+    with pytest.raises(AssertionError, match="not close"):
+        check_chunks_are_draws_of_their_own(repeated)
+
+
 @every
 def test_a_member_alone_has_the_moments_that_it_has_in_a_pack(estimator):
     logits = normal(3, 4, 2, 4, seed=1)
@@ -116,6 +146,21 @@ def test_a_member_alone_has_the_moments_that_it_has_in_a_pack(estimator):
     together = gradient_moments(estimator, logits, mlp, generator=[seeded(s) for s in range(3)], **options)
     alone = gradient_moments(estimator, logits[1:2], mlp, generator=[seeded(1)], **options)
     torch.testing.assert_close(together.mean[1:2], alone.mean, rtol=0, atol=1e-12)
+
+
+def test_a_temperature_of_each_data_point_is_not_taken_for_one_of_each_draw():
+    logits, temperatures = normal(2, 2, 3, seed=1), (0.3, 2.0)
+    several = torch.tensor(temperatures, dtype=torch.float64).view(2, 1, 1)
+    options = {"num_draws": 2}
+    together = gradient_moments(
+        "stgs", logits, mlp, generator=[seeded(0), seeded(1)], temperature=several, **options
+    )
+    for row, temperature in enumerate(temperatures):
+        one = logits[row : row + 1]
+        alone = gradient_moments(
+            "stgs", one, mlp, generator=[seeded(row)], temperature=temperature, **options
+        )
+        torch.testing.assert_close(together.mean[row], alone.mean[0], rtol=0, atol=1e-12)
 
 
 @every

@@ -93,7 +93,7 @@ def write_uniforms(keys: Tensor, shape: tuple[int, int, int], device: str) -> Te
 def call():
     """Calls a function of this file where kernels run, and tells it the device."""
     if not HAS_TRITON:
-        reason = "triton is not installed; PyTorch for CUDA brings it, or `pip install triton`"
+        reason = "triton is not installed: the development extra has it on Linux"
         yield lambda *_: pytest.skip(reason)  # here, so that the summary has one line for all
         return
     if torch.cuda.is_available():

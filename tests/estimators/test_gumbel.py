@@ -267,6 +267,14 @@ def test_average_in_chunks_equals_the_average_over_conditional_gumbels(rows):
     torch.testing.assert_close(averaged_softmax_vjp(*arguments), expected, rtol=1e-11, atol=1e-12)
 
 
+def test_chunks_of_one_generator_have_draws_of_their_own():
+    """Rows alike in all but the noise: two chunks of 655, and none of one row is that of another."""
+    alike = normal(8, seed=15).expand(1310, 1, 8)
+    sample, g = one_hot(alike.argmax(-1), alike), normal(8, seed=16).expand(alike.shape)
+    product = averaged_softmax_vjp(alike, sample, g, 0.5, 100, seeded(17))
+    assert product[:, 0, 0].unique().numel() == 1310
+
+
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_a_larger_pack_does_not_make_a_member_s_draws_in_smaller_chunks(device):
     """On a GPU, for which "meta" stands, other chunks would be other draws."""

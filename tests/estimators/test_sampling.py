@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from estimators import REGISTRY
+from estimators import REGISTRY, sampling
+from estimators.sampling import sample_one_hot
+from estimators.score_function.samples import inverse_cumulative
 
 from . import oracles
 from .oracles import Draw, Hyperparameters, conditional_logits, normal, one_hot, rejected_gumbels
@@ -77,6 +79,46 @@ def test_category_whose_probability_underflows_is_never_drawn(function, impossib
     assert torch.equal(sample.sum(-1), torch.ones(100_000, 1))
     assert sample[..., impossible].sum() == 0
     assert (sample.sum((0, 1)) > 0).sum() == 3
+
+
+# Draws where rounding and ties decide, from noise that is told.
+
+
+def one_hot_at(logits, uniforms):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            sampling, "uniform", lambda shape, _, *, like: uniforms.to(like.dtype).clone().view(shape)
+        )
+        sample = sample_one_hot(logits.expand(len(uniforms), 1, -1), None)[:, 0]
+    assert torch.equal(sample.sum(-1), torch.ones(len(uniforms), dtype=sample.dtype)), "no category is drawn"
+    return sample.argmax(-1)
+
+
+inverting = pytest.mark.parametrize("draw_at", [one_hot_at, inverse_cumulative])
+
+
+@inverting
+def test_a_category_begins_where_the_one_before_ends(draw_at):
+    """Of four alike, u = ¼ is the second's: the first has [0, ¼), and not one number more."""
+    uniforms = torch.tensor([0.0, 0.25, 0.5, 0.75])
+    assert draw_at(torch.zeros(4), uniforms).tolist() == [0, 1, 2, 3]
+    assert draw_at(torch.zeros(4), torch.nextafter(uniforms[1:], torch.tensor(0.0))).tolist() == [0, 1, 2]
+
+
+@inverting
+def test_an_impossible_first_category_is_not_drawn_at_zero(draw_at):
+    assert draw_at(torch.tensor([-300.0, 0.0, 0.0]), torch.zeros(1)).tolist() == [1]
+
+
+@inverting
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_largest_uniform_number_draws_a_possible_category(draw_at, dtype):
+    """However far the rounded probabilities sum from one: the threshold is a share of their own total."""
+    largest = torch.nextafter(torch.ones(1, dtype=dtype), torch.zeros(1, dtype=dtype))
+    for seed in range(200):
+        logits = normal(50, seed=seed, scale=3, dtype=dtype)
+        logits[-1] = -1e4
+        assert draw_at(logits, largest).item() < 49
 
 
 # The gradient given D: its mean over whatever other noise the estimator uses.

@@ -9,5 +9,5 @@ from trainables.process import prepare_process
 
 @pytest.fixture
 def one_thread() -> None:
-    """Train as a worker with one core does: another number of threads gives other last digits."""
+    """Train as a worker with one core does: another number of threads takes sums in another order."""
     prepare_process(1)
