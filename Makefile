@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The variable keeps a notice about another project's plans off the terminal.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: help quickstart test test-all check bench docs ui constraints clean
+.PHONY: help quickstart test test-all check bench docs docs-serve ui constraints clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -26,10 +28,11 @@ test: $(READY)  ## Run the tests but the slow ones
 test-all: $(READY)  ## Run every test
 	$(BIN)/python -m pytest -m ''
 
-check: $(READY)  ## Check format, style and types
+check: $(READY)  ## Check format, style and types, and that the documentation builds without a warning
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(MKDOCS) build --quiet
 
 bench: $(READY)  ## Compare with the authors' curves, then time steps, growing epochs, a sweep and many members
 	$(BIN)/python benchmarks/reference_curves.py
@@ -38,9 +41,12 @@ bench: $(READY)  ## Compare with the authors' curves, then time steps, growing e
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/scale.py --members 300
 
-docs: $(READY)  ## Write the command line reference and the estimators' pages anew
+docs: $(READY)  ## Write the command line reference anew, and build the documentation site into build/site
 	$(BIN)/python -m typer sweep.cli.main utils docs --name catsweep --title 'Command line' --output docs/cli.md
-	$(BIN)/python -m estimators.pages docs/estimators $(if $(MEASURED),--measured $(MEASURED))
+	$(MKDOCS) build
+
+docs-serve: $(READY)  ## Show the documentation site, with search, at http://127.0.0.1:8000
+	$(MKDOCS) serve
 
 ui: $(READY)  ## Open the MLflow UI on this folder's store
 	$(BIN)/catsweep ui

@@ -1,11 +1,9 @@
-"""Measures of gradients as the file that `make docs MEASURED=FILE` puts into the estimators' pages."""
+"""Measures of gradients as the table of docs/estimators.md: a line for each estimator and measured epoch."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-
-import pandas as pd
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from analysis.completeness import COMPLETE
 from analysis.figure_error import FigureError
@@ -19,22 +17,27 @@ from trainables.metrics import GRADIENT_QUALITY_METRICS, names_of
 from trainables.schema import CellRequest
 from trainables.tasks import GRADIENT_QUALITY
 
-COLUMNS = ("estimator", "epoch", "metric", "n", "mean", "std")
 _METRICS = names_of(*GRADIENT_QUALITY_METRICS)
-_LATENT = "8x4"
-"""The pages say that their numbers are of this latent."""
+_HEADS: Mapping[str, str] = {
+    "gradient_cosine": "cosine",
+    "gradient_cosine_batch": "cosine, batch",
+    "gradient_variance": "variance",
+    "gradient_relative_std": "relative std",
+    "gradient_std": "std",
+}
+"""What a column is headed, in the order of the columns."""
 
 
-def measured_csv(tracking_uri: str, requests: Sequence[CellRequest]) -> tuple[str, tuple[str, ...]]:
-    """Return a line for every estimator, measured epoch and measure, and what is missing, in words.
+def measured_table(tracking_uri: str, requests: Sequence[CellRequest]) -> tuple[str, tuple[str, ...]]:
+    """Return all measures at every measured epoch as a Markdown table, and what is missing, in words.
 
-    A mean is over the n seeds that count in a table; std is their sample standard deviation (ddof=1), empty
+    A mean is over the n seeds that count in a table; ± is their sample standard deviation (ddof=1), left out
     for one seed. A cell without such a seed has no lines.
 
     Args:
         tracking_uri: The store.
-        requests: Cells of the task `gradient_quality` at 8x4, one for each estimator, and their seeds. Those
-            with a note are left out.
+        requests: Cells of the task `gradient_quality` of one latent, one for each estimator, and their seeds.
+            Those with a note are left out.
     Raises:
         FigureError: If the cells are others, or nothing has finished.
     """
@@ -43,28 +46,32 @@ def measured_csv(tracking_uri: str, requests: Sequence[CellRequest]) -> tuple[st
     runs = load_runs(tracking_uri, metrics=_METRICS)
     results = [Results.from_runs(runs, wanted, metric, "std") for metric in _METRICS]
     history = load_history(tracking_uri, _METRICS, results[0].counted["run_id"])
-    parts = []
+    lines: dict[tuple[int, int, int], dict[str, str]] = defaultdict(dict)
     for one in results:
-        curve = mean_curves(history, one, EPOCH)
-        names = [wanted[row].cell.estimator for row in curve["row"]]
-        shown = pd.DataFrame(
-            {"estimator": names, "epoch": curve["step"], "metric": one.metric, "n": curve["n"]}
-        )
-        parts.append(shown.assign(mean=curve["mean"], std=curve["above"]))
-    frame = pd.concat(parts)[list(COLUMNS)]
-    return frame.to_csv(index=False, lineterminator="\n"), tuple(_missing(results[0]))
+        for point in mean_curves(history, one, EPOCH).itertuples(index=False):
+            spread = "" if point.n == 1 else f" ± {point.above:.2g}"
+            lines[point.row, point.step, point.n][one.metric] = f"{point.mean:.3g}{spread}"
+    rows = [
+        (f"`{wanted[row].cell.estimator}`", str(step), str(n), *(texts.get(name, "--") for name in _HEADS))
+        for (row, step, n), texts in sorted(lines.items())
+    ]
+    heads = ("estimator", "epoch", "n", *_HEADS.values())
+    table = [heads, ["---", *(["---:"] * (len(heads) - 1))], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in table), tuple(_missing(results[0]))
 
 
 def _check(requests: Sequence[CellRequest]) -> None:
     cells = [request.cell for request in requests]
     if {cell.params.get("task") for cell in cells} != {GRADIENT_QUALITY}:
-        raise FigureError(f"the spec must be of the task {GRADIENT_QUALITY}, whose measures the pages show")
-    if others := sorted({cell.latent for cell in cells} - {_LATENT}):
-        raise FigureError(f"latent must be {_LATENT}, which the pages are of, got {', '.join(others)}")
+        raise FigureError(f"the spec must be of the task {GRADIENT_QUALITY}, whose measures the table shows")
+    if len(latents := sorted({cell.latent for cell in cells})) > 1:
+        raise FigureError(
+            f"the spec must have one latent, since the table is of one, got {', '.join(latents)}"
+        )
     counts = Counter(cell.estimator for cell in cells)
     if several := [name for name, count in counts.items() if count > 1]:
         raise FigureError(
-            f"each estimator must have one cell, since it has one page, got more of {', '.join(several)}"
+            f"each estimator must have one cell, since it has one line, got more of {', '.join(several)}"
         )
 
 

@@ -45,7 +45,8 @@ if TYPE_CHECKING:  # so that a checker knows their types; one that is not here i
     from estimators.st import st as st
     from estimators.stgs import stgs as stgs
 
-__all__ = ["REGISTRY", "Estimate", "Estimator", "get", *REGISTRY]
+__all__ = ["REGISTRY", "Estimate", "Estimator", "get"]
+__all__.extend(REGISTRY)
 
 
 class _Package(ModuleType):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 
-from estimators import fused_gumbel
 from estimators.randomness import Generators, exponential, fill_exponential
 
 
@@ -55,10 +54,13 @@ def averaged_softmax_vjp(
     """
     if not logits.numel():
         return torch.zeros_like(logits)
-    if fused_gumbel.takes(logits):
-        return fused_gumbel.fused_averaged_softmax_vjp(
-            logits, sample, grad_sample, temperature, num_mc_samples, generator
-        )
+    if logits.is_cuda:
+        from estimators import fused_gumbel  # by way of Triton, which takes a hundred MiB
+
+        if fused_gumbel.takes(logits):
+            return fused_gumbel.fused_averaged_softmax_vjp(
+                logits, sample, grad_sample, temperature, num_mc_samples, generator
+            )
     shape = logits.shape
     # Members, each with a generator of its own, x rows, the independent variables x categories.
     num_members = 1 if isinstance(generator, torch.Generator | None) else shape[0]

@@ -1,212 +1,80 @@
-"""A real browser for tests of pages: headless Chromium, driven through a pipe by its DevTools protocol.
-
-Nothing but the browser is needed, neither a driver of its own nor a package.
-"""
+"""A page in a real browser: Debian's Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import fcntl
-import json
-import os
-import select
 import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-_ANSWER_SECONDS = 60.0
-_WATCHED = ("Page", "Runtime", "Network", "Log")
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+
+_QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_NOT_DRAWN = ".chart:not([data-drawn])"
 
 
 def find_browser() -> str | None:
-    """Return the path of a Chromium on this machine, or none."""
-    return next(filter(None, map(shutil.which, PROGRAMS)), None)
-
-
-def _move(ends: list[tuple[int, int]]) -> None:
-    for end, place in ends:
-        os.dup2(end, place)
+    """Return the program of a Chromium that is installed, or none."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 class Browser:
-    """One page in a headless Chromium, and everything that happened in it.
-
-    Args:
-        program: Path of the browser.
-        folder: Where it keeps its profile.
+    """A headless browser with one page at a time.
 
     Attributes:
-        events: What the browser has reported since the last `open`.
+        complaints: What the page's console said, and what the page asked for and did not get.
+        requests: The addresses that the page asked for.
     """
 
-    def __init__(self, program: str, folder: Path) -> None:
-        read, self._write = os.pipe()
-        self._read, write = os.pipe()
-        # The protocol is spoken through the files 3 and 4, which must not be what is moved there.
-        ends = [(fcntl.fcntl(end, fcntl.F_DUPFD, 10), place) for end, place in ((read, 3), (write, 4))]
-        options = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-        ]
-        options += ["--no-first-run", "--disable-background-networking", f"--user-data-dir={folder}"]
-        self._process = subprocess.Popen(
-            [program, *options, "--remote-debugging-pipe", "about:blank"],
-            preexec_fn=partial(_move, ends),
-            pass_fds=(3, 4),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for end in (read, write, *(moved for moved, _ in ends)):
-            os.close(end)
-        self.events: list[dict[str, Any]] = []
-        self._rest = b""
-        self._count = 0
-        self._session: str | None = None
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for name in _WATCHED:
-            self.call(f"{name}.enable")
-
-    def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Send a command and return its answer; what else is reported meanwhile is kept."""
-        self._count += 1
-        message = {"id": self._count, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        for answer in self._messages():
-            if answer.get("id") == self._count:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
-                return dict(answer["result"])
-            self.events.append(answer)
-        raise RuntimeError(f"{method}: no answer")
-
-    def open(self, path: Path, *, width: int = 1440, height: int = 900, scheme: str = "light") -> None:
-        """Show a file in a window of this size, in CSS pixels; one below 600 is that of a phone."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=width < 600,
-        )
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.events.clear()
-        self.call("Page.navigate", url=path.absolute().as_uri())
-        self._wait_for("Page.loadEventFired")
-
-    def run(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression.
-
-        Raises:
-            RuntimeError: If it raises.
-        """
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        if "exceptionDetails" in answer:
-            raise RuntimeError(json.dumps(answer["exceptionDetails"]))
-        return answer["result"].get("value")
-
-    def key(self, name: str) -> None:
-        """Press a key, such as "Enter" or "ArrowLeft"."""
-        text = {"text": "\r"} if name == "Enter" else {}
-        codes = {
-            "Enter": 13,
-            "Tab": 9,
-            "Escape": 27,
-            "ArrowLeft": 37,
-            "ArrowUp": 38,
-            "ArrowRight": 39,
-            "ArrowDown": 40,
-        }
-        for kind in ("keyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent",
-                type=kind,
-                key=name,
-                code=name,
-                windowsVirtualKeyCode=codes.get(name, 0),
-                **(text if kind == "keyDown" else {}),
-            )
-
-    def mouse(self, x: float, y: float) -> None:
-        """Move the mouse to a place in the window."""
-        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-
-    def touch(self, x: float, y: float) -> None:
-        """Touch a place in the window."""
-        self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
-        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
-
-    def screenshot(self) -> bytes:
-        """Return the whole page as a PNG."""
-        answer = self.call("Page.captureScreenshot", captureBeyondViewport=True)
-        return base64.b64decode(answer["data"])
-
-    def pdf(self) -> bytes:
-        """Return what the page prints."""
-        return base64.b64decode(self.call("Page.printToPDF", printBackground=False)["data"])
+    def __init__(self) -> None:
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(executable_path=find_browser(), args=list(_QUIET))
+        self._page: Page | None = None
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
 
     @property
-    def complaints(self) -> list[str]:
-        """Errors, warnings and everything else that went to the console since the last `open`."""
-        found = []
-        for event in self.events:
-            if event.get("method") in (
-                "Runtime.consoleAPICalled",
-                "Runtime.exceptionThrown",
-                "Log.entryAdded",
-            ):
-                found.append(json.dumps(event["params"]))
-        return found
+    def page(self) -> Page:
+        """The page that was opened last."""
+        assert self._page is not None, "open a page first"
+        return self._page
 
-    @property
-    def requests(self) -> list[str]:
-        """The addresses that were asked for since the last `open`, but for what is part of the page."""
-        asked = [
-            event["params"]["request"]["url"]
-            for event in self.events
-            if event.get("method") == "Network.requestWillBeSent"
-        ]
-        return [url for url in asked if not url.startswith("data:")]
+    def open(
+        self,
+        path: Path,
+        *,
+        width: int = 1200,
+        height: int = 900,
+        scheme: Any = None,
+    ) -> None:
+        """Open a file, and wait until its figures are drawn."""
+        if self._page is not None:
+            self._page.context.close()
+        context = self._browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self._page = context.new_page()
+        self.complaints, self.requests = [], []
+        self._page.on("console", self._hear)
+        self._page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self._page.on("requestfailed", lambda request: self.complaints.append(f"{request.url} failed"))
+        self._page.on("request", lambda request: self.requests.append(request.url))
+        self._page.goto(path.as_uri())
+        self._page.wait_for_selector(_NOT_DRAWN, state="detached", timeout=60_000)
+
+    def run(self, script: str) -> Any:
+        """Return the value of a JavaScript expression."""
+        return self.page.evaluate(script)
 
     def close(self) -> None:
         """End the browser."""
-        with contextlib.suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(timeout=30)
-        os.close(self._read)
-        os.close(self._write)
+        self._browser.close()
+        self._playwright.stop()
 
-    def _wait_for(self, method: str) -> None:
-        if any(event.get("method") == method for event in self.events):
-            return
-        for message in self._messages():
-            self.events.append(message)
-            if message.get("method") == method:
-                return
-        raise RuntimeError(f"{method} never came")
-
-    def _messages(self) -> Iterator[dict[str, Any]]:
-        """Yield what the browser says, until it says nothing for a minute."""
-        deadline = time.monotonic() + _ANSWER_SECONDS
-        while True:
-            while b"\0" in self._rest:
-                message, _, self._rest = self._rest.partition(b"\0")
-                yield json.loads(message)
-            ready, _, _ = select.select([self._read], [], [], max(0.0, deadline - time.monotonic()))
-            content = os.read(self._read, 2**20) if ready else b""
-            if not content:
-                return
-            self._rest += content
+    def _hear(self, message: ConsoleMessage) -> None:
+        self.complaints.append(message.text)

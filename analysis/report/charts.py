@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,12 +13,10 @@ from analysis.figures.bars import point_panels
 from analysis.figures.caption import caption, legend_suffixes, point_caption
 from analysis.figures.choice import CURVE_AXES, EPOCH, ESTIMATOR, HYPERPARAMETERS, Choice, choose, curve_axis
 from analysis.figures.collection import parts_of
-from analysis.figures.part import Part
 from analysis.figures.results import Results
 from analysis.names import form_of, metric_name
-from analysis.report.heat_fields import HeatMap, heat_map
-from analysis.report.looks import Looks
-from analysis.report.plots import Plot, Series, plots
+from analysis.report.palette import Palette
+from analysis.report.vega import Series, View, heat_view, line_views
 from trainables.schema import EPOCH_SECONDS, CellRequest
 
 _SPREAD = "std"
@@ -30,24 +28,21 @@ class Chart:
 
     Args:
         title: What it shows.
-        plots: Its panels of lines.
-        maps: Its heat maps; a figure has either.
+        views: Its panels.
+        is_map: Whether they are heat maps.
         legend: What each line is called, with what is to be said of its seeds, and how it is drawn.
+        levels: What lines across the panels stand for, each once.
         caption: The sentences below.
         problem: Why it could not be drawn; empty where it was.
     """
 
     title: str
-    plots: tuple[Plot, ...] = ()
-    maps: tuple[HeatMap, ...] = ()
+    views: tuple[View, ...] = ()
+    is_map: bool = False
     legend: tuple[tuple[str, Series], ...] = ()
+    levels: tuple[str, ...] = ()
     caption: tuple[str, ...] = ()
     problem: str = ""
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """What lines across the panels stand for, each once."""
-        return tuple(dict.fromkeys(plot.level.text for plot in self.plots if plot.level is not None))
 
 
 def charts(
@@ -56,7 +51,7 @@ def charts(
     best: Sequence[CellRequest],
     metrics: Sequence[str],
     tracking_uri: str,
-    looks: Looks,
+    palette: Palette,
 ) -> list[Chart]:
     """Return the figures that a spec suggests; for a grid, the curves of its best cells too.
 
@@ -66,19 +61,19 @@ def charts(
         best: The best cell of each estimator and latent; empty where there was nothing to choose from.
         metrics: What the curves of the best cells are of.
         tracking_uri: The store, for the histories.
-        looks: Collects colours and markers.
+        palette: Collects the colours.
     """
     found = []
     has_curves = False
     for choice in choose([request.cell for request in requests]):
-        chart = _chart(choice, runs, requests, tracking_uri, looks)
+        chart = _chart(choice, runs, requests, tracking_uri, palette)
         if choice.is_curves and chart.problem and best:
             continue
         has_curves |= choice.is_curves
         found.append(chart)
     if best and not has_curves:
         found += [
-            _chart(Choice((metric,), (EPOCH,)), runs, best, tracking_uri, looks, "the best cells")
+            _chart(Choice((metric,), (EPOCH,)), runs, best, tracking_uri, palette, "the best cells")
             for metric in metrics
         ]
     return found
@@ -95,7 +90,7 @@ def _chart(
     runs: pd.DataFrame,
     requests: Sequence[CellRequest],
     tracking_uri: str,
-    looks: Looks,
+    palette: Palette,
     of_what: str = "",
 ) -> Chart:
     title = _title(choice, requests) + (f", {of_what}" if of_what else "")
@@ -111,10 +106,22 @@ def _chart(
     if choice.is_bars:
         forms = [form_of(metric) for metric in choice.metrics]
         panels = [one for bars in parts[0].bars for one in zip(point_panels(bars), forms, strict=True)]
-    drawn = tuple(plots(panels, looks)) if panels else ()
-    maps = tuple(heat_map(panel) for part in parts for panel in part.maps)
+    views, series = line_views(panels, palette)
+    maps = [heat_view(panel) for part in parts for panel in part.maps]
+    suffixes = legend_suffixes(parts)
     said = point_caption(parts) if choice.is_bars else caption(parts, compare)
-    return Chart(title, drawn, maps, tuple(_legend(drawn, parts)), said)
+    return Chart(
+        title,
+        views=(*views, *maps),
+        is_map=bool(maps),
+        legend=tuple((_with_suffix(one.label, suffixes), one) for one in series),
+        levels=tuple(dict.fromkeys(panel.level.label for panel, _ in panels if panel.level is not None)),
+        caption=said,
+    )
+
+
+def _with_suffix(label: str, suffixes: Mapping[str, str]) -> str:
+    return f"{label} ({suffixes[label]})" if label in suffixes else label
 
 
 def _title(choice: Choice, requests: Sequence[CellRequest]) -> str:
@@ -127,13 +134,3 @@ def _title(choice: Choice, requests: Sequence[CellRequest]) -> str:
 
 def _has_authors_curves(choice: Choice, requests: Sequence[CellRequest]) -> bool:
     return any(has_published(one.cell, metric, CURVES) for one in requests for metric in choice.metrics)
-
-
-def _legend(drawn: Sequence[Plot], parts: Sequence[Part]) -> Iterator[tuple[str, Series]]:
-    """Yield each label once: ours in their order, then what is published."""
-    suffixes = legend_suffixes(parts)
-    series = {one.label: one for plot in reversed(drawn) for one in reversed(plot.series)}
-    ordered = [one for plot in drawn for one in plot.series]
-    for label in dict.fromkeys(one.label for one in sorted(ordered, key=lambda one: one.is_published)):
-        text = f"{label} ({suffixes[label]})" if label in suffixes else label
-        yield text, series[label]

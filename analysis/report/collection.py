@@ -14,8 +14,8 @@ from analysis.report.charts import charted_metrics, charts
 from analysis.report.contents import Contents, Subject
 from analysis.report.gallery import gallery
 from analysis.report.leaders import leaders
-from analysis.report.looks import Looks
 from analysis.report.page import render_page
+from analysis.report.palette import Palette
 from analysis.report.provenance import commands, provenance
 from analysis.report.status import status_of
 from analysis.report.tables import metric_tables, shown_metrics
@@ -69,7 +69,7 @@ def report(
 def _contents(
     subject: Subject, task: Task, runs: pd.DataFrame, wanted: Sequence[CellRequest], tracking_uri: str
 ) -> Contents:
-    resolved, artifacts, looks = resolve_duplicates(runs), Artifacts(tracking_uri), Looks()
+    resolved, artifacts, palette = resolve_duplicates(runs), Artifacts(tracking_uri), Palette()
     members = wanted_members(resolved, wanted, task.headline)
     origin = provenance(members, artifacts, subject.name, subject.spec_text)
     select_by = task.selection_metrics[0]
@@ -88,11 +88,11 @@ def _contents(
             metric_tables(runs, wanted, metric, select_by if best else None, is_first=place == 0)
             for place, metric in enumerate(shown_metrics(task))
         ),
-        charts=tuple(charts(runs, wanted, best, curves, tracking_uri, looks) if wanted else ()),
+        charts=tuple(charts(runs, wanted, best, curves, tracking_uri, palette) if wanted else ()),
         status=status_of(members, wanted),
         pictures=tuple(gallery(found, counted, wanted, artifacts) if task.draws_pictures else ()),
         commands=commands(subject.spec, origin.code),
-        looks=looks,
+        palette=palette,
         skipped=tuple(sorted(runs.attrs["skipped"].items())),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analysis.report.charts import Chart
 from analysis.report.gallery import Picture
-from analysis.report.looks import Looks
+from analysis.report.palette import Palette
 from analysis.report.provenance import Provenance
 from analysis.report.status import Status
 from analysis.report.tables import MetricTables
@@ -51,7 +51,7 @@ class Contents:
         status: How every cell stands.
         pictures: What the best members have learned.
         commands: What to type to do it again, each with what it does.
-        looks: Colours and markers of the figures.
+        palette: Colours of the figures.
         skipped: Why runs of the store are left out, and how many.
     """
 
@@ -66,5 +66,5 @@ class Contents:
     status: Status
     pictures: tuple[Picture, ...]
     commands: Sequence[tuple[str, str]]
-    looks: Looks
+    palette: Palette
     skipped: tuple[tuple[str, int], ...]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from analysis.report import heat_fields, plots
 from analysis.report.contents import Contents
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -35,17 +37,29 @@ def render_page(contents: Contents, redact: Callable[[str], str] = str) -> str:
         lstrip_blocks=True,
         finalize=partial(_without_secrets, redact=redact),
     )
-    style = environment.get_template("page.css").render(colors=contents.looks.colors)
-    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+    environment.filters["data"] = partial(_data, redact=redact)
+    style = environment.get_template("page.css").render(colors=contents.palette.colors)
+    script = _script(has_figures=any(chart.views for chart in contents.charts))
     return environment.get_template("page.html").render(
         contents=contents,
         style=style,
         script=script,
         style_hash=_hash(style),
         script_hash=_hash(script),
-        plots=plots,
-        heat=heat_fields,
     )
+
+
+@cache
+def _script(*, has_figures: bool) -> str:
+    """Return the page's script, behind Vega-Lite with all that it needs where there is something to draw."""
+    own = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return vl_convert.javascript_bundle(own) if has_figures else own
+
+
+def _data(value: Any, redact: Callable[[str], str]) -> Markup:
+    """Return data for the page's script such that no text in them can end the element that they stand in."""
+    text = redact(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def _without_secrets(value: Any, redact: Callable[[str], str]) -> Any:

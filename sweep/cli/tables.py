@@ -31,7 +31,7 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         help="text, markdown, latex, html, csv or json. measured: of a spec that judges gradients, "
-        "every measure at every measured epoch, as `make docs MEASURED=FILE` takes it.",
+        "every measure at every measured epoch in one Markdown table, as in docs/estimators.md.",
     ),
 ]
 SpreadOption = Annotated[
@@ -152,14 +152,14 @@ def table_text(
 
 
 def measured_text(spec: str, home: Home) -> tuple[str, tuple[str, ...]]:
-    """Return what a spec has measured of gradients as CSV, and what is missing, in words."""
-    from analysis.measured import measured_csv
+    """Return what a spec has measured of gradients in one table, and what is missing, in words."""
+    from analysis.measured import measured_table
     from sweep.spec_file import load_spec
     from sweep.store import Store
 
     loaded = load_spec(spec)
     Store(home).check_readable()
-    return measured_csv(home.tracking_uri, loaded.requests())
+    return measured_table(home.tracking_uri, loaded.requests())
 
 
 def _refuse(options: Sequence[str]) -> None:

@@ -1,11 +1,7 @@
-import csv
-import io
-
 import pytest
 
 from analysis.figure_error import FigureError
-from analysis.measured import measured_csv
-from estimators.pages import read_measured, write_pages
+from analysis.measured import measured_table
 from trainables import schema
 from trainables.metrics import GRADIENT_METRICS, HIGHER_IS_BETTER
 from trainables.tasks import GRADIENT_QUALITY
@@ -45,53 +41,44 @@ def requests(request_of):
 
 
 def rows(text):
-    return {
-        (row["estimator"], int(row["epoch"]), row["metric"]): (row["n"], row["mean"], row["std"])
-        for row in csv.DictReader(io.StringIO(text))
-    }
+    heads, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines())
+    return {(line[0], line[1]): dict(zip(heads, line, strict=True)) for line in lines}
 
 
 def test_mean_std_and_n_of_every_measured_epoch_are_over_the_seeds_that_count(store, requests):
-    found = rows(measured_csv(store.uri, requests)[0])
-    n, mean, std = found["st", 1, "gradient_cosine"]
+    found = rows(measured_table(store.uri, requests)[0])
+    assert list(found) == [("`st`", "1"), ("`st`", "3"), ("`reinmax`", "1"), ("`reinmax`", "3")]
     # 0.5 and 0.7: the sample standard deviation is 0.2 / sqrt(2); the population's would be 0.1
-    assert (n, float(mean), float(std)) == ("2", pytest.approx(0.6), pytest.approx(0.2 / 2**0.5))
-    n, mean, std = found["st", 3, "gradient_std"]
-    assert (n, float(mean), float(std)) == ("2", pytest.approx(8.0), pytest.approx(2 / 2**0.5))
-    assert found["reinmax", 3, "gradient_cosine"] == ("1", "0.7", "")
-    assert {estimator for estimator, _, _ in found} == {"st", "reinmax"}
-    assert {metric for _, _, metric in found} == set(GRADIENT_METRICS) - {schema.MEASUREMENT_SECONDS}
-    assert len(found) == 2 * 2 * 5
+    assert found["`st`", "1"]["cosine"] == "0.6 ± 0.14"
+    assert found["`st`", "1"]["n"] == "2"
+    assert found["`st`", "3"]["std"] == "8 ± 1.4"
+    assert found["`reinmax`", "3"]["cosine, batch"] == "0.7"
+    assert found["`reinmax`", "3"]["n"] == "1"
+
+
+def test_every_measure_has_a_column(store, requests):
+    found = rows(measured_table(store.uri, requests)[0])["`st`", "1"]
+    assert len(found) == 3 + len(set(GRADIENT_METRICS) - {schema.MEASUREMENT_SECONDS})
+    assert "--" not in found.values()
 
 
 def test_what_is_missing_is_said(store, requests):
-    assert measured_csv(store.uri, requests)[1] == (
+    assert measured_table(store.uri, requests)[1] == (
         "ST: 2 of 3; 1 diverged",
         "ReinMax: 1 of 2; 1 running",
         "RLOO: missing",
     )
 
 
-def test_pages_take_the_file_as_it_is(store, requests, tmp_path):
-    path = tmp_path / "measured.csv"
-    path.write_text(measured_csv(store.uri, requests)[0])
-    assert {(one.estimator, one.epoch, one.n) for one in read_measured(path)} == {
-        ("st", 1, 2), ("st", 3, 2), ("reinmax", 1, 1), ("reinmax", 3, 1),
-    }  # fmt: skip
-    write_pages(tmp_path, path)
-    assert "| 3 | 2 | 0.8 ± 0.14 |" in (tmp_path / "st.md").read_text()
-    assert "Not measured yet." in (tmp_path / "rloo.md").read_text()
-
-
-def test_cells_that_have_no_page_of_their_own_are_refused(store, request_of):
+def test_cells_that_have_no_line_of_their_own_are_refused(store, request_of):
     with pytest.raises(FigureError, match="the spec must be of the task gradient_quality"):
-        measured_csv(store.uri, [request_of("st")])
-    with pytest.raises(FigureError, match="latent must be 8x4, which the pages are of, got 4x4"):
-        measured_csv(store.uri, [request_of("st", "4x4", **TASK)])
+        measured_table(store.uri, [request_of("st")])
+    with pytest.raises(FigureError, match="must have one latent, since the table is of one, got 4x4, 8x4"):
+        measured_table(store.uri, [request_of("st", **TASK), request_of("reinmax", "4x4", **TASK)])
     with pytest.raises(FigureError, match=r"each estimator must have one cell, .* got more of st"):
-        measured_csv(store.uri, [request_of("st", **TASK), request_of("st", lr="0.1", **TASK)])
+        measured_table(store.uri, [request_of("st", **TASK), request_of("st", lr="0.1", **TASK)])
 
 
 def test_nothing_finished_is_one_error(store, request_of):
     with pytest.raises(FigureError, match=r"the only member has not finished .*1 missing"):
-        measured_csv(store.uri, [request_of("st", seeds=[9], epochs=3, **TASK)])
+        measured_table(store.uri, [request_of("st", seeds=[9], epochs=3, **TASK)])

@@ -1,15 +1,13 @@
 """A line joins neighbours alone, and a point without neighbours is seen, in figures and reports."""
 
-import re
-
 import numpy as np
 import pytest
 
 from analysis.figures.drawing import Line, Panel
 from analysis.figures.line_plot import draw_lines
 from analysis.figures.stretches import stretches, with_lone_points
-from analysis.report.looks import Looks
-from analysis.report.plots import plots
+from analysis.report.palette import Palette
+from analysis.report.vega import line_views
 
 
 @pytest.mark.parametrize(
@@ -49,8 +47,9 @@ def test_figure_marks_the_point_between_zeros(panel):
 
 
 def test_report_draws_no_line_and_no_band_across_zeros_and_marks_the_point_between_them(panel):
-    ((series,),) = (plot.series for plot in plots([(panel, ".1e")], Looks()))
-    assert [series.path.count(letter) for letter in "ML"] == [1, 4]
-    assert [series.band.count(letter) for letter in "MLZ"] == [1, 9, 1]
-    last = re.findall(r"[\d.]+", series.points.split(";")[-1])[:2]
-    assert tuple(map(float, last)) in series.markers
+    ((view,), _) = line_views([(panel, ".1e")], Palette())
+    rows = view.spec["data"]["values"]
+    assert [place for place, row in enumerate(rows) if row["mean"] is not None] == [10, 11, 12, 13, 14, 27]
+    assert {place for place, row in enumerate(rows) if row["drawn"]} == {10, 11, 12, 13, 14, 27}
+    assert rows[27]["is_marked"]
+    assert all(layer["mark"]["invalid"].startswith("break-paths") for layer in view.spec["layer"])

@@ -1,14 +1,13 @@
 """Colours stay apart on dark paper, and markers have the shape and the size that matplotlib gives them."""
 
-import itertools
 import re
 
 import numpy as np
 import pytest
 from matplotlib.markers import MarkerStyle
 
-from analysis.figures.styles import ESTIMATOR_STYLES, FILLS
-from analysis.report.looks import Looks, on_dark
+from analysis.figures.styles import ESTIMATOR_STYLES
+from analysis.report.palette import Palette, on_dark
 
 DARK = "#1B1E24"
 
@@ -46,45 +45,31 @@ def test_a_colour_that_can_be_seen_stays_and_black_becomes_white():
 
 
 def numbers(path):
-    return np.array(re.findall(r"-?\d+\.\d+", path), dtype=float).reshape(-1, 2)
+    return np.array(re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", path), dtype=float).reshape(-1, 2)
 
 
-def test_a_circle_is_as_wide_as_it_should_be():
-    looks = Looks()
-    looks.symbol("o", "full")
-    (symbol,) = looks.symbols
-    points = numbers(symbol.filled)
-    assert np.ptp(points, axis=0) == pytest.approx([7.5, 7.5], abs=0.02)
-    assert symbol.filled.endswith("Z")
-    assert symbol.empty == ""
+def test_a_circle_fills_the_square():
+    points = numbers(Palette.symbol("o"))
+    assert np.ptp(points, axis=0) == pytest.approx([2, 2], abs=0.01)
+    assert Palette.symbol("o").endswith("Z")
 
 
 def test_a_triangle_that_points_up_does_so_where_y_goes_down():
-    looks = Looks()
-    looks.symbol("^", "full")
-    points = numbers(looks.symbols[0].filled)
+    points = numbers(Palette.symbol("^"))
     top = points[points[:, 1].argmin()]
-    assert top == pytest.approx([0, -3.75], abs=0.02)
+    assert top == pytest.approx([0, -1], abs=0.01)
 
 
 @pytest.mark.parametrize("marker", [style.marker for style in ESTIMATOR_STYLES.values()], ids=str)
 def test_every_marker_has_all_corners_of_matplotlibs(marker):
-    for fill, is_hollow in itertools.product(FILLS, (False, True)):
-        looks = Looks()
-        looks.symbol(marker, fill, is_hollow=is_hollow)
-        (symbol,) = looks.symbols
-        style = MarkerStyle(marker, fill)
-        corners = style.get_path().transformed(style.get_transform()).vertices
-        drawn = numbers(symbol.empty if is_hollow else symbol.filled)
-        assert drawn.min(0) == pytest.approx(
-            7.5 * np.array([corners[:, 0].min(), -corners[:, 1].max()]), abs=0.02
-        )
-        assert bool(symbol.empty) is (is_hollow or style.get_alt_path() is not None)
-        assert bool(symbol.filled) is not is_hollow
+    style = MarkerStyle(marker)
+    corners = style.get_path().transformed(style.get_transform()).vertices
+    expected = 2 * np.array([corners[:, 0].min(), -corners[:, 1].max()])
+    assert numbers(Palette.symbol(marker)).min(0) == pytest.approx(expected, abs=0.01)
 
 
-def test_each_colour_and_each_marker_is_said_once():
-    looks = Looks()
-    assert looks.color("#0072b2") == looks.color("#0072B2") != looks.color("#E69F00")
-    assert looks.symbol("o", "full") == looks.symbol("o", "full") != looks.symbol("s", "full")
-    assert (len(looks.colors), len(looks.symbols)) == (2, 2)
+def test_each_colour_is_said_once():
+    palette = Palette()
+    assert palette.name("#0072b2") == palette.name("#0072B2") != palette.name("#E69F00")
+    assert palette.variable("#E69F00") == "var(--k1)"
+    assert [color for _, color, _ in palette.colors] == ["#0072B2", "#E69F00"]
