@@ -17,6 +17,7 @@ from trainables.metrics import GRADIENT_QUALITY_METRICS, names_of
 from trainables.schema import CellRequest
 from trainables.tasks import GRADIENT_QUALITY
 
+_COLUMNS = ("row", "step", "n", "mean", "above")
 _METRICS = names_of(*GRADIENT_QUALITY_METRICS)
 _HEADS: Mapping[str, str] = {
     "gradient_cosine": "cosine",
@@ -48,9 +49,10 @@ def measured_table(tracking_uri: str, requests: Sequence[CellRequest]) -> tuple[
     history = load_history(tracking_uri, _METRICS, results[0].counted["run_id"])
     lines: dict[tuple[int, int, int], dict[str, str]] = defaultdict(dict)
     for one in results:
-        for point in mean_curves(history, one, EPOCH).itertuples(index=False):
-            spread = "" if point.n == 1 else f" ± {point.above:.2g}"
-            lines[point.row, point.step, point.n][one.metric] = f"{point.mean:.3g}{spread}"
+        curve = mean_curves(history, one, EPOCH)
+        for row, step, n, mean, std in zip(*(curve[name] for name in _COLUMNS), strict=True):
+            spread = "" if n == 1 else f" ± {std:.2g}"
+            lines[int(row), int(step), int(n)][one.metric] = f"{mean:.3g}{spread}"
     rows = [
         (f"`{wanted[row].cell.estimator}`", str(step), str(n), *(texts.get(name, "--") for name in _HEADS))
         for (row, step, n), texts in sorted(lines.items())

@@ -35,7 +35,7 @@ class Palette:
     @staticmethod
     def symbol(marker: Marker) -> str:
         """Return a marker of matplotlib's as an SVG path in the square from -1 to 1, as Vega draws it."""
-        style = MarkerStyle(marker)  # type: ignore[arg-type]
+        style = MarkerStyle(marker)
         return _path(style.get_path(), style.get_transform())
 
 

@@ -22,8 +22,8 @@ Spec = dict[str, Any]
 HIDDEN = "hidden"
 """The parameter that holds the labels whose lines are switched off."""
 _HEIGHT, _FIELD_WIDTH, _FIELD_HEIGHT = 260, 46, 30
-_DASHES = {"-": [1, 0], "-.": [7, 3, 1.5, 3]}
-_PUBLISHED_DASHES = [4, 2]
+_DASHES: Mapping[str, Sequence[float]] = {"-": (1, 0), "-.": (7, 3, 1.5, 3)}
+_PUBLISHED_DASHES: Sequence[float] = (4, 2)
 _MOST_NAMED = 12
 _GREY = "var(--soft)"
 
@@ -163,9 +163,12 @@ def _layer(condition: str, mark: Spec, encoding: Spec) -> Spec:
 
 def _level_layer(value: float, y: Spec) -> Spec:
     mark = {"type": "rule", "color": _GREY, "strokeDash": [5, 3], "clip": True}
-    kept = {name: y[name] for name in ("type", "title", "scale", "axis") if name in y}
-    encoding = {"x": None, "color": {"value": _GREY}, "y": {**kept, "datum": value}}
+    encoding = {"x": None, "color": {"value": _GREY}, "y": {**_without_field(y), "datum": value}}
     return {"data": {"values": [{}]}, "transform": [], "mark": mark, "encoding": encoding}
+
+
+def _without_field(channel: Spec) -> Spec:
+    return {name: value for name, value in channel.items() if name != "field"}
 
 
 def _dashed(looks: Mapping[str, Variant], panel: Panel) -> Spec:
@@ -234,16 +237,16 @@ def _finite(value: float) -> float | None:
 
 def _x_axis(panel: Panel) -> Spec:
     if panel.ticks:
-        axis = {"labelAngle": -30 if len(panel.ticks) > 3 else 0, "labelLimit": 240}
+        named: Spec = {"labelAngle": -30 if len(panel.ticks) > 3 else 0, "labelLimit": 240}
         return {
             "field": "x",
             "type": "nominal",
             "sort": list(panel.ticks),
             "title": panel.x_label,
-            "axis": axis,
+            "axis": named,
         }
     values = sorted({float(x) for line in panel.lines for x in line.x})
-    axis = {"grid": False}
+    axis: Spec = {"grid": False}
     if panel.has_log_x:
         axis["values"] = values if len(values) <= _MOST_NAMED else log_ticks(values[0], values[-1])
     elif len(values) <= _MOST_NAMED:
@@ -271,7 +274,7 @@ def _on_log_axis(panel: Panel) -> Numbers:
     """Return every value of a panel that a logarithmic axis has a place for; never none."""
     lines = [panel.shown(line) for line in panel.lines]
     values = np.concatenate([*(part for line in lines for part in (line.mean, line.low, line.high)), [1.0]])
-    above = values[np.isfinite(values) & (values > 0)]
+    above: Numbers = values[np.isfinite(values) & (values > 0)]
     return above[:-1] if len(above) > 1 else above
 
 
