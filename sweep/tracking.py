@@ -145,7 +145,8 @@ class Tracker:
         )
 
     def fail(self, pack: Pack, error: str) -> None:
-        """Note that a pack ended with an error."""
+        """Note that a pack ended with an error, be it before it started: where it was set up."""
+        self.start(pack)
         self._flush_members(pack.members)
         self._outbox.add(
             *(

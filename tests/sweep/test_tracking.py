@@ -238,6 +238,19 @@ def test_a_member_that_failed_is_tagged_with_the_reason(drive: Drive) -> None:
     assert [one.members for one in drive(spec_of()).plan.packs] == [(second,)]
 
 
+def test_a_pack_that_fails_before_it_started_has_runs_and_is_not_tried_again(drive: Drive) -> None:
+    driver = drive(spec_of(seeds=1))
+    (pack,) = driver.plan.packs
+    driver.tracker.fail(pack, "MemoryError: cannot allocate")
+    driver.tracker.close(is_complete=True)
+    run = driver.run_of(pack.members[0])
+    assert (run.info.status, run.data.tags["catsweep.error"]) == ("FAILED", "MemoryError: cannot allocate")
+    assert run.data.params == pack.members[0].params
+    again = drive(spec_of(seeds=1))
+    assert (again.plan.packs, again.plan.has_failed(pack.members[0])) == ((), True)
+    assert drive(spec_of(seeds=1), retry_failed=True).plan.packs == (pack,)
+
+
 def test_a_long_error_keeps_its_end(drive: Drive) -> None:
     driver = drive(spec_of())
     first, _ = members_of(driver)

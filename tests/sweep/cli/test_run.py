@@ -191,8 +191,9 @@ def test_more_cpus_than_a_machine_has_are_refused_and_the_store_stays_empty(
     assert list(home.checkpoints.iterdir()) == []
 
 
+@pytest.mark.parametrize("moment", ["step", "setup"])
 def test_members_that_fail_are_in_the_store_and_in_the_exit_status(
-    catsweep: Command, home: Home, monkeypatch: pytest.MonkeyPatch
+    moment: str, catsweep: Command, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant_noise(monkeypatch)
     monkeypatch.setattr("sweep.runner.RETRIES_OF_A_PACK", 0)
@@ -200,7 +201,7 @@ def test_members_that_fail_are_in_the_store_and_in_the_exit_status(
     resources = f"resources: {{members_per_pack: 2, cpus: {os.cpu_count()}}}\n"
     write(changed("lr: 0.0005", "lr: [0.001, 0.002]") + resources)
     # Workers unpickle this class by value, so that the fault travels with it.
-    training = Training(failing_trainable("0.002"), fetched_images)
+    training = Training(failing_trainable("0.002", moment), fetched_images)
     monkeypatch.setattr("sweep.runner.REAL", training)
     answer = catsweep("run", "grid.yaml", "--home", home.path)
     assert answer.status == 1
@@ -219,14 +220,25 @@ def test_members_that_fail_are_in_the_store_and_in_the_exit_status(
     assert "failed: st 8x4 adam lr=0.002 τ=1.0 seed 1: RuntimeError: planted" in status.out
 
 
-def failing_trainable(lr: str) -> type:
+def failing_trainable(lr: str, moment: str) -> type:
     from trainables.pack_trainable import PACK, PackTrainable
 
     class FailingTrainable(PackTrainable):
+        def setup(self, config, dataset=None):  # type: ignore[no-untyped-def]
+            self._fail_at("setup", config)
+            super().setup(config, dataset)
+
+        def reset_config(self, new_config):  # type: ignore[no-untyped-def]
+            self._fail_at("setup", new_config)
+            return super().reset_config(new_config)
+
         def step(self):  # type: ignore[no-untyped-def]
-            if self.config[PACK]["members"][0]["lr"] == lr:
-                raise RuntimeError("planted")
+            self._fail_at("step", self.config)
             return super().step()
+
+        def _fail_at(self, now, config):  # type: ignore[no-untyped-def]
+            if now == moment and config[PACK]["members"][0]["lr"] == lr:
+                raise RuntimeError("planted")
 
     return FailingTrainable
 
