@@ -1,4 +1,7 @@
-"""The spool: writes that the tracking store has not taken, in a file of the home until it has."""
+"""The spool: writes that the tracking store has not taken, in a file of the home until it has.
+
+Every line begins with its CRC-32: a flipped bit in a number is still a number.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 import logging
 import os
 import time
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +78,7 @@ class Spool:
             return frozenset()
         try:
             _, *lines, _ = self.refused_path.read_bytes().split(b"\n")  # the last one is not whole, or empty
-            writes = [WRITE.validate_json(json.dumps(json.loads(line)["write"])) for line in lines]
+            writes = [WRITE.validate_json(json.dumps(json.loads(_checked(line))["write"])) for line in lines]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SpoolError(f"{self.refused_path} cannot be read ({error})") from None
         return frozenset(member for write in writes for member in write.needed_by)
@@ -128,11 +132,11 @@ def read_spools(folder: Path) -> list[SpooledWrites]:
 def _read(path: Path) -> SpooledWrites:
     try:
         header, *lines = path.read_bytes().split(b"\n")
-        place = json.loads(header)
+        place = json.loads(_checked(header))
         spool = Spool(path, str(place["experiment"]), str(place["store"]))
         if lines.pop():
             _log.warning("spool %s ends in the middle of a line, which is left out", path)
-        return SpooledWrites(spool, tuple(WRITE.validate_json(line) for line in lines))
+        return SpooledWrites(spool, tuple(WRITE.validate_json(_checked(line)) for line in lines))
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SpoolError(
@@ -142,7 +146,19 @@ def _read(path: Path) -> SpooledWrites:
 
 
 def _encode(lines: Iterable[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode()
+    return b"".join(b"%08x %s\n" % (zlib.crc32(text), text) for text in map(str.encode, lines))
+
+
+def _checked(line: bytes) -> bytes:
+    """Return what a line says.
+
+    Raises:
+        ValueError: If it does not have its checksum.
+    """
+    checksum, _, text = line.partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(text):
+        raise ValueError("a line does not have its checksum")
+    return text
 
 
 def _write_all(file: int, data: bytes) -> None:
