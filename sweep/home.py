@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.redaction import redact
+from trainables.atomic_file import write_atomically
+from trainables.error_reason import reason_of
 
 HOME_VARIABLE = "CATSWEEP_HOME"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -90,6 +94,18 @@ class Home:
     def is_server(self) -> bool:
         """Whether the store is behind a tracking server, and not a database."""
         return self.tracking_uri.startswith(("http://", "https://"))
+
+    def keep(self, path: Path, content: Mapping[str, object]) -> None:
+        """Write a file of the home, as JSON.
+
+        Raises:
+            HomeError: If it cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, json.dumps(content, indent=1).encode())
+        except OSError as error:
+            raise HomeError(f"{path} cannot be written ({reason_of(error)})") from None
 
     def make_folders(self) -> None:
         """Make the folders and see that they can be written.

@@ -16,9 +16,12 @@ from pathlib import Path
 
 from sweep.writes import WRITE, Write
 from trainables.atomic_file import write_atomically
+from trainables.error_reason import reason_of
+from trainables.regular_file import read_regular
 
 _SUFFIX = ".jsonl"
 _REFUSED_SUFFIX = ".refused.jsonl"
+_MOST_BYTES = 1 << 32
 _log = logging.getLogger(__name__)
 
 
@@ -77,10 +80,12 @@ class Spool:
         if not self.refused_path.exists():
             return frozenset()
         try:
-            _, *lines, _ = self.refused_path.read_bytes().split(b"\n")  # the last one is not whole, or empty
+            _, *lines, _ = read_regular(self.refused_path, _MOST_BYTES).split(
+                b"\n"
+            )  # the last one is not whole, or empty
             writes = [WRITE.validate_json(json.dumps(json.loads(_checked(line))["write"])) for line in lines]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SpoolError(f"{self.refused_path} cannot be read ({error})") from None
+            raise SpoolError(f"{self.refused_path} cannot be read ({reason_of(error)})") from None
         return frozenset(member for write in writes for member in write.needed_by)
 
     def remove(self) -> None:
@@ -126,22 +131,21 @@ def read_spools(folder: Path) -> list[SpooledWrites]:
         SpoolError: If a file is no spool.
     """
     paths = [path for path in folder.glob(f"*{_SUFFIX}") if not path.name.endswith(_REFUSED_SUFFIX)]
-    return [_read(path) for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name))]
+    return [_read(path) for path in sorted(paths, key=lambda path: (path.lstat().st_mtime_ns, path.name))]
 
 
 def _read(path: Path) -> SpooledWrites:
     try:
-        header, *lines = path.read_bytes().split(b"\n")
+        header, *lines = read_regular(path, _MOST_BYTES).split(b"\n")
         place = json.loads(_checked(header))
         spool = Spool(path, str(place["experiment"]), str(place["store"]))
         if lines.pop():
             _log.warning("spool %s ends in the middle of a line, which is left out", path)
         return SpooledWrites(spool, tuple(WRITE.validate_json(_checked(line)) for line in lines))
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SpoolError(
-            f"spool {path} cannot be read ({reason}); move it away to go on without it: members that it has "
-            f"the results of are then finished again from their checkpoints"
+            f"spool {path} cannot be read ({reason_of(error)}); move it away to go on without it: members "
+            f"that it has the results of are then finished again from their checkpoints"
         ) from None
 
 

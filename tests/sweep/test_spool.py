@@ -6,6 +6,7 @@ import math
 import os
 import resource
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,20 @@ def test_no_flipped_bit_becomes_another_write(spool: Spool) -> None:
         spool.path.write_bytes(damaged)
         with pytest.raises(SpoolError, match="a line does not have its checksum"):
             read_spools(spool.path.parent)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_named_and_not_waited_for(make: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "small-1-1.jsonl"
+    make(path)
+    with pytest.raises(SpoolError, match=f"spool {path} cannot be read .it is no regular file"):
+        read_spools(tmp_path)
+
+
+def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "small-1-1.jsonl").symlink_to("nowhere")
+    with pytest.raises(SpoolError, match=r"cannot be read \(No such file or directory"):
+        read_spools(tmp_path)
 
 
 def test_a_flipped_bit_in_what_was_refused_is_an_error(spool: Spool) -> None:
