@@ -12,6 +12,7 @@ from sweep.cell_runs import cell_values
 from sweep.home import Home
 from sweep.outbox import Outbox
 from sweep.planning import Plan
+from sweep.refusal import named
 from sweep.writes import (
     EndSweep,
     FailMember,
@@ -42,17 +43,20 @@ For the numbers of the tables, search for ``tags.`{TAG_KIND}` = '{KIND_CELL}'`` 
 
 
 def open_experiment(client: MlflowClient, name: str, home: Home) -> str:
-    """Return the id of the sweep's experiment, which is made, or restored, where need be."""
+    """Return the id of the sweep's experiment, which is made, or restored, where need be.
+
+    Raises:
+        MlflowException, SQLAlchemyError, OSError: If the store does not say.
+    """
     experiment: Experiment | None = client.get_experiment_by_name(name)
     if experiment is None:
         # Beside a database MLflow would take a folder where the driver happens to be; a server has its own.
         location = None if home.is_server else home.artifacts.as_uri()
         tags = {_TAG_UI_KIND: "custom_model_development", _TAG_UI_DESCRIPTION: _UI_DESCRIPTION}
-        experiment_id: str = client.create_experiment(name, artifact_location=location, tags=tags)
-        return experiment_id
+        return named(client.create_experiment(name, artifact_location=location, tags=tags), "experiment")
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
-    return str(experiment.experiment_id)
+    return named(experiment.experiment_id, "experiment")
 
 
 class Tracker:

@@ -362,6 +362,12 @@ def test_checkpoints_go_once_the_store_holds_everything(
     assert (run.info.status, run.data.metrics) == ("FINISHED", metrics_of(100.0))
 
 
+def test_an_answer_that_names_no_experiment_is_none_of_mlflow(home: Home) -> None:
+    nothing = mock.Mock(**{"get_experiment_by_name.return_value.experiment_id": ""})  # as it reads `{}`
+    with pytest.raises(MlflowException, match="no MLflow server: it names no experiment"):
+        open_experiment(nothing, "small", home)
+
+
 def test_a_deleted_experiment_is_restored(home: Home) -> None:
     client = Store(home).client
     experiment_id = open_experiment(client, "small", home)

@@ -168,6 +168,19 @@ def test_a_second_driver_in_a_home_is_turned_away(catsweep: Command, home: Home)
     )
 
 
+@pytest.mark.parametrize("command", ["run quickstart", "sync"])
+def test_a_lock_that_cannot_be_locked_is_one_line(command: str, catsweep: Command, home: Home) -> None:
+    home.lock.mkdir()
+    home.spool.mkdir()
+    answer = catsweep(*command.split(), "--home", home.path)
+    assert answer == Answer(
+        2,
+        "",
+        f"error: {home.lock} must be a file that this user can lock (Is a directory); remove it if it is of "
+        f"another user, or choose another home with --home\n",
+    )
+
+
 def plant_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the sweep a few images of noise in place of a dataset that has to be fetched."""
     images = np.random.default_rng(0).integers(0, 256, (300, 784), dtype=np.uint8)
