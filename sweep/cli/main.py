@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from sweep.cli import data, doctor, figures, plan, report, run, status, sync, tables, ui
+from sweep.cli.supervisor import supervise
 from sweep.quiet import quieten
 from sweep.redaction import redact
 
@@ -33,7 +34,14 @@ app.add_typer(data.app, name="data")
 
 
 def console_script() -> None:
-    """Run the command line in a process that ends with it."""
+    """Run the command line in a process that ends with it; of `run`, Ray may end the one that drives."""
+    if sys.argv[1:2] == ["run"]:
+        supervise(_run)
+    else:
+        _run()
+
+
+def _run() -> None:
     threading.excepthook = lambda crash: _show_crash(*crash[:3])
     # Modules, and what a store holds, stay to the end: to look through them for garbage, as Python does after
     # every 700 new objects, took a quarter of the time that `catsweep plan` reads for.
