@@ -12,8 +12,6 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
-    # Of what it says where it ends a driver, a screenful is the state of its queues.
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
     # Writes are tried again in their order, and with growing pauses, by the outbox: a retry further down, of
     # which nobody knows, would make a second run where only the answer was lost.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
