@@ -11,13 +11,16 @@ from tests.chaos.sweeps import Sweep
 
 Check = Callable[[Sweep], None]
 
+GOES_ON = "going on from the checkpoints"
+
 
 def check_goes_on(victim: str, sweep: Sweep, drive: Drive) -> None:
     command = drive(sweep)
     command.wait_for(sweep.has_checkpoint)
-    command.kill_in_ray(victim)
-    said = command.finish()
-    assert said.count("going on from the checkpoints") == 1
+    with command.training_held():
+        command.kill_in_ray(victim)
+        command.wait_until_it_says(GOES_ON)
+    assert command.finish().count(GOES_ON) == 1
 
 
 def test_a_killed_agent(sweep: Sweep, drive: Drive, check_equals_undisturbed: Check) -> None:
