@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING
 from sweep.capacity import THIS_MACHINE
 from sweep.home import Home
 from sweep.spec import Resources
-from trainables.atomic_file import write_atomically
 from trainables.pack import COST_PARAMS, Pack
+from trainables.regular_file import read_json
 from trainables.schema import Member
 
 if TYPE_CHECKING:
@@ -39,12 +38,14 @@ def kind_with(pack: Pack, resources: Resources) -> str:
 def read_calibration(home: Home) -> Calibration:
     """Return what `calibrate` has measured in this home."""
     try:
-        content = json.loads(home.calibration.read_text())
+        content = read_json(home.calibration)
         return {
-            str(kind): {str(where): float(seconds) for where, seconds in measured.items()}
+            str(kind): {
+                str(where): float(seconds) for where, seconds in measured.items() if 0 <= seconds < math.inf
+            }
             for kind, measured in content.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError):
         return {}
 
 
@@ -68,6 +69,7 @@ def calibrate(
 
     Raises:
         ClusterError: If the cluster cannot be used.
+        HomeError: If the home does not take what was measured.
     """
     known = {kind: dict(measured) for kind, measured in read_calibration(home).items()}
     kinds = {kind_with(pack, resources): pack for pack in packs}
@@ -76,8 +78,7 @@ def calibrate(
         return
     for kind, seconds in _measure(missing, dataset, resources, address):
         known.setdefault(kind, {})[where] = seconds
-        home.make()
-        write_atomically(home.calibration, json.dumps(known, indent=1).encode())
+        home.keep(home.calibration, known)
 
 
 def _measure(

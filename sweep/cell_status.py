@@ -44,7 +44,7 @@ def _cell_status(plan: Plan, request: CellRequest) -> CellStatus:
     errors = tuple(
         f"seed {member.seed}: {plan.stored[member.hash].error.strip().splitlines()[-1]}"
         for member in request.members
-        if member.hash in plan.stored and plan.stored[member.hash].error
+        if member.hash in plan.stored and plan.stored[member.hash].error.strip()
     )
     return CellStatus(
         cell=request.cell,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -67,7 +68,9 @@ def recorded_seconds(stored: Iterable[StoredMember]) -> dict[str, float]:
     seconds: dict[str, list[float]] = {}
     for one in stored:
         if one.member is not None and EPOCH_SECONDS in one.metrics:
-            seconds.setdefault(kind_of(one.member, one.pack_size), []).append(_seconds_of_an_epoch(one))
+            of_epoch = _seconds_of_an_epoch(one)
+            if 0 <= of_epoch < math.inf:
+                seconds.setdefault(kind_of(one.member, one.pack_size), []).append(of_epoch)
     return {kind: statistics.median(values) for kind, values in seconds.items()}
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.redaction import redact
+from trainables.atomic_file import write_atomically
 from trainables.database import sqlite_path, sqlite_uri
+from trainables.error_reason import reason_of
 
 HOME_VARIABLE = "CATSWEEP_HOME"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -103,6 +107,18 @@ class Home:
     def make(self) -> None:
         """Make the home itself, for its user alone; one that is there stays as open as it is."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def keep(self, path: Path, content: Mapping[str, object]) -> None:
+        """Write a file of the home, as JSON.
+
+        Raises:
+            HomeError: If it cannot be written.
+        """
+        try:
+            self.make()
+            write_atomically(path, json.dumps(content, indent=1).encode())
+        except OSError as error:
+            raise HomeError(f"{path} cannot be written ({reason_of(error)})") from None
 
     def make_folders(self) -> None:
         """Make the folders and see that they can be written.

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +21,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from sweep.outbox import STORE_AWAY, TakenOverError
-from sweep.refusal import is_missing
+from sweep.refusal import is_missing, named
 from sweep.store import StoreError
+from trainables.error_reason import reason_of
 
 _TAG_PREFIX = "catsweep.driver."
 BEAT_SECONDS = 10.0
@@ -31,6 +32,7 @@ SILENT_BEATS = 4
 """For how many beats a driver must be silent to count as dead."""
 DOUBTFUL_BEATS = 2
 """After how many beats of silence a driver asks whether it counts as dead before it writes."""
+_MOST_PROCESSES = 2**31
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,12 @@ class Driver:
     def from_tag(cls, text: str) -> Driver | None:
         """Read a tag; none where it is not one of ours."""
         try:
-            return cls(**json.loads(text))
-        except (ValueError, TypeError):
+            driver = cls(**json.loads(text))
+        except (ValueError, TypeError, RecursionError):
             return None
+        are_words = all(isinstance(word, str) for word in (driver.host, driver.machine))
+        is_process = isinstance(driver.pid, int) and 0 < driver.pid < _MOST_PROCESSES
+        return driver if are_words and is_process else None
 
     @property
     def is_known_dead(self) -> bool:
@@ -82,7 +87,8 @@ class Lease:
     MLflow has no compare-and-set, so every driver raises a flag of its own, a tag of the experiment, and
     only then looks for others: of two that start together, the one that looks last sees the other's flag.
     Whoever sees one takes its own down, and watches. A flag whose beat stands still, or whose process is
-    known to be gone, is removed.
+    known to be gone, is removed. A driver whose own is missing has lost the lease, unless it cannot have been
+    silent for as long: then someone has deleted the tag, and it is raised again.
 
     Args:
         client: Client of the store.
@@ -91,7 +97,7 @@ class Lease:
         beat_seconds: How often to show that this driver is alive.
 
     Raises:
-        StoreError: On entering, if another driver is at work; on leaving, if another has taken over since.
+        StoreError: On entering, if another driver is at work; on leaving, if the lease was lost since.
     """
 
     def __init__(
@@ -110,7 +116,7 @@ class Lease:
         self._driver = Driver.this_process()
         self._beat = 0
         self._last_beat = _seconds()
-        self._is_lost = False
+        self._loss = ""
         self._is_doubtful = False
         self._beating = threading.Lock()
         self._is_over = threading.Event()
@@ -120,7 +126,7 @@ class Lease:
         try:
             self._acquire()
         except STORE_AWAY as error:
-            raise StoreError(f"the tracking store does not answer: {str(error).splitlines()[0]}") from None
+            raise StoreError(f"the tracking store does not answer: {reason_of(error)}") from None
         self._thread.start()
         return self
 
@@ -129,11 +135,8 @@ class Lease:
     ) -> None:
         self._is_over.set()
         self._thread.join()
-        if self._is_lost:
-            raise StoreError(
-                "this driver was silent for so long that another one took the sweep over; "
-                "everything that it trained is in the store or in checkpoints"
-            ) from error
+        if self._loss:
+            raise StoreError(f"{self._loss}; this driver writes nothing more") from error
         with suppress(*STORE_AWAY):  # the next driver sees that this process is gone
             self._take_down(self._key)
 
@@ -148,7 +151,7 @@ class Lease:
         """
         if self._is_doubtful or _seconds() - self._last_beat > DOUBTFUL_BEATS * self._beat_seconds:
             self._beat_if_not_lost()
-        if self._is_lost:
+        if self._loss:
             raise TakenOverError
 
     def _acquire(self) -> None:
@@ -168,8 +171,7 @@ class Lease:
         Raises:
             StoreError: If its driver lives.
         """
-        driver = Driver.from_tag(flag)
-        where = f"on {driver.host}, process {driver.pid}," if driver is not None else "of another version,"
+        driver, where = Driver.from_tag(flag), _where(flag)
         if driver is None or not driver.is_known_dead:
             seconds = SILENT_BEATS * self._beat_seconds
             self._say(f"a driver {where} may be at work on this sweep; looking for up to {seconds:.0f} s")
@@ -192,23 +194,27 @@ class Lease:
                 self._beat_if_not_lost()
             except STORE_AWAY:
                 continue  # while the store is away, nobody else can take over either
-            if self._is_lost:
+            if self._loss:
                 os.kill(os.getpid(), signal.SIGINT)  # ends the run as the user would
                 return
 
     def _beat_if_not_lost(self) -> None:
         with self._beating:
-            if self._key not in self._flags():
-                self._is_lost = True
+            flags, before = self._flags(), self._last_beat
+            if self._key not in flags and (flags or self._was_silent_since(before)):
+                self._loss = _loss(flags.values())
                 return
-            before = self._last_beat
             self._show_beat()
             # What raised the flag may have been held up on its way, and have raised one that was removed.
-            self._is_doubtful |= _seconds() - before > (SILENT_BEATS - 1) * self._beat_seconds
-            if self._is_doubtful and self._others():
+            self._is_doubtful |= self._was_silent_since(before)
+            if self._is_doubtful and (others := self._others()):
                 self._take_down(self._key)
-                self._is_lost = True
+                self._loss = _loss(others.values())
             self._is_doubtful = False
+
+    def _was_silent_since(self, beat: float) -> bool:
+        """Whether the driver may have counted as dead, given when it had begun to show its last beat."""
+        return _seconds() - beat > (SILENT_BEATS - 1) * self._beat_seconds
 
     def _show_beat(self) -> None:
         self._beat += 1
@@ -228,8 +234,27 @@ class Lease:
         return {key: flag for key, flag in self._flags().items() if key != self._key}
 
     def _flags(self) -> Mapping[str, str]:
-        tags: Mapping[str, str] = self._client.get_experiment(self.experiment_id).tags
-        return {key: flag for key, flag in tags.items() if key.startswith(_TAG_PREFIX)}
+        experiment = self._client.get_experiment(self.experiment_id)
+        named(experiment.experiment_id, "experiment")  # else all flags would seem to be down
+        return {key: flag for key, flag in experiment.tags.items() if key.startswith(_TAG_PREFIX)}
+
+
+def _loss(flags: Collection[str]) -> str:
+    """Say how a driver lost its lease, given the flags of others."""
+    if not flags:
+        return (
+            "this driver was silent for long, and its tag in the store is gone: another one took the sweep "
+            "over and has ended since, or someone deleted the tag"
+        )
+    return (
+        f"another driver {_where(next(iter(flags)))} took the sweep over, since this one was silent for long "
+        "or someone deleted its tag"
+    )
+
+
+def _where(flag: str) -> str:
+    driver = Driver.from_tag(flag)
+    return f"on {driver.host}, process {driver.pid}," if driver is not None else "of another version,"
 
 
 def _seconds() -> float:

@@ -15,6 +15,7 @@ from sweep.refusal import WriteRefusedError
 from sweep.spool import Spool
 from sweep.store import StoreError
 from sweep.writes import Write, joined
+from trainables.error_reason import reason_of
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between tries while the store is away; the last one is repeated."""
@@ -65,6 +66,7 @@ class Outbox:
         self._is_in_doubt = False  # then writes are sent one by one, as they lie in the spool
         self._is_closing = False
         self._is_given_up = False
+        self._reason = ""
         self._changed = threading.Condition()
         self.num_refused = 0
         self._error: BaseException | None = None
@@ -108,10 +110,8 @@ class Outbox:
             self._changed.notify_all()
         store = f"tracking store {self._spool.store}"
         if self._queue:
-            kept = "only in checkpoints" if self._is_disk_full else f"in {self._spool.path}"
             raise StoreError(
-                f"{store} did not take {len(self._queue)} writes; nothing is lost: what it lacks is kept "
-                f"{kept}; once it answers, send it with `catsweep sync` or run the same command again"
+                f"{store} did not take {len(self._queue)} writes{self._reason}{self._what_is_kept()}"
             )
         if self.num_refused:
             raise StoreError(
@@ -119,6 +119,18 @@ class Outbox:
                 f"{self._spool.refused_path}; members whose numbers they hold go on from their checkpoints "
                 f"when the same command is run again"
             )
+
+    def _what_is_kept(self) -> str:
+        """Say what becomes of what the store has not taken; whether there are checkpoints is not known."""
+        again = "once it answers, send them with `catsweep sync` or run the same command again"
+        num_lost = len(self._queue) - self._num_spooled
+        if not num_lost:
+            return f"; they are kept in {self._spool.path}; {again}"
+        kept = f"{self._num_spooled} are kept in {self._spool.path}; {again}; " if self._num_spooled else ""
+        return (
+            f"; {kept}{num_lost} are lost, since the disk took no spool: when the same command is run again, "
+            f"it trains what the store lacks, from checkpoints where the disk took some"
+        )
 
     def _wait_until_fewer(self, count: int) -> None:
         with self._changed:
@@ -198,9 +210,9 @@ class Outbox:
         """Spool what waits, and what is added meanwhile, until it is time to try again."""
         deadline = time.monotonic() + self._pauses[min(self._num_failures, len(self._pauses) - 1)]
         self._num_failures += 1
+        self._reason = f" ({reason_of(error)})"
         if self._num_failures == 1:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            self._say(f"the tracking store does not take a write ({reason}); it is kept and tried again")
+            self._say(f"the tracking store does not take a write{self._reason}; it is tried again")
         with self._changed:
             while not self._is_given_up and (seconds := deadline - time.monotonic()) > 0:
                 self._to_spool()

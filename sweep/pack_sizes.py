@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from sweep.home import Home
 from sweep.spec import Resources
 from trainables.pack import COST_PARAMS, shared_params
+from trainables.regular_file import read_json
 from trainables.schema import Member
 from trainables.tasks import task_of
 
@@ -104,8 +104,7 @@ def measure_pack_sizes(
         if kind not in known or not known[kind].holds_for(len(group), hardware):
             most = 1 << (len(group) - 1).bit_length()  # the next power of two, for a pack of all of them
             known[kind] = MeasuredSize(bench.best_size(group[0], most), most, hardware)
-            text = json.dumps({name: asdict(measured) for name, measured in known.items()}, indent=1)
-            home.pack_sizes.write_text(text)
+            home.keep(home.pack_sizes, {name: asdict(measured) for name, measured in known.items()})
 
 
 def _groups(members: Iterable[Member]) -> list[list[Member]]:
@@ -125,11 +124,13 @@ def _kind(member: Member, resources: Resources) -> str:
 
 def _read(home: Home) -> dict[str, MeasuredSize]:
     try:
-        content = json.loads(home.pack_sizes.read_text())
+        content = read_json(home.pack_sizes)
         return {str(kind): _measured(**fields) for kind, fields in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError):
         return {}
 
 
 def _measured(size: int, most: int, hardware: str) -> MeasuredSize:
+    if min(size, most) < 1:
+        raise ValueError(f"a pack must have a member, got {size} of {most}")
     return MeasuredSize(int(size), int(most), str(hardware))

@@ -11,6 +11,7 @@ from pathlib import Path
 from trainables.atomic_file import write_atomically
 from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack, shared_params
+from trainables.regular_file import read_json
 from trainables.schema import Member
 
 _MANIFEST = "pack.json"
@@ -45,10 +46,10 @@ def packs_left_behind(checkpoints: Path) -> list[Pack]:
     packs = []
     for manifest in sorted(checkpoints.glob(f"*/{_MANIFEST}")):
         try:
-            pack = Pack.from_params(json.loads(manifest.read_text()))
+            pack = Pack.from_params(read_json(manifest))
             if pack.hash != manifest.parent.name:
                 raise ValueError(f"{_MANIFEST} is of pack {pack.hash}")
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
             _log.warning("checkpoint folder %s is left alone: %s", manifest.parent, error)
             continue
         packs.append(pack)

@@ -30,3 +30,18 @@ def is_for_good(error: MlflowException) -> bool:
 def is_missing(error: MlflowException) -> bool:
     """Tell whether there is nothing of what the request was for."""
     return bool(error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST))
+
+
+def named(answer: str, what: str) -> str:
+    """Return the name that an answer must have: MLflow's client takes a proxy's `{}` for one without.
+
+    Args:
+        answer: The name, or "".
+        what: What is named.
+
+    Raises:
+        MlflowException: If there is none, as by a store that is away.
+    """
+    if not answer:
+        raise MlflowException(f"what answers is no MLflow server: it names no {what}")
+    return answer

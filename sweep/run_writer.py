@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from sweep.artifact_bytes import NoFolderError, log_bytes
 from sweep.cell_runs import cell_name, changed_values
-from sweep.refusal import WriteRefusedError, is_for_good, is_missing
+from sweep.refusal import WriteRefusedError, is_for_good, is_missing, named
 from sweep.run_tags import kind_tags, member_tags
 from sweep.store import StoredMember
 from sweep.writes import (
@@ -29,6 +29,7 @@ from sweep.writes import (
     WriteCell,
 )
 from trainables.checkpoint import CheckpointFolder
+from trainables.error_reason import reason_of
 from trainables.schema import (
     ENVIRONMENT_ARTIFACT,
     KIND_CELL,
@@ -113,7 +114,7 @@ class RunWriter:
             if not is_for_good(error):
                 raise
             self._incomplete.update(write.needed_by)
-            raise WriteRefusedError(f"{write.kind}: {str(error).splitlines()[0]}") from error
+            raise WriteRefusedError(f"{write.kind}: {reason_of(error)}") from error
 
     @singledispatchmethod
     def _apply(self, write: Write) -> None:
@@ -269,7 +270,8 @@ class RunWriter:
         return self._run_ids[key]
 
     def _create_run(self, tags: Mapping[str, str], name: str) -> str:
-        return str(self._client.create_run(self._experiment_id, tags=dict(tags), run_name=name).info.run_id)
+        run = self._client.create_run(self._experiment_id, tags=dict(tags), run_name=name)
+        return named(run.info.run_id, "run")
 
     def _written_cells(self) -> dict[str, dict[str, float]]:
         """Return the metrics of the experiment's cells, read once and then kept up to date."""

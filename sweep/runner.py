@@ -28,6 +28,7 @@ from sweep.run_writer import RunWriter
 from sweep.spec import Spec
 from sweep.spool import Spool
 from sweep.store import Store, StoredMember, StoreError
+from sweep.store_file import StoreFile
 from sweep.sync import send_spools
 from sweep.tracking import Tracker, open_experiment
 from sweep.training import REAL, Training
@@ -35,6 +36,7 @@ from sweep.walk import Walk, grid_walk, room_for_packs
 from sweep.writes import Write
 from trainables.checkpoint import CheckpointFolder
 from trainables.data import ImageDataset
+from trainables.error_reason import reason_of
 from trainables.pack import Pack
 
 RETRIES_OF_A_PACK = 2
@@ -63,7 +65,7 @@ def driver_lock(home: Home) -> Iterator[None]:
     """Keep every other driver out of this home; the lock ends with the process, however it ends.
 
     Raises:
-        HomeError: If another driver is at work.
+        HomeError: If another driver is at work, or this one may not lock the home.
     """
     lock = FileLock(home.lock)
     try:
@@ -71,6 +73,11 @@ def driver_lock(home: Home) -> Iterator[None]:
     except Timeout:
         raise HomeError(
             f"another catsweep run is at work in {home.path}; wait for it, or choose another home with --home"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise HomeError(
+            f"{home.lock} must be a file that this user can lock ({reason_of(error)}); remove it if it is of "
+            f"another user, or choose another home with --home"
         ) from None
     try:
         yield
@@ -204,8 +211,10 @@ def _tracker(
     for folder in finished_folders(checkpoints, finished):
         CheckpointFolder(folder).remove()
     spool = Spool.new(store.home.spool, plan.spec.name, store.home.shown_uri)
+    file = StoreFile(store.home.sqlite_path)
 
     def apply(write: Write) -> None:
+        file.check()
         lease.check()
         writer.apply(write)
 
@@ -216,7 +225,7 @@ def _tracker(
 
 
 def _refuses(store: Store, error: Exception) -> StoreError:
-    reason = store.home.redact(str(error)).splitlines()[0]
+    reason = store.home.redact(reason_of(error))
     return StoreError(f"tracking store {store.home.shown_uri} refuses the sweep: {reason}")
 
 

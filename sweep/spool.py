@@ -1,4 +1,7 @@
-"""The spool: writes that the tracking store has not taken, in a file of the home until it has."""
+"""The spool: writes that the tracking store has not taken, in a file of the home until it has.
+
+Every line begins with its CRC-32: a flipped bit in a number is still a number.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 import logging
 import os
 import time
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +17,13 @@ from pathlib import Path
 from sweep.writes import WRITE, Write
 from trainables.atomic_file import write_atomically
 from trainables.database import sqlite_uri
+from trainables.error_reason import reason_of
+from trainables.regular_file import read_regular
 
 _SUFFIX = ".jsonl"
 _REFUSED_SUFFIX = ".refused.jsonl"
 _OWN_STORE = "the home's own"
+_MOST_BYTES = 1 << 32
 _log = logging.getLogger(__name__)
 
 
@@ -75,10 +82,12 @@ class Spool:
         if not self.refused_path.exists():
             return frozenset()
         try:
-            _, *lines, _ = self.refused_path.read_bytes().split(b"\n")  # the last one is not whole, or empty
-            writes = [WRITE.validate_json(json.dumps(json.loads(line)["write"])) for line in lines]
+            _, *lines, _ = read_regular(self.refused_path, _MOST_BYTES).split(
+                b"\n"
+            )  # the last one is not whole, or empty
+            writes = [WRITE.validate_json(json.dumps(json.loads(_checked(line))["write"])) for line in lines]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SpoolError(f"{self.refused_path} cannot be read ({error})") from None
+            raise SpoolError(f"{self.refused_path} cannot be read ({reason_of(error)})") from None
         return frozenset(member for write in writes for member in write.needed_by)
 
     def remove(self) -> None:
@@ -124,23 +133,22 @@ def read_spools(folder: Path) -> list[SpooledWrites]:
         SpoolError: If a file is no spool.
     """
     paths = [path for path in folder.glob(f"*{_SUFFIX}") if not path.name.endswith(_REFUSED_SUFFIX)]
-    return [_read(path) for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name))]
+    return [_read(path) for path in sorted(paths, key=lambda path: (path.lstat().st_mtime_ns, path.name))]
 
 
 def _read(path: Path) -> SpooledWrites:
     try:
-        header, *lines = path.read_bytes().split(b"\n")
-        place = json.loads(header)
+        header, *lines = read_regular(path, _MOST_BYTES).split(b"\n")
+        place = json.loads(_checked(header))
         store = str(place["store"])
         spool = Spool(path, str(place["experiment"]), _own_store(path) if store == _OWN_STORE else store)
         if lines.pop():
             _log.warning("spool %s ends in the middle of a line, which is left out", path)
-        return SpooledWrites(spool, tuple(WRITE.validate_json(line) for line in lines))
+        return SpooledWrites(spool, tuple(WRITE.validate_json(_checked(line)) for line in lines))
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SpoolError(
-            f"spool {path} cannot be read ({reason}); move it away to go on without it: members that it has "
-            f"the results of are then finished again from their checkpoints"
+            f"spool {path} cannot be read ({reason_of(error)}); move it away to go on without it: members "
+            f"that it has the results of are then finished again from their checkpoints"
         ) from None
 
 
@@ -155,7 +163,19 @@ def _own_store(path: Path) -> str:
 
 
 def _encode(lines: Iterable[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode()
+    return b"".join(b"%08x %s\n" % (zlib.crc32(text), text) for text in map(str.encode, lines))
+
+
+def _checked(line: bytes) -> bytes:
+    """Return what a line says.
+
+    Raises:
+        ValueError: If it does not have its checksum.
+    """
+    checksum, _, text = line.partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(text):
+        raise ValueError("a line does not have its checksum")
+    return text
 
 
 def _write_all(file: int, data: bytes) -> None:

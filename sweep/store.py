@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sweep.home import Home
 from sweep.redaction import redact
 from trainables.database import DatabaseError, opened
+from trainables.error_reason import reason_of
 from trainables.metrics import METRICS
 from trainables.run_record import LastValue, MemberReader, RunRecord
 from trainables.run_tables import read_records
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # to import MLflow takes seconds, and a database is read with
 
 _ANSWER_SECONDS = 5.0
 _PAGE = 1000
+_MOST_DIGITS = 18
 
 
 class StoreError(Exception):
@@ -127,6 +129,9 @@ class Store:
         from sqlalchemy.exc import SQLAlchemyError
 
         uri, shown = self.home.tracking_uri, self.home.shown_uri
+        path = self.home.sqlite_path
+        if path is not None and path.exists() and not path.is_file():
+            raise StoreError(f"tracking store {shown} cannot be used: {path} is no regular file")
         try:
             if self.home.is_server:
                 requests.get(f"{uri.rstrip('/')}/health", timeout=_ANSWER_SECONDS).raise_for_status()
@@ -174,7 +179,7 @@ class Store:
         for record in self._records():
             if record.tags.get(TAG_SCHEMA_VERSION) != SCHEMA_VERSION:
                 continue
-            if not record.tags.get(TAG_DIVERGED, "0").isdecimal():
+            if _count(record.tags.get(TAG_DIVERGED, "0")) is None:
                 continue  # not after the schema, hence no member for analysis either
             stored = _stored_member(record, read_member)
             key = stored.member.hash if stored.member else record.tags.get(TAG_MEMBER)
@@ -196,7 +201,7 @@ class Store:
             raise self._unusable(error) from None
 
     def _unusable(self, error: Exception) -> StoreError:
-        reason = self.home.redact(str(error)).splitlines()[0]
+        reason = self.home.redact(reason_of(error))
         return StoreError(f"tracking store {self.home.shown_uri} cannot be used: {reason}")
 
     def _experiment_names(self) -> dict[str, str]:
@@ -246,19 +251,21 @@ def _stored_member(record: RunRecord, read_member: MemberReader) -> StoredMember
     except ValueError:
         member = None
     values = record.metrics
-    diverged = record.tags.get(TAG_DIVERGED)
-    pack_size = record.tags.get(TAG_PACK_SIZE, "1")
-    pruned = record.tags.get(TAG_PRUNED, "")
     return StoredMember(
         member=member,
         run_id=record.run_id,
         status=record.status,
         epoch=max((value.step for value in values.values()), default=0),
         metrics={name: value.value for name, value in values.items()},
-        diverged=int(diverged) if diverged else None,
+        diverged=_count(record.tags.get(TAG_DIVERGED, "")),
         error=record.tags.get(TAG_ERROR, ""),
-        pack_size=int(pack_size) if pack_size.isdecimal() else 1,
-        pruned=int(pruned) if pruned.isdecimal() else None,
+        pack_size=_count(record.tags.get(TAG_PACK_SIZE, "")) or 1,
+        pruned=_count(record.tags.get(TAG_PRUNED, "")),
         dataset_content=record.tags.get(TAG_DATASET_CONTENT, ""),
         experiment=record.experiment,
     )
+
+
+def _count(tag: str) -> int | None:
+    """Return the number that a tag holds, which anybody can have set; none where it is no count of ours."""
+    return int(tag) if tag.isdecimal() and len(tag) <= _MOST_DIGITS else None

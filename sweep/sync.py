@@ -12,6 +12,7 @@ from sweep.spool import Spool, SpooledWrites, SpoolError, read_spools
 from sweep.store import Store, StoreError
 from sweep.tracking import open_experiment
 from sweep.writes import Write
+from trainables.error_reason import reason_of
 
 
 def send_spools(store: Store, say: Callable[[str], None]) -> int:
@@ -59,8 +60,7 @@ def _send(spooled: SpooledWrites, store: Store, say: Callable[[str], None]) -> i
         raise StoreError(str(error)) from None
     except STORE_AWAY as error:
         raise StoreError(
-            f"tracking store {spool.store} did not take spool {spool.path}, which stays: "
-            f"{str(error).splitlines()[0]}"
+            f"tracking store {spool.store} did not take spool {spool.path}, which stays: {reason_of(error)}"
         ) from None
     return num_sent
 

@@ -12,6 +12,7 @@ from sweep.display import say
 from sweep.home import Home
 from sweep.outbox import Outbox
 from sweep.planning import Plan
+from sweep.refusal import named
 from sweep.writes import (
     EndSweep,
     FailMember,
@@ -52,6 +53,8 @@ def open_experiment(client: MlflowClient, name: str, home: Home, show: Callable[
         name: Name of the sweep.
         home: Where artifacts are kept, unless a server has a place of its own.
         show: Shows a line to the user.
+    Raises:
+        MlflowException, SQLAlchemyError, OSError: If the store does not say.
     """
     for candidate in experiment_names(name):
         experiment = client.get_experiment_by_name(candidate)
@@ -62,8 +65,8 @@ def open_experiment(client: MlflowClient, name: str, home: Home, show: Callable[
                     f"count, and the sweep goes on in a new one, {candidate}"
                 )
             return _new_experiment(client, candidate, home)
-        if experiment.lifecycle_stage == "active":
-            return str(experiment.experiment_id)
+        if experiment.lifecycle_stage != "deleted":
+            return named(experiment.experiment_id, "experiment")
     raise AssertionError("there is always another name")
 
 
@@ -71,7 +74,7 @@ def _new_experiment(client: MlflowClient, name: str, home: Home) -> str:
     # Beside a database MLflow would take a folder where the driver happens to be; a server has its own.
     location = None if home.is_server else home.artifacts.as_uri()
     tags = {_TAG_UI_KIND: "custom_model_development", _TAG_UI_DESCRIPTION: _UI_DESCRIPTION}
-    return str(client.create_experiment(name, artifact_location=location, tags=tags))
+    return named(client.create_experiment(name, artifact_location=location, tags=tags), "experiment")
 
 
 class Tracker:
@@ -167,7 +170,8 @@ class Tracker:
         )
 
     def fail(self, pack: Pack, error: str) -> None:
-        """Note that a pack ended with an error."""
+        """Note that a pack ended with an error, be it before it started: where it was set up."""
+        self.start(pack)
         self._flush_members(pack.members)
         self._outbox.add(
             *(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from trainables.atomic_file import UNFINISHED, atomic_file
+from trainables.error_reason import reason_of
 
 NUM_KEPT = 2
 MARK = b"catsweep checkpoint, SHA-256 of what is before this line:\n"
@@ -60,8 +61,8 @@ class CheckpointFolder:
         except OSError as error:
             if not self._is_refused:
                 self._warn(
-                    f"checkpoint {target} cannot be written ({_reason(error)}); training goes on, and tries "
-                    f"again after the next epoch"
+                    f"checkpoint {target} cannot be written ({reason_of(error)}); training goes on, and "
+                    f"tries again after the next epoch"
                 )
             self._is_refused = True
             return
@@ -87,7 +88,7 @@ class CheckpointFolder:
             except (OSError, ValueError) as error:
                 self._unusable.add(path)
                 follows = "the one before is used" if self._newest_first() else "training starts anew"
-                self._warn(f"checkpoint {path} cannot be used ({_reason(error)}); {follows}")
+                self._warn(f"checkpoint {path} cannot be used ({reason_of(error)}); {follows}")
         return start(None)
 
     @property
@@ -146,13 +147,7 @@ def _read(path: Path) -> State:
     try:
         state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        raise ValueError(_reason(error)) from error
+        raise ValueError(reason_of(error)) from error
     if not isinstance(state, dict):
         raise ValueError(f"it holds {type(state).__name__}, not a state")
     return state
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

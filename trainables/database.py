@@ -79,6 +79,8 @@ def opened(tracking_uri: str) -> Iterator[Database | None]:
 @contextmanager
 def _sqlite(path: Path) -> Iterator[Database | None]:
     if not path.is_file():
+        if path.exists():
+            raise DatabaseError(f"{path} is no regular file")
         yield None
         return
     try:

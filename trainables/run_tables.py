@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from trainables import schema
-from trainables.database import Database, opened
+from trainables.database import Database, DatabaseError, opened
 from trainables.run_record import LastValue, RunRecord
 
 _READ_TAGS = (
@@ -60,6 +60,9 @@ def read_records(tracking_uri: str, metrics: Sequence[str]) -> list[RunRecord]:
 def _read(database: Database, metrics: Sequence[str]) -> list[RunRecord]:
     # Runs first: of one that is being written, what is read later is at least as new as its status.
     runs = database.rows(_RUNS, **_KIND)
+    for run_id, _, _, *times in runs:
+        if not all(time is None or type(time) is int for time in times):
+            raise DatabaseError(f"run {run_id} has a time that is no integer")
     tags, params, values = _tags(database), _params(database), _last_values(database, metrics)
     if any(run_id not in params for run_id, *_ in runs):
         for run_id, member in database.rows(_MEMBER_TAGS, **_KIND, member_tag=schema.TAG_MEMBER):
@@ -78,6 +81,8 @@ def _tags(database: Database) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = defaultdict(dict)
     query, names = "SELECT t.run_uuid, t.key, t.value FROM tags t WHERE ", _numbered(_READ_TAGS)
     for run_id, key, value in database.rows(query + _is_any_of("t.key", names, database), **names):
+        if type(value) is not str:  # SQLite keeps whatever it is given
+            raise DatabaseError(f"run {run_id} has a tag {key} that is no text")
         found[run_id][key] = value
     return found
 
@@ -111,6 +116,8 @@ def _last_values(database: Database, metrics: Sequence[str]) -> Mapping[str, Map
         of_run = found.get(run_id)
         if of_run is None:
             of_run = found[run_id] = {}
+        if type(step) is not int or not isinstance(value, float | int):
+            raise DatabaseError(f"run {run_id} has a metric {key} that is no number")
         of_run[key] = LastValue.from_store(value, step, bool(is_nan))
     return found
 

@@ -128,6 +128,9 @@ DEFAULTS: Mapping[str, str] = {
 """What a param that a run does not state counts as. A hash leaves out params at these values, so that a run
 that states a default and one that leaves it out are the same member. Never change one."""
 
+_MOST_DIGITS = 4000
+"""Of an integer; Python reads no longer ones."""
+
 
 def format_param(name: str, value: object) -> str:
     """Return the canonical string of a param: the shortest form that reads back as the same number.
@@ -141,15 +144,22 @@ def format_param(name: str, value: object) -> str:
     try:
         if name in INTEGER_PARAMS:
             number = Decimal(str(value))
-            if number != number.to_integral_value():
-                raise ValueError
+            if number.adjusted() > _MOST_DIGITS or number != number.to_integral_value():
+                raise ValueError  # before a few characters become gigabytes of digits
             return str(int(number))
         if name in FLOAT_PARAMS:
             return repr(float(str(value)))
+        if name == "measured_epochs":
+            _integers(str(value))
     except (ValueError, ArithmeticError):
-        kind = "an integer" if name in INTEGER_PARAMS else "a number"
+        kinds = dict.fromkeys(INTEGER_PARAMS, "an integer") | {"measured_epochs": "integers with commas"}
+        kind = kinds.get(name, "a number")
         raise ValueError(f"{name} must be {kind}, got {value!r}") from None
     return str(value)
+
+
+def _integers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, filter(None, text.split(","))))
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True)
@@ -213,7 +223,7 @@ class Cell:
     @property
     def measured_epochs(self) -> tuple[int, ...]:
         """The epochs after which the estimator is judged; none where the task does not."""
-        return tuple(map(int, filter(None, self.params.get("measured_epochs", "").split(","))))
+        return _integers(self.params.get("measured_epochs", ""))
 
     @property
     def latent(self) -> str:

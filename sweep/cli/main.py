@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from sweep.cli import data, doctor, figures, plan, report, run, status, sync, tables, ui
+from sweep.cli.supervisor import supervise
 from sweep.quiet import quieten
 from sweep.redaction import redact
 from trainables.terminal import VisibleHandler, echo
@@ -86,7 +87,14 @@ app.add_typer(data.app, name="data")
 
 
 def console_script() -> None:
-    """Run the command line in a process that ends with it."""
+    """Run the command line in a process that ends with it; of `run`, Ray may end the one that drives."""
+    if sys.argv[1:2] == ["run"]:
+        supervise(_run)
+    else:
+        _run()
+
+
+def _run() -> None:
     threading.excepthook = lambda crash: _show_crash(*crash[:3])
     # Modules, and what a store holds, stay to the end: to look through them for garbage, as Python does after
     # every 700 new objects, took a quarter of the time that `catsweep plan` reads for.

@@ -52,7 +52,8 @@ def command(
     after a crash, or with a wider spec, does only the rest. Failed ones stay so unless `--retry-failed`.
 
     The exit status is 0 if every member is done, 1 if some have failed, 2 after any other error, and 130 if
-    it was interrupted.
+    it was interrupted. Where Ray ends because a process of its own was killed, the run starts again by itself
+    and goes on, twice at most.
 
     Example: `catsweep run quickstart`
     """

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.home import Home
 from sweep.store import StoreError
+from trainables.error_reason import reason_of
 
 STORAGE_VARIABLE = "CATSWEEP_STUDY_STORAGE"
 """Environment variable with an SQLAlchemy URL that goes before these rules, for homes that share studies."""
@@ -66,9 +67,8 @@ def open_storage(home: Home, *, is_made: bool) -> RDBStorage | None:
         options = {"connect_args": {"timeout": _WAIT_SECONDS}} if is_file else {}
         return RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=options)
     except (SQLAlchemyError, RuntimeError, ImportError, OSError) as error:
-        reason = str(error).splitlines()[0]
         raise StoreError(
-            f"study storage {url.render_as_string()} cannot be used: {reason}; name another with "
+            f"study storage {url.render_as_string()} cannot be used: {reason_of(error)}; name another with "
             f"{STORAGE_VARIABLE}"
         ) from None
 

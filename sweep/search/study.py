@@ -35,6 +35,7 @@ from sweep.search.scores import Fate, Verdict
 from sweep.search.space import SearchSpace
 from sweep.spec import Spec
 from sweep.store import StoreError
+from trainables.error_reason import reason_of
 
 AWAY = (StorageInternalError, SQLAlchemyError)
 """What is raised while a study's database does not answer."""
@@ -143,7 +144,7 @@ class Study:
                 self._trial(number).report(score, epoch)
                 self._reported[number].add(epoch)
         except AWAY as error:
-            _log.warning("study %s does not take a score: %s", self.name, str(error).splitlines()[0])
+            _log.warning("study %s does not take a score: %s", self.name, reason_of(error))
 
     def tell(self, number: int, verdict: Verdict) -> None:
         """Tell what became of a trial's cell; to tell it again changes nothing."""
@@ -215,10 +216,9 @@ class Study:
         try:
             return call()
         except AWAY as error:
-            reason = str(error).splitlines()[0]
             raise StoreError(
-                f"study {self.name} cannot be reached ({reason}); nothing is lost: "
-                f"run the same command again once its database answers"
+                f"study {self.name} cannot be reached ({reason_of(error)}); run the same command again "
+                f"once its database answers"
             ) from None
 
     def _sampler(self, number: int) -> BaseSampler:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -31,7 +30,7 @@ seeds: 2
 grid:
   - {{estimator: [{estimators}], latent: 8x4, lr: 5e-4, temperature: 1.0}}
 """
-_COMMAND = "import sys; from sweep.cli import main; sys.exit(main())"
+_COMMAND = "from sweep.cli import console_script; console_script()"
 
 
 @dataclass(frozen=True)
@@ -150,10 +149,23 @@ class Command:
     def wait_until_it_says(self, words: str) -> None:
         self.wait_for(lambda: words in self.said)
 
+    @property
+    def driver(self) -> psutil.Process:
+        """The process of a `run` that has Ray beneath it, which the command watches; else the command."""
+        command = psutil.Process(self.process.pid)
+        return next(iter(command.children()), command)
+
     def trials(self) -> list[psutil.Process]:
         """Return the processes that train, of a driver that started Ray itself."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if is_trial(child)]
+        return [child for child in self._descendants() if is_trial(child)]
+
+    def kill_in_ray(self, name: str) -> None:
+        """End the one process of a driver's own Ray that has this name."""
+        (victim,) = (child for child in self._descendants() if child.name().startswith(name))
+        victim.kill()
+
+    def _descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
 
     @contextmanager
     def training_held(self) -> Iterator[None]:
@@ -183,14 +195,14 @@ class Command:
 
     def kill(self) -> None:
         """End the driver as a lack of memory would; what it started is left to itself."""
-        self._children |= set(psutil.Process(self.process.pid).children(recursive=True))
-        self.process.send_signal(signal.SIGKILL)
+        self._children |= set(self._descendants())
+        self.driver.kill()
         self.process.wait(DEADLINE_SECONDS)
 
     def clean_up(self) -> None:
         """End whatever is left of it."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
+            self.driver.resume()
             self.kill()
         for child in self._children:
             if child.is_running():

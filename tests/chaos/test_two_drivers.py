@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,14 +48,15 @@ def test_a_driver_that_was_paused_harms_nothing_when_it_goes_on(
 ) -> None:
     paused = drive(served_sweep)
     paused.wait_for(served_sweep.has_epoch)
-    paused.process.send_signal(signal.SIGSTOP)
+    stopped = paused.driver
+    stopped.suspend()
     successor = drive(rival)
     successor.wait_until_it_says("is dead; taking over")
     successor.wait_for(rival.has_checkpoint)
-    paused.process.send_signal(signal.SIGCONT)
+    stopped.resume()
     ended = paused.end()
     assert ended.status == 2
-    assert "another one took the sweep over" in ended.said
+    assert f"process {successor.driver.pid}, took the sweep over" in ended.said
     assert "Traceback" not in ended.said
     successor.finish()
     check_equals_undisturbed(rival)

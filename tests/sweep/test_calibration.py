@@ -8,7 +8,7 @@ import pytest
 
 from sweep import calibration
 from sweep.calibration import calibrate, kind_of, read_calibration
-from sweep.home import Home
+from sweep.home import Home, HomeError
 from sweep.planning import Plan, make_plan
 from sweep.spec import Resources
 from tests.sweep.samples import spec_of
@@ -84,12 +84,27 @@ def test_more_threads_and_other_places_are_measured_apart(place: Home, measured:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"kind": 5.0}', '{"kind": {"here": "fast"}}', '{"kind": null}', "5"]
+    "text",
+    ["", "[]", "{", '{"kind": 5.0}', '{"kind": {"here": "fast"}}', '{"kind": null}', "5", "[" * 100_000],
 )
 def test_a_calibration_of_garbage_or_of_another_version_counts_as_none(text: str, place: Home) -> None:
     place.make_folders()
     place.calibration.write_text(text)
     assert read_calibration(place) == {}
+
+
+@pytest.mark.parametrize("seconds", ["NaN", "Infinity", "-1"])
+def test_seconds_that_no_epoch_takes_do_not_count(seconds: str, place: Home) -> None:
+    place.make_folders()
+    place.calibration.write_text(f'{{"kind": {{"here": {seconds}, "there": 5.0}}}}')
+    assert read_calibration(place) == {"kind": {"there": 5.0}}
+
+
+def test_a_measurement_that_the_home_does_not_take_is_one_line(place: Home, measured: list[str]) -> None:
+    place.calibration.mkdir(parents=True)
+    packs = make_plan(spec_of(), {}, place).packs
+    with pytest.raises(HomeError, match=r"calibration.json cannot be written \(Is a directory\)"):
+        calibrate(packs, noise(100), place, ONE_CORE)
 
 
 def test_a_measurement_stands_for_the_whole_dataset(place: Home, monkeypatch: pytest.MonkeyPatch) -> None:

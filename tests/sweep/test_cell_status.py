@@ -29,7 +29,7 @@ def statuses(tmp_path: Path) -> list[CellStatus]:
         ("RUNNING", {}),
         ("SCHEDULED", {}),
         ("FAILED", {"error": "Traceback ...\n  in line 3\nRuntimeError: no memory\n"}),
-        ("KILLED", {}),
+        ("KILLED", {"error": " \n"}),
         ("KILLED", {"pruned": 1}),
     ]
     stored = {

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import Any
@@ -39,7 +39,7 @@ class Experiment:
     def get_experiment(self, _id: str) -> Any:
         self._check()
         with self._lock:
-            return SimpleNamespace(tags=dict(self.tags))
+            return SimpleNamespace(experiment_id="1", tags=dict(self.tags))
 
     def set_experiment_tag(self, _id: str, key: str, value: str) -> None:
         self._check()
@@ -123,6 +123,15 @@ def test_a_driver_that_died_on_this_machine_is_replaced_at_once(experiment: Expe
     assert said[0].endswith("is dead; taking over")
 
 
+@pytest.mark.parametrize(
+    "changes", [{"pid": "1"}, {"pid": -1}, {"pid": 10**30}, {"pid": None}, {"host": 5}, {"machine": []}]
+)
+def test_a_tag_of_odd_types_is_none_of_ours(changes: dict[str, object]) -> None:
+    tag = {**asdict(Driver.this_process()), **changes}
+    assert Driver.from_tag(json.dumps(tag)) is None
+    assert Driver.from_tag("[" * 100_000) is None
+
+
 @pytest.mark.parametrize("flag", ["elsewhere", "not ours"])
 def test_a_driver_elsewhere_is_replaced_after_it_was_silent(flag: str, experiment: Experiment) -> None:
     plant(experiment, Driver("far", "far boot", 1, 7))
@@ -200,21 +209,57 @@ def test_the_check_of_many_can_fail(experiment: Experiment, monkeypatch: pytest.
     assert held == [True, True]
 
 
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+TAKEN_OVER = "another driver on far, process 1, took the sweep over"
+
+
 def test_a_driver_that_was_replaced_stops_and_says_so(experiment: Experiment, interrupted: list[int]) -> None:
-    with pytest.raises(StoreError, match="another one took the sweep over"), lease(experiment):
-        experiment.tags.clear()
-        deadline = time.monotonic() + 5
-        while not interrupted:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+    with pytest.raises(StoreError, match=TAKEN_OVER), lease(experiment):
+        experiment.tags = {"catsweep.driver.planted": json.dumps(asdict(Driver("far", "far boot", 1)))}
+        wait_until(lambda: interrupted)
     assert interrupted == [signal.SIGINT]
-    assert experiment.tags == {}
+    assert set(experiment.tags) == {"catsweep.driver.planted"}
+
+
+def test_a_driver_whose_tag_someone_deletes_sets_it_again_and_goes_on(
+    experiment: Experiment, interrupted: list[int]
+) -> None:
+    with lease(experiment) as held:
+        for _ in range(3):
+            experiment.tags.clear()
+            wait_until(lambda: experiment.tags)
+            held.check()
+    assert (interrupted, experiment.tags) == ([], {})
+
+
+def test_a_server_that_answers_nothing_has_not_given_the_lease_to_another(
+    experiment: Experiment, interrupted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lease(experiment) as held:
+        nothing = SimpleNamespace(experiment_id="", tags={})  # as MLflow's client reads `{}`
+        with monkeypatch.context() as broken:
+            broken.setattr(experiment, "get_experiment", lambda _id: nothing)
+            held._last_beat -= 100
+            with pytest.raises(MlflowException, match="no MLflow server"):
+                held.check()
+            time.sleep(2 * BEAT)
+        held.check()
+    assert interrupted == []
 
 
 def test_a_driver_that_was_stopped_for_long_asks_before_it_writes(
     experiment: Experiment, interrupted: list[int]
 ) -> None:
-    with pytest.raises(StoreError, match="another one took the sweep over"), lease(experiment) as held:
+    with (
+        pytest.raises(StoreError, match="another one took the sweep over and has ended since, or someone"),
+        Lease(experiment, "1", print, beat_seconds=10) as held,  # type: ignore[arg-type]
+    ):
         held._last_beat -= 100
         held.check()  # nobody has taken over
         experiment.tags.clear()
@@ -236,7 +281,7 @@ def held_up(experiment: Experiment) -> Iterator[Lease]:
         raise_flag(of, key, value)
 
     with (
-        pytest.raises(StoreError, match="another one took the sweep over"),
+        pytest.raises(StoreError, match=TAKEN_OVER),
         Lease(experiment, "1", print, beat_seconds=10) as held,  # type: ignore[arg-type]
     ):
         held._last_beat -= 100
@@ -315,9 +360,9 @@ def test_it_works_on_a_real_store(home: Home) -> None:
     client = Store(home).client
     experiment_id = open_experiment(client, "small", home)
     tags = client.get_experiment(experiment_id).tags
-    with Lease(client, experiment_id, print, beat_seconds=BEAT):
+    with Lease(client, experiment_id, print, beat_seconds=10 * BEAT):
         held = client.get_experiment(experiment_id).tags
         assert len(held) == len(tags) + 1
-        with pytest.raises(StoreError), Lease(client, experiment_id, print, beat_seconds=BEAT):
+        with pytest.raises(StoreError), Lease(client, experiment_id, print, beat_seconds=10 * BEAT):
             pytest.fail("two drivers hold the lease")
     assert client.get_experiment(experiment_id).tags == tags

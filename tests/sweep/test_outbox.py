@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import requests
@@ -146,8 +147,8 @@ def test_at_the_end_what_the_store_did_not_take_is_on_disk_and_the_error_says_wh
     with pytest.raises(StoreError) as caught:
         outbox.close()
     assert str(caught.value) == (
-        f"tracking store the store did not take 3 writes; nothing is lost: what it lacks is kept in "
-        f"{spool.path}; once it answers, send it with `catsweep sync` or run the same command again"
+        "tracking store the store did not take 3 writes (store is away); they are kept in "
+        f"{spool.path}; once it answers, send them with `catsweep sync` or run the same command again"
     )
     assert spooled(spool) == [0, 1, 2]
 
@@ -188,8 +189,27 @@ def test_without_room_on_disk_writes_wait_in_memory(
     outbox.add(write(1))
     wait_until(lambda: book.num_tries > 3)
     assert sum("No space left on device" in line for line in book.said) == 1
-    with pytest.raises(StoreError, match="is kept only in checkpoints"):
-        Outbox.close(outbox)
+    with pytest.raises(StoreError) as caught:
+        outbox.close()
+    assert str(caught.value) == (
+        "tracking store the store did not take 2 writes (store is away); 2 are lost, since the disk took no "
+        "spool: when the same command is run again, it trains what the store lacks, from checkpoints where "
+        "the disk took some"
+    )
+
+
+def test_at_the_end_it_says_how_many_writes_are_kept_and_how_many_are_lost(
+    book: Book, outbox: Outbox, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.refuse(AWAY[0])
+    outbox.add(write(0))
+    wait_until(lambda: spooled(spool) == [0])
+    monkeypatch.setattr(spool, "append", mock.Mock(side_effect=OSError(28, "No space left on device")))
+    outbox.add(write(1), write(2))
+    with pytest.raises(
+        StoreError, match=rf"; 1 are kept in {spool.path}; .*; 2 are lost, since the disk took"
+    ):
+        outbox.close()
 
 
 def test_room_on_disk_is_used_once_it_is_there(

@@ -163,7 +163,23 @@ def test_size_that_the_spec_gives_is_not_measured(place: Home) -> None:
     assert pack_sizes(resources, place)(member) == 5
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": "b"}', '{"a": 3}', '{"a": {"size": 3}}'])
+def measured(size: str) -> str:
+    return f'{{"a": {{"size": {size}, "most": 4, "hardware": "H100"}}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"a": "b"}',
+        '{"a": 3}',
+        '{"a": {"size": 3}}',
+        *map(measured, ("0", "Infinity")),
+        "[" * 100_000,
+    ],
+)
 def test_file_that_cannot_be_read_counts_as_nothing_measured(
     text: str, place: Home, dataset: ImageDataset
 ) -> None:

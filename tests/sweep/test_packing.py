@@ -61,7 +61,10 @@ def test_no_folder_of_checkpoints_means_no_pack(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "null", "5", "[]", "{}", '"text"', '["a"]', '[{"seed": 1, "lr": "fast"}]', '[{"lr": 1}]'],
+    [
+        *("", "{", "null", "5", "[]", "{}", '"text"', '["a"]', '[{"seed": 1, "lr": "fast"}]', '[{"lr": 1}]'),
+        *('[{"seed": 1}]', "[" * 100_000),
+    ],
 )
 def test_a_manifest_of_garbage_is_warned_of_and_left_alone(
     text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -331,6 +332,15 @@ def test_checkpoints_go_where_nothing_was_refused(writer: RunWriter, folder: Pat
     for write in (START, METRICS, FINISH, FORGET):
         writer.apply(write)
     assert not folder.exists()
+
+
+def test_an_answer_that_names_no_run_is_none(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = mock.Mock(**{"info.run_id": ""})  # as MLflow's client reads a proxy's `{}`
+    with monkeypatch.context() as broken:
+        broken.setattr(writer._client, "create_run", lambda *words, **more: nothing)
+        with pytest.raises(MlflowException, match="no MLflow server: it names no run"):
+            writer.apply(START)
+    writer.apply(START)
 
 
 def test_a_server_that_fails_is_no_refusal(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:

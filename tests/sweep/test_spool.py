@@ -5,6 +5,8 @@ import json
 import math
 import os
 import resource
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,20 +84,53 @@ def test_a_line_that_was_cut_off_is_left_out(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    "lines",
     [
-        "",
-        "no spool\n",
-        '{"experiment": "small"}\n',
-        '{"experiment": "small", "store": "s"}\n{"kind": "rm"}\n',
+        [],
+        ["no spool"],
+        ['{"experiment": "small"}'],
+        ['{"experiment": "small", "store": "s"}', '{"kind": "rm"}'],
     ],
 )
-def test_a_file_that_is_no_spool_is_named_and_left_alone(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_spool_is_named_and_left_alone(lines: list[str], tmp_path: Path) -> None:
     path = tmp_path / "small-1-1.jsonl"
-    path.write_text(text)
+    path.write_text("".join(f"{zlib.crc32(line.encode()):08x} {line}\n" for line in lines))
+    before = path.read_bytes()
     with pytest.raises(SpoolError, match=f"spool {path} cannot be read"):
         read_spools(tmp_path)
-    assert path.read_text() == text
+    assert path.read_bytes() == before
+
+
+def test_no_flipped_bit_becomes_another_write(spool: Spool) -> None:
+    spool.append(WRITES[1:2])
+    whole = spool.path.read_bytes()
+    for place in range(8 * (len(whole) - 1)):  # without the end of the last line, which makes it one cut off
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        spool.path.write_bytes(damaged)
+        with pytest.raises(SpoolError, match="a line does not have its checksum"):
+            read_spools(spool.path.parent)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_named_and_not_waited_for(make: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "small-1-1.jsonl"
+    make(path)
+    with pytest.raises(SpoolError, match=f"spool {path} cannot be read .it is no regular file"):
+        read_spools(tmp_path)
+
+
+def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "small-1-1.jsonl").symlink_to("nowhere")
+    with pytest.raises(SpoolError, match=r"cannot be read \(No such file or directory"):
+        read_spools(tmp_path)
+
+
+def test_a_flipped_bit_in_what_was_refused_is_an_error(spool: Spool) -> None:
+    spool.set_aside(WRITES[1], "run is gone")
+    spool.refused_path.write_bytes(spool.refused_path.read_bytes().replace(b'"a1"', b'"a3"'))
+    with pytest.raises(SpoolError, match=f"{spool.refused_path} cannot be read .a line does not have"):
+        spool.members_refused()
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,5 +173,5 @@ def test_what_was_refused_is_kept_with_the_reason_and_not_sent_again(spool: Spoo
     spool.set_aside(WRITES[0], "run is gone")
     assert read_spools(spool.path.parent) == []
     _, line = spool.refused_path.read_text().splitlines()
-    kept = json.loads(line)
+    kept = json.loads(line.partition(" ")[2])
     assert (kept["reason"], kept["write"]["member"]) == ("run is gone", "a1")

@@ -96,7 +96,7 @@ def test_a_store_that_is_still_away_leaves_the_spool(
 def test_a_driver_at_work_on_the_sweep_is_not_disturbed(dead: Driver, home: Home) -> None:
     store = Store(home)
     with (
-        Lease(store.client, dead.experiment_id, print, beat_seconds=0.05),
+        Lease(store.client, dead.experiment_id, print, beat_seconds=0.5),
         pytest.raises(StoreError, match="another catsweep run is at work on this sweep"),
     ):
         send_spools(store, print)

@@ -247,6 +247,19 @@ def test_a_member_that_failed_is_tagged_with_the_reason(drive: Drive) -> None:
     assert [one.members for one in drive(spec_of()).plan.packs] == [(second,)]
 
 
+def test_a_pack_that_fails_before_it_started_has_runs_and_is_not_tried_again(drive: Drive) -> None:
+    driver = drive(spec_of(seeds=1))
+    (pack,) = driver.plan.packs
+    driver.tracker.fail(pack, "MemoryError: cannot allocate")
+    driver.tracker.close(is_complete=True)
+    run = driver.run_of(pack.members[0])
+    assert (run.info.status, run.data.tags["catsweep.error"]) == ("FAILED", "MemoryError: cannot allocate")
+    assert run.data.params == pack.members[0].params
+    again = drive(spec_of(seeds=1))
+    assert (again.plan.packs, again.plan.has_failed(pack.members[0])) == ((), True)
+    assert drive(spec_of(seeds=1), retry_failed=True).plan.packs == (pack,)
+
+
 def test_a_long_error_keeps_its_end(drive: Drive) -> None:
     driver = drive(spec_of())
     first, _ = members_of(driver)
@@ -356,6 +369,12 @@ def test_checkpoints_go_once_the_store_holds_everything(
     assert not folder.exists()
     run = driver.run_of(pack.members[0])
     assert (run.info.status, run.data.metrics) == ("FINISHED", metrics_of(100.0))
+
+
+def test_an_answer_that_names_no_experiment_is_none_of_mlflow(home: Home) -> None:
+    nothing = mock.Mock(**{"get_experiment_by_name.return_value.experiment_id": ""})  # as it reads `{}`
+    with pytest.raises(MlflowException, match="no MLflow server: it names no experiment"):
+        open_experiment(nothing, "small", home)
 
 
 def test_a_deleted_experiment_is_followed_by_a_new_one_and_a_line_says_so(home: Home) -> None:

@@ -11,6 +11,9 @@ from typing import Protocol
 
 from trainables.data.errors import SourceError
 
+MOST_BYTES = 1 << 30
+"""The longest that a zip can be; the largest of the datasets' has 55 MB. Its list of names is read whole."""
+
 
 class Readable(Protocol):
     """What can be read so many bytes at a time."""
@@ -83,6 +86,10 @@ def open_tree(path: Path) -> Iterator[FileTree]:
     try:
         if path.is_dir():
             yield _Folder(path)
+        elif not path.is_file():
+            raise SourceError(f"{path} is neither a folder nor a file")
+        elif path.stat().st_size > MOST_BYTES:
+            raise SourceError(f"{path} is longer than {MOST_BYTES:,} bytes")
         else:
             with zipfile.ZipFile(path) as archive:
                 yield _Zip(archive)

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from trainables.regular_file import read_regular
+
 UNSIGNED_BYTE = 8
 
 
@@ -57,14 +59,14 @@ def decode_idx(data: bytes | bytearray) -> npt.NDArray[np.uint8]:
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape).copy()
 
 
-def read_idx(path: Path) -> npt.NDArray[np.uint8]:
-    """Reads an uncompressed IDX file; see `decode_idx`.
+def read_idx(path: Path, most: int) -> npt.NDArray[np.uint8]:
+    """Reads an uncompressed IDX file of at most so many bytes; see `decode_idx`.
 
     Raises:
         ValueError: If the content is not IDX; the message names the file.
         OSError: If the file cannot be read.
     """
     try:
-        return decode_idx(path.read_bytes())
+        return decode_idx(read_regular(path, most))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -16,6 +16,8 @@ from trainables.data.idx_file import IdxFile
 from trainables.data.image_dataset import IMAGE_PIXELS, ImageDataset
 from trainables.data.local_idx import LocalIdx
 from trainables.data.source import Source
+from trainables.error_reason import reason_of
+from trainables.regular_file import read_regular
 
 IDX_NAMES = (
     "train-images-idx3-ubyte",
@@ -61,9 +63,9 @@ class IdxDataset(Dataset):
         checks: list[Check] = []
         for position, file in enumerate(self.files):
             try:
-                content = (target / file.name).read_bytes()
+                content = read_regular(target / file.name, file.num_bytes)
             except OSError as error:
-                checks.append(Check(file.name, False, f"cannot be read: {error.strerror}"))
+                checks.append(Check(file.name, False, f"cannot be read: {reason_of(error)}"))
                 continue
             checks += _check_content(file, content)
             if self.images_per_class is not None and len(file.shape) == 1 and checks[-1].is_ok:
@@ -72,7 +74,7 @@ class IdxDataset(Dataset):
 
     def load(self, target: Path) -> ImageDataset:
         """Reads the four files; see `Dataset.load`."""
-        arrays = [read_idx(target / file.name) for file in self.files]
+        arrays = [read_idx(target / file.name, file.num_bytes) for file in self.files]
         for file, array in zip(self.files, arrays, strict=True):
             if array.shape != file.shape:
                 raise ValueError(f"{file.name} has shape {array.shape}, expected {file.shape}")

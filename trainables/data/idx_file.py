@@ -14,6 +14,7 @@ from pathlib import Path
 from trainables.atomic_file import write_atomically
 from trainables.data.errors import SourceError
 from trainables.data.file_tree import read_at_most
+from trainables.regular_file import read_regular
 
 _MOST_OVERHEAD = 1 << 16  # of gzip, for what cannot be compressed
 
@@ -45,7 +46,7 @@ class IdxFile:
     def is_in(self, target: Path) -> bool:
         """Whether `target` holds this file with the published content."""
         try:
-            return _md5((target / self.name).read_bytes()) == self.md5
+            return _md5(read_regular(target / self.name, self.num_bytes)) == self.md5
         except OSError:
             return False
 

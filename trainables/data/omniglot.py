@@ -30,6 +30,7 @@ from trainables.data.omniglot_store import (
     sha256_of_array,
 )
 from trainables.data.source import Source
+from trainables.error_reason import reason_of
 
 TORCHVISION_FOLDER = "omniglot-py"
 
@@ -58,7 +59,7 @@ class Omniglot(Dataset):
         try:
             manifest = read_manifest(target)
         except OSError as error:
-            return [Check(MANIFEST, False, f"cannot be read: {error.strerror}")]
+            return [Check(MANIFEST, False, f"cannot be read: {reason_of(error)}")]
         except ValueError as error:
             return [Check(MANIFEST, False, str(error))]
         checks = [_check_digest(target, name, manifest) for name in ARRAYS]
@@ -102,7 +103,7 @@ def _check_digest(target: Path, name: str, manifest: Manifest) -> Check:
     try:
         found = sha256_of_array(target, name)
     except OSError as error:
-        return Check(f"{name}.npy", False, f"cannot be read: {error.strerror}")
+        return Check(f"{name}.npy", False, f"cannot be read: {reason_of(error)}")
     expected = manifest.sha256[name]
     detail = f"SHA-256 {found}" if found == expected else f"SHA-256 {found}, expected {expected}"
     return Check(f"{name}.npy", found == expected, detail)

@@ -18,9 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.atomic_file import write_atomically
+from trainables.regular_file import read_json, read_regular
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+_MOST_BYTES = 1 << 26
+"""The longest that an array's file can be; the 32,460 images of all sets take 25 MB."""
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -85,7 +88,7 @@ def read_manifest(target: Path) -> Manifest:
         FileNotFoundError: If there is none.
         ValueError: If it is not a manifest of this format.
     """
-    content = json.loads((target / MANIFEST).read_bytes())
+    content = read_json(target / MANIFEST)
     try:
         if content["format"] != FORMAT:
             raise ValueError(f"{MANIFEST} has format {content['format']}, expected {FORMAT}")
@@ -105,7 +108,7 @@ def sha256_of_array(target: Path, name: str) -> str:
     Raises:
         OSError: If it cannot be read.
     """
-    return hashlib.sha256((target / f"{name}.npy").read_bytes()).hexdigest()
+    return hashlib.sha256(read_regular(target / f"{name}.npy", _MOST_BYTES)).hexdigest()
 
 
 def read_array(target: Path, name: str) -> npt.NDArray[Any]:
@@ -115,5 +118,9 @@ def read_array(target: Path, name: str) -> npt.NDArray[Any]:
         FileNotFoundError: If it is absent.
         ValueError: If it is not a .npy file of numbers.
     """
-    array: npt.NDArray[Any] = np.load(target / f"{name}.npy", allow_pickle=False)
+    content = io.BytesIO(read_regular(target / f"{name}.npy", _MOST_BYTES))
+    try:
+        array: npt.NDArray[Any] = np.load(content, allow_pickle=False)
+    except MemoryError as error:  # of a shape that the file cannot have
+        raise ValueError(f"{name}.npy: {error}") from None
     return array

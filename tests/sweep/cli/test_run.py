@@ -169,6 +169,19 @@ def test_a_second_driver_in_a_home_is_turned_away(catsweep: Command, home: Home)
     )
 
 
+@pytest.mark.parametrize("command", ["run quickstart", "sync"])
+def test_a_lock_that_cannot_be_locked_is_one_line(command: str, catsweep: Command, home: Home) -> None:
+    home.lock.mkdir()
+    home.spool.mkdir()
+    answer = catsweep(*command.split(), "--home", home.path)
+    assert answer == Answer(
+        2,
+        "",
+        f"error: {home.lock} must be a file that this user can lock (Is a directory); remove it if it is of "
+        f"another user, or choose another home with --home\n",
+    )
+
+
 def plant_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the sweep a few images of noise in place of a dataset that has to be fetched."""
     images = np.random.default_rng(0).integers(0, 256, (300, 784), dtype=np.uint8)
@@ -192,8 +205,9 @@ def test_more_cpus_than_a_machine_has_are_refused_and_the_store_stays_empty(
     assert list(home.checkpoints.iterdir()) == []
 
 
+@pytest.mark.parametrize("moment", ["step", "setup"])
 def test_members_that_fail_are_in_the_store_and_in_the_exit_status(
-    catsweep: Command, home: Home, monkeypatch: pytest.MonkeyPatch
+    moment: str, catsweep: Command, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant_noise(monkeypatch)
     monkeypatch.setattr("sweep.runner.RETRIES_OF_A_PACK", 0)
@@ -201,7 +215,7 @@ def test_members_that_fail_are_in_the_store_and_in_the_exit_status(
     resources = f"resources: {{members_per_pack: 2, cpus: {os.cpu_count()}}}\n"
     write(changed("lr: 0.0005", "lr: [0.001, 0.002]") + resources)
     # Workers unpickle this class by value, so that the fault travels with it.
-    training = Training(failing_trainable("0.002"), fetched_images)
+    training = Training(failing_trainable("0.002", moment), fetched_images)
     monkeypatch.setattr("sweep.runner.REAL", training)
     answer = catsweep("run", "grid.yaml", "--home", home.path)
     assert answer.status == 1
@@ -220,14 +234,25 @@ def test_members_that_fail_are_in_the_store_and_in_the_exit_status(
     assert "failed: st 8x4 adam lr=0.002 τ=1.0 seed 1: RuntimeError: planted" in status.out
 
 
-def failing_trainable(lr: str) -> type:
+def failing_trainable(lr: str, moment: str) -> type:
     from trainables.pack_trainable import PACK, PackTrainable
 
     class FailingTrainable(PackTrainable):
+        def setup(self, config, dataset=None):  # type: ignore[no-untyped-def]
+            self._fail_at("setup", config)
+            super().setup(config, dataset)
+
+        def reset_config(self, new_config):  # type: ignore[no-untyped-def]
+            self._fail_at("setup", new_config)
+            return super().reset_config(new_config)
+
         def step(self):  # type: ignore[no-untyped-def]
-            if self.config[PACK]["members"][0]["lr"] == lr:
-                raise RuntimeError("planted")
+            self._fail_at("step", self.config)
             return super().step()
+
+        def _fail_at(self, now, config):  # type: ignore[no-untyped-def]
+            if now == moment and config[PACK]["members"][0]["lr"] == lr:
+                raise RuntimeError("planted")
 
     return FailingTrainable
 

@@ -7,12 +7,13 @@ import struct
 import tracemalloc
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from trainables.data.errors import SourceError
-from trainables.data.file_tree import open_tree
+from trainables.data.file_tree import MOST_BYTES, open_tree
 from trainables.data.idx_file import IdxFile
 from trainables.data.local_idx import LocalIdx
 from trainables.data.mnist_wheel import MEMBER, arrays_of_wheel
@@ -40,6 +41,23 @@ def test_file_is_read_only_if_it_is_not_too_long(tree: Path) -> None:
         assert opened.read("file", 100) == b"x" * 100
         with pytest.raises(SourceError, match=r"^file is longer than 99 bytes$"):
             opened.read("file", 99)
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"]
+)
+def test_what_is_neither_folder_nor_file_is_not_opened(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "source")
+    with pytest.raises(SourceError, match="is neither a folder nor a file"), open_tree(tmp_path / "source"):
+        pytest.fail("it was opened")
+
+
+def test_a_file_that_is_longer_than_any_zip_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.zip"
+    path.touch()
+    os.truncate(path, MOST_BYTES + 1)
+    with pytest.raises(SourceError, match=r"is longer than 1,073,741,824 bytes"), open_tree(path):
+        pytest.fail("it was opened")
 
 
 def zip_bomb(path: Path, name: str) -> None:

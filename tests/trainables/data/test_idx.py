@@ -49,4 +49,4 @@ def test_error_names_the_file(tmp_path) -> None:
     path = tmp_path / "labels"
     path.write_bytes(b"nonsense")
     with pytest.raises(ValueError, match=str(path)):
-        read_idx(path)
+        read_idx(path, 100)

@@ -1,4 +1,5 @@
 import gzip
+import os
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def test_absent_dataset_fails_every_check_and_load_names_the_command(use_small, 
     use_small()
     assert len(failures(verify("mnist", tmp_path))) == 4
     with pytest.raises(DataError, match=rf"not in {tmp_path}/mnist.*run `catsweep data fetch mnist`"):
+        load("mnist", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"]
+)
+def test_a_file_that_never_ends_is_not_read(make, small, use_small, tmp_path: Path) -> None:
+    use_small()
+    path = put(small, tmp_path) / "t10k-images-idx3-ubyte"
+    path.unlink()
+    make(path)
+    (failure,) = failures(verify("mnist", tmp_path))
+    assert failure.detail == "cannot be read: it is no regular file"
+    with pytest.raises(DataError, match=r"it is no regular file; run `catsweep data fetch mnist`"):
         load("mnist", tmp_path)
 
 
