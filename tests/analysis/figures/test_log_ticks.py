@@ -9,7 +9,8 @@ from analysis.figures.bar_plot import draw_bars
 from analysis.figures.drawing import BarAxis, BarPanel, Line, Panel
 from analysis.figures.line_plot import draw_lines
 from analysis.figures.log_ticks import log_ticks, tick_text
-from analysis.report.axis import Axis
+from analysis.report.palette import Palette
+from analysis.report.vega import line_views
 
 
 def texts(axis):
@@ -49,15 +50,18 @@ def test_lines_bars_and_the_report_have_the_same_ticks(lowest):
     mean = np.array([lowest, 1e-5])
     error = np.zeros((2, 2))
     line = Line("RLOO", "rloo", np.array([1.0, 2.0]), mean, error)
-    lines = draw_lines((Panel("2x200", "epoch", "variance", (line,), has_log_y=True),), {}, ()).axes[0]
+    panel = Panel("2x200", "epoch", "variance", (line,), has_log_y=True)
+    lines = draw_lines((panel,), {}, ()).axes[0]
     bars = draw_bars(
         (BarPanel("2x200", ("a", "b"), ("st", "rloo"), (BarAxis("variance", mean, error, True),)),), ()
     )
     for axes in (lines, bars.axes[0]):
         low, high = axes.get_ylim()
-        page = [tick.text for tick in Axis(low, high, 300, 10, is_log=True).ticks()]
-        assert len(page) >= 2
-        assert texts(axes.yaxis) == page
+        expected = [tick_text(tick) for tick in log_ticks(low, high)]
+        assert len(expected) >= 2
+        assert texts(axes.yaxis) == expected
+    ((view,), _) = line_views([(panel, ".1e")], Palette())
+    assert view.spec["encoding"]["y"]["axis"]["values"] == log_ticks(lowest, 1e-5)
 
 
 def test_many_places_across_have_ticks_too():
