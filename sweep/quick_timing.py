@@ -6,7 +6,6 @@ A process of its own, since planning does not wait for torch, nor for a kind of 
 from __future__ import annotations
 
 import json
-import os
 import random
 import resource
 import subprocess
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sweep.calibration import kind_with, seconds_per_epoch
 from sweep.spec import Resources
+from trainables.terminal import echo
 
 if TYPE_CHECKING:
     from trainables.data import ImageDataset
@@ -52,15 +52,14 @@ def timed_seconds(packs: Iterable[Pack], dataset: str | None, resources: Resourc
 
 def _answered(question: str) -> str:
     """Return the whole lines that the process wrote in its time; of one that fails, those before."""
-    path = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         output = subprocess.run(
-            [sys.executable, "-P", "-m", __spec__.name],
+            [sys.executable, "-m", __spec__.name],
+            cwd=Path(__file__).parents[1],  # where Python then looks first
             input=question.encode(),
             capture_output=True,
             check=False,
             timeout=SECONDS,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
         ).stdout
     except subprocess.TimeoutExpired as late:
         output = late.stdout or b""
@@ -74,8 +73,7 @@ def _answer() -> None:
     dataset = None if question["dataset"] is None else _blank(question["dataset"])
     resources = Resources.model_validate(question["resources"])
     for members in question["members"]:
-        sys.stdout.write(f"{seconds_per_epoch(members, dataset, resources, _SHARE)}\n")
-        sys.stdout.flush()
+        echo(str(seconds_per_epoch(members, dataset, resources, _SHARE)))
 
 
 def _blank(name: str) -> ImageDataset:

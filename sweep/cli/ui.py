@@ -30,7 +30,7 @@ def command(
     Example: `catsweep ui --port 5000`
     """
     from sweep.home import Home
-    from sweep.store import StoreError
+    from sweep.store import Store, StoreError
     from sweep.ui_server import ui_server
 
     place = Home.resolve(home, tracking_uri)
@@ -40,6 +40,7 @@ def command(
         raise StoreError(
             f"there is no store at {place.sqlite_path} yet; run a sweep first: catsweep run SPEC"
         )
+    Store(place).check_readable()
     _settle(place)
     server = ui_server(place, host, port)
     shown = f"[{host}]" if ":" in host else host

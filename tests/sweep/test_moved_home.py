@@ -6,6 +6,7 @@ import base64
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_two_copies_of_a_home_in_one_notebook_do_not_write_to_each_other(
 def test_the_ui_is_told_where_the_artifacts_are_now(
     elsewhere: Home, catsweep: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.execve", lambda *words: None)
+    monkeypatch.setattr("sweep.ui_server.ui_server", mock.Mock())
     assert "moved or copied" in catsweep("ui", "--home", elsewhere.path).err
     assert former_places(elsewhere) == []
 

@@ -233,6 +233,7 @@ def test_the_next_pack_in_a_process_reports_all_of_its_own_epochs(tmp_path: Path
     trial = Trial(tmp_path / "one")
     trial.train(2)
     config = {"members": Pack((member(5),)).to_params(), "checkpoint_folder": str(tmp_path / "other")}
+    config["code"] = own_code()
     trial._trainable.reset_config({PACK: {**config, "num_threads": 1, "gpus": 0.0, "device": "cpu"}})
     first, *_ = trial.train(1)
     assert epochs_in(first) == [1]

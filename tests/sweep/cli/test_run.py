@@ -16,6 +16,7 @@ from estimators import REGISTRY
 from sweep.home import Home
 from sweep.runner import Outcome
 from sweep.spec_file import load_spec, preset_names, read_spec_text
+from sweep.store import Store
 from sweep.training import Training, fetched_images
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, rows, spec_of
@@ -272,6 +273,7 @@ def test_the_exit_status_says_how_it_ended(
     outcome: Outcome, status: int, catsweep: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweep.api.execute", lambda *words, **options: outcome)
+    Store(Home.resolve("a home")).client.search_experiments()  # a run leaves a store
     write(SPEC_TEXT)
     answer = catsweep("run", "grid.yaml", "--home", "a home")
     assert answer.status == status
