@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.formats import render
-    from analysis.history import load_history
-    from analysis.store import load_runs
-    from analysis.tables import table
+    from analysis.formats.rendering import render
+    from analysis.runs.frame import load_runs
+    from analysis.runs.history import load_history
+    from analysis.tables.table import table
 
 # MLflow starts to report usage when it is imported, unless told not to.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -18,10 +18,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 __all__ = ["load_runs", "load_history", "table", "render"]
 
 _HOMES = {
-    "load_runs": "analysis.store",
-    "load_history": "analysis.history",
-    "table": "analysis.tables",
-    "render": "analysis.formats",
+    "load_runs": "analysis.runs.frame",
+    "load_history": "analysis.runs.history",
+    "table": "analysis.tables.table",
+    "render": "analysis.formats.rendering",
 }
 
 

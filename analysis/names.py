@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from estimators.registry import REGISTRY
 from trainables import schema
-from trainables.metrics import METRIC
 from trainables.schema import Cell
+from trainables.schema.metrics import METRIC
 from trainables.tasks import TASKS
 
 ESTIMATOR_NAMES: Mapping[str, str] = {

@@ -32,11 +32,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import estim
 import estimators
 from benchmarks.processes import peak_memory_mib
 from estimators.score_function import substitution
-from sweep.environment import environment
-from trainables.bernoulli_vae import BernoulliVAE
-from trainables.network_sizes import bernoulli_vae_widths
-from trainables.optimizers import FusedAdam
-from trainables.process import prepare_process
+from sweep.cluster.environment import environment
+from trainables.models.bernoulli_vae import BernoulliVAE
+from trainables.models.network_sizes import bernoulli_vae_widths
+from trainables.models.optimizers import FusedAdam
+from trainables.training.process import prepare_process
 
 BATCH_SIZE, LATENT_DIM = 100, 200
 SMALL, FULL = 2, 2 * LATENT_DIM * 2

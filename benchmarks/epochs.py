@@ -3,10 +3,10 @@
     python benchmarks/epochs.py [--estimator reinmax] [--latent 8x4] [--epochs 20] [--home .catsweep]
 
 Two trainers of the same member take turns, an epoch each, one of them with the flushing that
-`trainables.process.prepare_process` turns on. Before and after each epoch the floor of `benchmarks/step.py`,
-matrix products alone, is timed for a while, and the epoch is counted in floors, so that neighbours on a
-shared machine do not count. Prints that for every epoch, and the mean of the last five over that of epochs
-2 to 6.
+`trainables.training.process.prepare_process` turns on. Before and after each epoch the floor of
+`benchmarks/step.py`, matrix products alone, is timed for a while, and the epoch is counted in floors, so
+that neighbours on a shared machine do not count. Prints that for every epoch, and the mean of the last five
+over that of epochs 2 to 6.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep
 from benchmarks.paper_workloads import Setting, make_pack
 from benchmarks.step import floor
 from benchmarks.timing_images import mnist
-from trainables.process import prepare_process
 from trainables.schema import EPOCH_SECONDS
-from trainables.training import PackTrainer
+from trainables.training.process import prepare_process
+from trainables.training.vae_trainer import PackTrainer
 
 STEPS = 600
 FLOORS = 200

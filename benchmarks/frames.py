@@ -23,14 +23,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import analysis` is the package, not this
 
-from analysis.history import load_history
 from analysis.names import PAPER_LATENTS
-from analysis.store import load_runs
+from analysis.runs.frame import load_runs
+from analysis.runs.history import load_history
 from benchmarks.large_store import METRICS, LargeStore
 from benchmarks.scale import run_command, yardstick
 from sweep.home import Home
 from sweep.quiet import quieten
-from sweep.spec_file import load_spec
+from sweep.spec.file import load_spec
 from trainables.schema import CellRequest
 
 _METRIC = "test_neg_elbo"

@@ -19,7 +19,7 @@ import numpy as np
 
 from analysis.names import PAPER_LATENTS
 from trainables import schema
-from trainables.metrics import VAE_METRICS, names_of
+from trainables.schema.metrics import VAE_METRICS, names_of
 
 LEAST_LOSS = 1e6
 """Nats per image; no model is that bad."""

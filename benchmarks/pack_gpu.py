@@ -49,7 +49,7 @@ from benchmarks.paper_workloads import (
 )
 from benchmarks.timing_images import load_images
 from estimators import fused_gumbel
-from trainables.process import prepare_process
+from trainables.training.process import prepare_process
 
 
 def markdown(*cells: object) -> str:

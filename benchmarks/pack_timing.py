@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 
 from benchmarks.paper_workloads import BATCH_SIZE, Setting, make_pack
-from trainables.epochs import EpochSeconds
 from trainables.pack_size import is_out_of_memory
 from trainables.schema import DEFAULTS
-from trainables.training import PackTrainer
+from trainables.training.epochs import EpochSeconds
+from trainables.training.vae_trainer import PackTrainer
 
 STEPS_PER_EPOCH = 600
 _WARM_UP_PASSES = 2  # they compile kernels and record a CUDA graph

@@ -61,7 +61,7 @@ class Projection:
 @cache
 def published_params() -> dict[Setting, dict[str, str]]:
     """Return Table 5 with its corrections, hence the params behind the printed results."""
-    # analysis.published does this too, but its package imports pandas.
+    # analysis.published.printed does this too, but its package imports pandas.
     lines, corrections = (
         list(csv.DictReader((_PUBLISHED / name).read_text(encoding="utf-8").splitlines()))
         for name in ("published_hyperparameters.csv", "hyperparameter_corrections.csv")

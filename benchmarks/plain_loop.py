@@ -193,7 +193,7 @@ def of_sweeps(estimator: str, epochs: int, home: Path) -> dict[int, dict[str, di
 
 def published(estimator: str, epoch: int, metric: str) -> tuple[float, float, int] | None:
     """Return the authors' mean, sample standard deviation and number of runs; none if not published."""
-    from analysis.published import results_of, training_curves
+    from analysis.published.printed import results_of, training_curves
 
     for point in training_curves():
         if (point.estimator, point.epoch) == (estimator, epoch):

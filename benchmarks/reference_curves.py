@@ -23,14 +23,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import benchmarks` is the folder
 
-from analysis.published import training_curves
+from analysis.published.printed import training_curves
 from benchmarks.paper_workloads import ESTIMATORS, Setting, make_pack
 from benchmarks.timing_images import mnist
 from trainables.data import fetch
-from trainables.epochs import EpochRecord
 from trainables.pack import Pack
-from trainables.process import prepare_process
-from trainables.training import PackTrainer
+from trainables.training.epochs import EpochRecord
+from trainables.training.process import prepare_process
+from trainables.training.vae_trainer import PackTrainer
 
 LATENT = "8x4"
 MOST_STANDARD_ERRORS = 4.0

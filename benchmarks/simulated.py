@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 from ray import tune
 
+from sweep.execution.training import Training
 from sweep.home import Home
 from sweep.runner import Outcome, run_sweep
-from sweep.spec_file import load_spec, read_spec_text
-from sweep.training import Training
+from sweep.spec.file import load_spec, read_spec_text
 from trainables.data import ImageDataset
 from trainables.data.image_dataset import IMAGE_PIXELS
-from trainables.epochs import EpochRecord
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK, RECORDS, WARNINGS
 from trainables.schema import EPOCH_SECONDS
+from trainables.training.epochs import EpochRecord
 
 LEAST_LOSS = 1e6
 """Nats per image; no model is that bad."""

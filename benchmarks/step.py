@@ -36,11 +36,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep
 from benchmarks.paper_workloads import BATCH_SIZE, LATENTS, Setting, make_pack, published_params
 from benchmarks.processes import peak_memory_mib
 from benchmarks.timing_images import mnist
-from sweep.environment import environment
-from trainables.discrete_vae import NegElbo
-from trainables.network_sizes import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS
-from trainables.process import prepare_process
-from trainables.training import PackTrainer
+from sweep.cluster.environment import environment
+from trainables.models.discrete_vae import NegElbo
+from trainables.models.network_sizes import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS
+from trainables.training.process import prepare_process
+from trainables.training.vae_trainer import PackTrainer
 
 TABLE_5 = [*dict.fromkeys(setting.estimator for setting in published_params()), "reinmax_cv_alg2"]
 """The estimators whose published settings are timed, and ReinMax-CV in its other form."""

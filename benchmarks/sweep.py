@@ -30,10 +30,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep
 
 from benchmarks.processes import Sample, Sampler, Usage, machine_cpu_seconds, usage
 from benchmarks.timeline import CoreSeconds, Epoch, account
-from sweep.environment import environment
+from sweep.cluster.environment import environment
 from sweep.home import HOME_VARIABLE, TRACKING_VARIABLE, Home
 from sweep.quiet import quieten
-from sweep.spec_file import read_spec_text
+from sweep.spec.file import read_spec_text
 from trainables.data import fetch, load
 from trainables.schema import EPOCH_SECONDS
 
@@ -134,7 +134,7 @@ def run_command(spec: Path, home: Home) -> Run:
 
 def stored_epochs(home: Home) -> Iterator[Epoch]:
     """Yield every epoch of every member in the store; packs are of one member."""
-    from sweep.store import Store
+    from sweep.store.store import Store
 
     store = Store(home)
     for key, member in store.members().items():

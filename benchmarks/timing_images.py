@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from trainables.network_sizes import NUM_PIXELS
-from trainables.training_data import shared_tensor
+from trainables.models.network_sizes import NUM_PIXELS
+from trainables.training.training_data import shared_tensor
 
 TEST_IMAGES = 10_000
 _NOISE_POWER = 6.6  # gives noise the mean of MNIST's bytes, 33

@@ -38,7 +38,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
     """Turn links to the files of estimators to their pages."""
-    return re.sub(r"\]\(\.\./estimators/(?:score_function/)?(\w+)\.py\)", r"](estimators/\1.md)", markdown)
+    return re.sub(
+        r"\]\(\.\./estimators/(?:pathwise|score_function)/(\w+)\.py\)", r"](estimators/\1.md)", markdown
+    )
 
 
 def _first_page(readme: str) -> str:

@@ -23,15 +23,17 @@ from typing import TYPE_CHECKING, Any
 from estimators.registry import REGISTRY, Estimator, get
 
 if TYPE_CHECKING:  # so that a checker knows their types; one that is not here is Any to it
-    from estimators.concrete import concrete as concrete
-    from estimators.gst import gst as gst
-    from estimators.gumbel_rao import gumbel_rao as gumbel_rao
-    from estimators.reinmax import reinmax as reinmax
-    from estimators.reinmax_argmax import reinmax_argmax as reinmax_argmax
-    from estimators.reinmax_cv import reinmax_cv as reinmax_cv
-    from estimators.reinmax_cv_alg2 import reinmax_cv_alg2 as reinmax_cv_alg2
-    from estimators.reinmax_rao import reinmax_rao as reinmax_rao
-    from estimators.reinmax_rk2 import reinmax_rk2 as reinmax_rk2
+    from estimators.pathwise.concrete import concrete as concrete
+    from estimators.pathwise.gst import gst as gst
+    from estimators.pathwise.gumbel_rao import gumbel_rao as gumbel_rao
+    from estimators.pathwise.reinmax import reinmax as reinmax
+    from estimators.pathwise.reinmax_argmax import reinmax_argmax as reinmax_argmax
+    from estimators.pathwise.reinmax_cv import reinmax_cv as reinmax_cv
+    from estimators.pathwise.reinmax_cv_alg2 import reinmax_cv_alg2 as reinmax_cv_alg2
+    from estimators.pathwise.reinmax_rao import reinmax_rao as reinmax_rao
+    from estimators.pathwise.reinmax_rk2 import reinmax_rk2 as reinmax_rk2
+    from estimators.pathwise.st import st as st
+    from estimators.pathwise.stgs import stgs as stgs
     from estimators.score_function.exact import exact as exact
     from estimators.score_function.indecater import indecater as indecater
     from estimators.score_function.indecater_per_variable import (
@@ -42,8 +44,6 @@ if TYPE_CHECKING:  # so that a checker knows their types; one that is not here i
     from estimators.score_function.reinforce import reinforce as reinforce
     from estimators.score_function.rloo import rloo as rloo
     from estimators.score_function.scater import scater as scater
-    from estimators.st import st as st
-    from estimators.stgs import stgs as stgs
 
 __all__ = ["REGISTRY", "Estimate", "Estimator", "get"]
 __all__.extend(REGISTRY)

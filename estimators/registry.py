@@ -76,7 +76,7 @@ class Estimator:
 
     def _own(self, function: str) -> Callable[..., Any]:
         """Import a function from the estimator's file."""
-        package = "estimators.score_function" if self.needs_objective else "estimators"
+        package = f"estimators.{'score_function' if self.needs_objective else 'pathwise'}"
         own: Callable[..., Any] = getattr(import_module(f"{package}.{self.name}"), function)
         return own
 

@@ -8,14 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.capacity import Capacity, capacity_at
-from sweep.cell_status import sweep_status
-from sweep.cluster_error import ClusterError
+from sweep.cluster.error import ClusterError
 from sweep.home import Home
-from sweep.planning import Plan, make_plan
+from sweep.planning.capacity import Capacity, capacity_at
+from sweep.planning.plan import Plan, make_plan
 from sweep.quiet import quieten
-from sweep.spec_file import load_spec, place_in_spec, read_spec_text
-from sweep.store import Store
+from sweep.spec.file import load_spec, place_in_spec, read_spec_text
+from sweep.store.cell_status import sweep_status
+from sweep.store.store import Store
 
 if TYPE_CHECKING:  # Ray, MLflow, torch and pandas take seconds to import; who needs one imports it
     import pandas as pd
@@ -93,9 +93,9 @@ def sync_home(home: Home, say: Callable[[str], None]) -> int:
     quieten()
     if not home.spool.is_dir():
         return 0
-    from sweep.moved_home import settle
+    from sweep.execution.sync import send_spools
     from sweep.runner import driver_lock
-    from sweep.sync import send_spools
+    from sweep.store.moved_home import settle
 
     with driver_lock(home):
         store = Store(home)

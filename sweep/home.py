@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sweep.redaction import redact
 from trainables.atomic_file import write_atomically
-from trainables.database import sqlite_path, sqlite_uri
 from trainables.error_reason import reason_of
+from trainables.store.database import sqlite_path, sqlite_uri
 
 HOME_VARIABLE = "CATSWEEP_HOME"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"

@@ -10,34 +10,34 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from ray import tune
 
-from sweep.cluster import cluster
-from sweep.dataset_content import require_same_content
-from sweep.display import Display, make_display, say
-from sweep.environment import code, environment
+from sweep.cluster.cluster import cluster
+from sweep.cluster.environment import code, environment
+from sweep.execution.display import Display, make_display, say
+from sweep.execution.outbox import STORE_AWAY, Outbox
+from sweep.execution.pack_events import PackEvents
+from sweep.execution.progress import Progress
+from sweep.execution.run_writer import RunWriter
+from sweep.execution.spool import Spool
+from sweep.execution.sync import send_spools
+from sweep.execution.tracking import Tracker, open_experiment
+from sweep.execution.training import REAL, Training
+from sweep.execution.tune_inputs import Walk, grid_walk, room_for_packs
+from sweep.execution.writes import Write
 from sweep.home import Home, HomeError
-from sweep.lease import Lease
-from sweep.moved_home import settle
-from sweep.namesake import note_of_others
-from sweep.outbox import STORE_AWAY, Outbox
-from sweep.pack_events import PackEvents
-from sweep.pack_sizes import measure_pack_sizes
-from sweep.packing import finished_folders
-from sweep.planning import Plan, make_plan
-from sweep.progress import Progress
-from sweep.run_writer import RunWriter
-from sweep.spec import Spec
-from sweep.spool import Spool
-from sweep.store import Store, StoredMember, StoreError
-from sweep.store_file import StoreFile
-from sweep.sync import send_spools
-from sweep.tracking import Tracker, open_experiment
-from sweep.training import REAL, Training
-from sweep.walk import Walk, grid_walk, room_for_packs
-from sweep.writes import Write
-from trainables.checkpoint import CheckpointFolder
+from sweep.planning.namesake import note_of_others
+from sweep.planning.pack_sizes import measure_pack_sizes
+from sweep.planning.packing import finished_folders
+from sweep.planning.plan import Plan, make_plan
+from sweep.spec.sweep_spec import Spec
+from sweep.store.dataset_content import require_same_content
+from sweep.store.lease import Lease
+from sweep.store.moved_home import settle
+from sweep.store.store import Store, StoredMember, StoreError
+from sweep.store.store_file import StoreFile
 from trainables.data import ImageDataset
 from trainables.error_reason import reason_of
 from trainables.pack import Pack
+from trainables.training.checkpoint import CheckpointFolder
 
 RETRIES_OF_A_PACK = 2
 """How often a pack whose process died starts again from its checkpoint before it counts as failed."""

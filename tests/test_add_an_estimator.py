@@ -25,18 +25,18 @@ LEFT_OUT = ("test_properties.py", "test_fused_gumbel.py")
 USE = f"""
 import torch
 
-from analysis.formats import render
-from analysis.store import runs_frame
-from analysis.tables import table
+from analysis.formats.rendering import render
+from analysis.runs.frame import runs_frame
+from analysis.tables.table import table
 from estimators import {NAME}
 from sweep.home import Home
-from sweep.planning import make_plan
-from sweep.spec_file import load_spec
+from sweep.planning.plan import make_plan
+from sweep.spec.file import load_spec
 from tests.trainables.members import images
 from trainables import schema
-from trainables.metrics import METRICS
-from trainables.run_record import LastValue, RunRecord
-from trainables.training import PackTrainer
+from trainables.schema.metrics import METRICS
+from trainables.store.run_record import LastValue, RunRecord
+from trainables.training.vae_trainer import PackTrainer
 
 target = torch.tensor([2, 0])
 logits = torch.zeros(1000, 2, 4, requires_grad=True)

@@ -21,7 +21,7 @@ def test_command_line_reference_is_what_the_help_says() -> None:
 
 
 def test_readme_names_every_preset() -> None:
-    from sweep.spec_file import preset_names
+    from sweep.spec.file import preset_names
 
     named = set(re.findall(r"`([a-z0-9-]+)`", README))
     assert {name for name in preset_names() if not name.endswith("-smoke")} <= named
@@ -41,7 +41,7 @@ def test_readme_python_examples_run() -> None:
 
 
 def test_readme_spec_is_valid_and_its_error_is_the_real_one(tmp_path: Path) -> None:
-    from sweep.spec_file import SpecError, load_spec
+    from sweep.spec.file import SpecError, load_spec
 
     (spec_text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     spec = tmp_path / "rao.yaml"
@@ -87,7 +87,7 @@ def test_every_estimator_of_the_readme_is_in_the_overview() -> None:
     in_readme = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
     overview = (ROOT / "docs" / "estimators.md").read_text()
     linked = re.findall(
-        r"^\| \[`(\w+)`\]\(\.\./estimators/(?:score_function/)?\1\.py\)", overview, re.MULTILINE
+        r"^\| \[`(\w+)`\]\(\.\./estimators/(?:pathwise|score_function)/\1\.py\)", overview, re.MULTILINE
     )
     assert len(in_readme) >= 18
     assert sorted(linked) == sorted(in_readme)

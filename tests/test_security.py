@@ -190,9 +190,9 @@ def test_an_address_of_this_machine_is_known(address: str, expected: bool) -> No
 def test_ray_listens_to_this_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
-    from sweep.cluster import cluster
+    from sweep.cluster.cluster import cluster
     from sweep.quiet import quieten
-    from sweep.spec import Resources
+    from sweep.spec.sweep_spec import Resources
 
     for name in ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
@@ -216,8 +216,8 @@ TOKEN_AT_THE_START = """
 import stat
 from pathlib import Path
 import ray
-from sweep.cluster import cluster
-from sweep.spec import Resources
+from sweep.cluster.cluster import cluster
+from sweep.spec.sweep_spec import Resources
 
 def look(*words, **options):
     print(oct(stat.S_IMODE(Path("~/.ray/auth_token").expanduser().stat().st_mode)))
@@ -256,7 +256,7 @@ def test_the_token_is_its_users_alone_before_ray_starts(tmp_path: Path) -> None:
 def test_a_token_that_cannot_be_kept_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     said = start_with_home(tmp_path / "file").stderr.splitlines()[-1]
-    assert said.startswith("sweep.cluster_error.ClusterError: Ray cannot be started on this machine: ")
+    assert said.startswith("sweep.cluster.error.ClusterError: Ray cannot be started on this machine: ")
 
 
 def test_the_ui_listens_to_this_machine_unless_told_otherwise() -> None:
@@ -331,7 +331,7 @@ def test_a_spec_that_would_fill_the_memory_is_refused_in_a_line(text: str, tmp_p
     path.write_text(text)
     code = f"""
 import resource
-from sweep.spec_file import load_spec
+from sweep.spec.file import load_spec
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 try:
     load_spec({str(path)!r})
@@ -346,7 +346,7 @@ except Exception as error:
 
 
 def test_a_planted_manifest_link_is_not_written_through(tmp_path: Path) -> None:
-    from sweep.packing import write_manifest
+    from sweep.planning.packing import write_manifest
     from tests.trainables.members import member
     from trainables.pack import Pack
 

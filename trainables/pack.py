@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trainables.schema import Member
-from trainables.task import Task
 from trainables.tasks import task_of
+from trainables.tasks.task import Task
 
 COST_PARAMS = (
     "task",

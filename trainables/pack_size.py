@@ -11,9 +11,9 @@ import torch
 
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.trainers import Trainer, trainer_of
-from trainables.training import EVALUATION_BATCH_SIZE
-from trainables.training_data import TrainingData
+from trainables.tasks.trainers import Trainer, trainer_of
+from trainables.training.training_data import TrainingData
+from trainables.training.vae_trainer import EVALUATION_BATCH_SIZE
 
 LEAST_GAIN = 1.1
 """By how much twice the members must train faster, each, to be worth their memory."""

@@ -9,13 +9,13 @@ from typing import Any
 
 from ray import tune
 
-from trainables.checkpoint import CheckpointFolder
 from trainables.data.image_dataset import ImageDataset
 from trainables.pack import Pack
-from trainables.process import prepare_process
-from trainables.trainers import Trainer, pictures_of, trainer_of
+from trainables.tasks.trainers import Trainer, pictures_of, trainer_of
+from trainables.training.checkpoint import CheckpointFolder
+from trainables.training.process import prepare_process
+from trainables.training.training_data import TrainingData
 from trainables.training_code import require_code
-from trainables.training_data import TrainingData
 
 PACK = "pack"
 """Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path),

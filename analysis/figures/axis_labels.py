@@ -6,7 +6,7 @@ import math
 import textwrap
 
 from analysis.names import metric_name
-from trainables.metrics import METRIC
+from trainables.schema.metrics import METRIC
 
 _LETTERS_AN_INCH = 17
 _WIDE = 50

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.axis_labels import broken
-from analysis.figures.drawing import BarAxis, BarPanel, upper_halves
 from analysis.figures.log_ticks import put_log_ticks, tick_text
 from analysis.figures.page import Grid, empty_figure, finish
+from analysis.figures.panels import BarAxis, BarPanel, upper_halves
 from analysis.figures.styles import Style, styles_of
 
 _PAIR = 0.8

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, metric_label
-from analysis.figures.drawing import BarAxis, BarPanel, Line, Panel
+from analysis.figures.panels import BarAxis, BarPanel, Line, Panel
 from analysis.figures.results import Results, panel_key, panel_keys
 
 MOST_BARS = 12

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 import pandas as pd
 
 from analysis.figures.choice import SECONDS_AXES
-from analysis.figures.drawing import reaches_zero
+from analysis.figures.panels import reaches_zero
 from analysis.figures.part import Part
 from analysis.figures.published_caption import published_sentences
-from analysis.statistics import INTERVAL, TABLE_SPREADS
+from analysis.statistics.spread import INTERVAL, TABLE_SPREADS
 
 _MOST_NAMED = 8
 _UPPER_HALVES = "On the logarithmic axis, only the upper half of a spread whose lower end is 0 or less"

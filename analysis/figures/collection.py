@@ -8,13 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.choices import check_choice
-from analysis.comparison import COMPARISONS
 from analysis.figure_error import FigureError
 from analysis.figures.bar_plot import draw_bars
 from analysis.figures.bars import bar_panels
 from analysis.figures.caption import caption, legend_suffixes
 from analysis.figures.choice import SECONDS, Choice, choose
 from analysis.figures.curves import curve_panels, mean_curves
+from analysis.figures.final_values import lines_by_row, setting_panels
 from analysis.figures.heat_maps import heat_panels
 from analysis.figures.heat_plot import draw_heat_maps
 from analysis.figures.limits import check_number_of_panels
@@ -23,10 +23,10 @@ from analysis.figures.look import own_look
 from analysis.figures.part import Part
 from analysis.figures.published_lines import with_published
 from analysis.figures.results import Results
-from analysis.figures.settings import lines_by_row, setting_panels
-from analysis.history import load_history
-from analysis.statistics import INTERVAL, SPREADS, TABLE_SPREADS
-from analysis.store import load_runs
+from analysis.published.comparison import COMPARISONS
+from analysis.runs.frame import load_runs
+from analysis.runs.history import load_history
+from analysis.statistics.spread import INTERVAL, SPREADS, TABLE_SPREADS
 from trainables.schema import EPOCH_SECONDS, CellRequest
 
 

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import distances, mean_interval
 from analysis.figure_error import FigureError
 from analysis.figures.axis_labels import has_log_axis, is_wide, metric_label
 from analysis.figures.choice import ITERATION, SECONDS, curve_axis
-from analysis.figures.drawing import Level, Line, Panel
 from analysis.figures.limits import check_number_of_lines
+from analysis.figures.panels import Level, Line, Panel
 from analysis.figures.results import Results, panel_key, panel_keys
-from analysis.statistics import INTERVAL, spread_from_std
+from analysis.statistics.bootstrap import distances, mean_interval
+from analysis.statistics.spread import INTERVAL, spread_from_std
 from trainables import schema
-from trainables.metrics import METRIC
 from trainables.schema import Cell
+from trainables.schema.metrics import METRIC
 
 _FIRST_PART = 0.05
 """Losses fall so fast in this part of a long training that with it on the axis the rest would be flat."""

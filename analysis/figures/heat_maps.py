@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.comparison import PUBLISHED, has_other_settings, published_settings
 from analysis.figures.axis_labels import metric_label
 from analysis.figures.choice import HYPERPARAMETERS, setting
-from analysis.figures.drawing import HeatPanel
+from analysis.figures.final_values import positions_of, without
+from analysis.figures.panels import HeatPanel
 from analysis.figures.published_lines import printed_value
 from analysis.figures.results import Results, panel_key, panel_keys
-from analysis.figures.settings import positions_of, without
-from analysis.labels import row_labels
 from analysis.names import form_of
+from analysis.published.comparison import PUBLISHED, has_other_settings, published_settings
+from analysis.tables.labels import row_labels
 
 
 def heat_panels(results: Results, against: Sequence[str], compare: str | None) -> list[HeatPanel]:

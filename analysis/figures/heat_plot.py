@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.figures.axis_labels import broken
-from analysis.figures.drawing import HeatPanel, Numbers
 from analysis.figures.page import Grid, empty_figure, finish
+from analysis.figures.panels import HeatPanel, Numbers
 
 COLORS = "cividis"
 _FIELD = 0.38

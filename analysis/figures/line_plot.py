@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.axis_labels import broken
-from analysis.figures.drawing import Line, Panel
 from analysis.figures.log_ticks import put_log_ticks, tick_text
 from analysis.figures.page import Grid, empty_figure, finish
+from analysis.figures.panels import Line, Panel
 from analysis.figures.stretches import with_lone_points
 from analysis.figures.styles import PUBLISHED_DASHES, Variant, styles_of, variant
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from analysis.figures.drawing import BarPanel, HeatPanel, Panel
+from analysis.figures.panels import BarPanel, HeatPanel, Panel
 from analysis.figures.results import Results
 from analysis.names import metric_name
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analysis import published
-from analysis.comparison import COMPARISONS, CURVES, has_other_settings, has_published
 from analysis.figures.part import Part
-from analysis.statistics import SPREADS
+from analysis.published import printed as published
+from analysis.published.comparison import COMPARISONS, CURVES, has_other_settings, has_published
+from analysis.statistics.spread import SPREADS
 
 
 def published_sentences(parts: Sequence[Part], compare: str | None) -> tuple[str, ...]:

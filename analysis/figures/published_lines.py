@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis import published
-from analysis.comparison import CURVES, PUBLISHED, curve_points, printed_result, published_settings
 from analysis.figures.choice import EPOCH
 from analysis.figures.curves import end_of_first_part, with_margin
-from analysis.figures.drawing import Line, Panel
+from analysis.figures.final_values import positions_of
+from analysis.figures.panels import Line, Panel
 from analysis.figures.results import Results, panel_key, panel_keys
-from analysis.figures.settings import positions_of
-from analysis.statistics import spread_from_std
+from analysis.published import printed as published
+from analysis.published.comparison import CURVES, PUBLISHED, curve_points, printed_result, published_settings
+from analysis.statistics.spread import spread_from_std
 from trainables.schema import Cell, format_param
 
 HOLLOW = "hollow: "

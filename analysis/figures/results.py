@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.bootstrap import distances
-from analysis.completeness import COUNTED, STATES
 from analysis.figure_error import FigureError
-from analysis.members import merged, wanted_members
-from analysis.statistics import INTERVAL
-from analysis.store import resolve_duplicates
-from analysis.tables import table
+from analysis.runs.frame import resolve_duplicates
+from analysis.statistics.bootstrap import distances
+from analysis.statistics.spread import INTERVAL
+from analysis.tables.member_states import COUNTED, STATES
+from analysis.tables.members import merged, wanted_members
+from analysis.tables.table import table
 from trainables.schema import Cell, CellRequest
 
 

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from trainables.database import sqlite_path
 from trainables.schema import (
     ENVIRONMENT_ARTIFACT,
     KIND_SWEEP,
@@ -20,6 +19,7 @@ from trainables.schema import (
     TAG_KIND,
     experiment_names,
 )
+from trainables.store.database import sqlite_path
 
 MOST_BYTES = 2**20
 """What is larger was not written by catsweep, and has no place on the page."""

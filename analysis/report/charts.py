@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.comparison import CURVES, has_published
 from analysis.figure_error import FigureError
 from analysis.figures.bars import point_panels
 from analysis.figures.caption import caption, legend_suffixes, point_caption
@@ -15,6 +14,7 @@ from analysis.figures.choice import CURVE_AXES, EPOCH, ESTIMATOR, HYPERPARAMETER
 from analysis.figures.collection import parts_of
 from analysis.figures.results import Results
 from analysis.names import form_of, metric_name
+from analysis.published.comparison import CURVES, has_published
 from analysis.report.palette import Palette
 from analysis.report.vega import Series, View, heat_view, line_views
 from trainables.schema import EPOCH_SECONDS, CellRequest

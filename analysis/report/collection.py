@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from analysis.members import merged, wanted_members
-from analysis.ranking import candidate_keys
 from analysis.report.artifacts import Artifacts
 from analysis.report.charts import charted_metrics, charts
 from analysis.report.contents import Contents, Subject
@@ -19,10 +17,12 @@ from analysis.report.palette import Palette
 from analysis.report.provenance import commands, provenance
 from analysis.report.status import status_of
 from analysis.report.tables import metric_tables, shown_metrics
-from analysis.store import load_runs, resolve_duplicates
+from analysis.runs.frame import load_runs, resolve_duplicates
+from analysis.tables.members import merged, wanted_members
+from analysis.tables.ranking import candidate_keys
 from trainables.schema import CellRequest
-from trainables.task import Task
 from trainables.tasks import MNIST_VAE, task_of
+from trainables.tasks.task import Task
 
 
 def report(

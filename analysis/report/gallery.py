@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.completeness import COUNTED
 from analysis.report.artifacts import Artifacts
 from analysis.report.leaders import Leader
+from analysis.tables.member_states import COUNTED
 from trainables.schema import CellRequest
 
 MOST_BYTES = 2_000_000

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.ranking import candidate_keys
-from analysis.selection import select_best
-from analysis.tables import table
-from trainables.metrics import HIGHER_IS_BETTER
+from analysis.tables.ranking import candidate_keys
+from analysis.tables.selection import select_best
+from analysis.tables.table import table
 from trainables.schema import CellRequest
+from trainables.schema.metrics import HIGHER_IS_BETTER
 
 
 @dataclass(frozen=True)

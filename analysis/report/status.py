@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.completeness import COUNTED, STATES
-from analysis.labels import row_labels
+from analysis.tables.labels import row_labels
+from analysis.tables.member_states import COUNTED, STATES
 from trainables.schema import CellRequest
 
 _NAMES = {COUNTED: "done", **{state: state for state in STATES}}

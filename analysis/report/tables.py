@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from analysis.comparison import COMPARISONS, is_alike
+from analysis.formats.layout import lay_out
+from analysis.formats.sheet import Sheet
 from analysis.names import form_of, metric_name
-from analysis.selection import SELECT_BY
-from analysis.sheet import lay_out
-from analysis.sheet_parts import Sheet
-from analysis.tables import table
+from analysis.published.comparison import COMPARISONS, is_alike
+from analysis.tables.selection import SELECT_BY
+from analysis.tables.table import table
 from trainables.schema import CellRequest
-from trainables.task import Task
+from trainables.tasks.task import Task
 
 _FEW_COLUMNS = 3
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures.drawing import HeatPanel, Line, Numbers, Panel
 from analysis.figures.heat_plot import COLORS, scale_of
 from analysis.figures.line_plot import band_alpha, looks_of, markers_of
 from analysis.figures.log_ticks import log_ticks
+from analysis.figures.panels import HeatPanel, Line, Numbers, Panel
 from analysis.figures.published_lines import HOLLOW
 from analysis.figures.styles import Variant
 from analysis.names import estimator_name

@@ -52,7 +52,7 @@ def command(tracking_uri: TrackingOption = None, home: HomeOption = None) -> Non
 
 
 def _findings(home: Path | None, tracking_uri: str | None) -> Iterator[Finding]:
-    from sweep.environment import PACKAGES, code_version, package_version
+    from sweep.cluster.environment import PACKAGES, code_version, package_version
     from sweep.home import Home, HomeError
 
     yield Finding("python", True, platform.python_version())
@@ -92,7 +92,7 @@ def _home(place: Home) -> Iterator[Finding]:
 
 
 def _store(place: Home) -> Finding:
-    from sweep.store import Store, StoreError
+    from sweep.store.store import Store, StoreError
 
     store = Store(place)
     if store.is_empty_file:

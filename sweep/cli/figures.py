@@ -77,8 +77,8 @@ def figure_files(
     """Write a spec's figures and return the files; arguments as the command's options."""
     from analysis.choices import check_choice
     from analysis.figures import FORMATS, figures, write_files
-    from sweep.spec_file import load_spec
-    from sweep.store import Store
+    from sweep.spec.file import load_spec
+    from sweep.store.store import Store
 
     metrics, formats = names_in(metric), names_in(output_format) or [output_format]
     for name in formats:

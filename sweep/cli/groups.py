@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from sweep.limits import MAX_LINES
+from sweep.spec.limits import MAX_LINES
 
 Item = TypeVar("Item")
 Label = TypeVar("Label")

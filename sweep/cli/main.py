@@ -63,7 +63,7 @@ app = typer.Typer(
 
 
 def _show_version(is_asked: bool) -> None:
-    from sweep.environment import code_version, package_version
+    from sweep.cluster.environment import code_version, package_version
 
     if is_asked:
         version, code = package_version("catsweep"), code_version()
@@ -131,12 +131,12 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from analysis.choices import UnknownNameError
     from analysis.figure_error import FigureError
     from analysis.report_error import ReportError
-    from sweep.cluster_error import ClusterError
+    from sweep.cluster.error import ClusterError
     from sweep.home import HomeError
-    from sweep.spec_file import SpecError
-    from sweep.store import StoreError
+    from sweep.spec.file import SpecError
+    from sweep.store.store import StoreError
     from trainables.data import DataError
-    from trainables.database import DatabaseError
+    from trainables.store.database import DatabaseError
 
     return (
         UnknownNameError,

@@ -25,10 +25,10 @@ from trainables.terminal import echo, make_console
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sweep.capacity import Capacity
-    from sweep.estimates import Estimate
     from sweep.home import Home
-    from sweep.planning import Plan
+    from sweep.planning.capacity import Capacity
+    from sweep.planning.estimates import Estimate
+    from sweep.planning.plan import Plan
     from trainables.schema import CellRequest
 
 
@@ -76,8 +76,8 @@ def command(
 
 def _timed(plan: Plan, home: Home, capacity: Capacity) -> Mapping[str, float]:
     """Time a few steps of what there is to train on this machine, where nothing is known of any of it."""
-    from sweep.estimates import estimate
-    from sweep.quick_timing import timed_seconds
+    from sweep.planning.estimates import estimate
+    from sweep.planning.quick_timing import timed_seconds
 
     resources = plan.spec.resources
     if not plan.packs or not capacity.num_packs(resources) or estimate(plan, home, capacity).num_known:
@@ -87,7 +87,7 @@ def _timed(plan: Plan, home: Home, capacity: Capacity) -> Mapping[str, float]:
 
 def note_others(plan: Plan) -> None:
     """Say on stderr what else the store has under the name of a plan's sweep."""
-    from sweep.namesake import note_of_others
+    from sweep.planning.namesake import note_of_others
 
     search = as_search(plan)
     if note := note_of_others(search.for_store if search else plan):
@@ -103,7 +103,7 @@ def print_summary(
         plan: The plan.
         home: Where its store and its calibration are.
         capacity: What there is to train on.
-        timed: As for `sweep.estimates.estimate`.
+        timed: As for `sweep.planning.estimates.estimate`.
     """
     for line in _heading(plan):
         echo(line)
@@ -134,7 +134,7 @@ def _heading(plan: Plan) -> list[str]:
 
 def _provenance(plan: Plan) -> str:
     """Say how many of the cells are the paper's own: "(42 as published, 3 as printed)"."""
-    from analysis.published import provenance
+    from analysis.published.printed import provenance
 
     counts = Counter(provenance(request.cell) for request in plan.requests)
     words = [f"{counts[kind]} {kind}" for kind in ("as published", "as printed") if counts[kind]]
@@ -145,7 +145,7 @@ def estimate_lines(
     plan: Plan, home: Home, capacity: Capacity, timed: Mapping[str, float] | None = None
 ) -> list[str]:
     """Return what the rest of a plan will take, in lines for people; arguments as for `print_summary`."""
-    from sweep.estimates import estimate as estimate_of
+    from sweep.planning.estimates import estimate as estimate_of
 
     if not plan.packs:
         return ["nothing left to do"]
@@ -179,7 +179,7 @@ def _hours(plan: Plan, estimate: Estimate) -> str:
 
 
 def _disk(plan: Plan, estimate: Estimate) -> str:
-    from sweep.disk_use import BYTES_PER_METRIC, BYTES_PER_PICTURE, FILES_AT_ONCE
+    from sweep.store.disk_use import BYTES_PER_METRIC, BYTES_PER_PICTURE, FILES_AT_ONCE
 
     at_once = min(estimate.num_at_once, len(plan.packs))
     return (
@@ -195,9 +195,9 @@ def _mebibytes(size: int) -> str:
 
 
 def _calibrate(plan: Plan, home: Home, capacity: Capacity, address: str | None) -> None:
-    from sweep.calibration import calibrate, kind_of
-    from sweep.cluster_error import ClusterError
-    from sweep.estimates import recorded_seconds
+    from sweep.cluster.error import ClusterError
+    from sweep.planning.calibration import calibrate, kind_of
+    from sweep.planning.estimates import recorded_seconds
     from trainables.data import fetch, load
 
     if not capacity.num_packs(plan.spec.resources):
@@ -239,14 +239,14 @@ def estimate_as_json(
     plan: Plan, home: Home, capacity: Capacity, timed: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
     """Return what the rest of a plan will take, for programs; arguments as for `print_summary`."""
-    from sweep.estimates import estimate
+    from sweep.planning.estimates import estimate
 
     are_known = _are_pack_sizes_known(plan, home)
     return {**asdict(estimate(plan, home, capacity, timed)), "are_pack_sizes_known": are_known}
 
 
 def _are_pack_sizes_known(plan: Plan, home: Home) -> bool:
-    from sweep.pack_sizes import are_sizes_known
+    from sweep.planning.pack_sizes import are_sizes_known
 
     # A search's packs are the seeds of a cell.
     return not plan.spec.search.is_grid or are_sizes_known(plan.members_to_run, plan.spec.resources, home)

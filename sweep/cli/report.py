@@ -44,9 +44,9 @@ def report_file(spec: str, home: Home, out: Path) -> Path:
     """
     from analysis.report import report
     from analysis.report_error import ReportError
-    from sweep.environment import code_version
-    from sweep.spec_file import load_spec, read_spec_text
-    from sweep.store import Store
+    from sweep.cluster.environment import code_version
+    from sweep.spec.file import load_spec, read_spec_text
+    from sweep.store.store import Store
     from trainables.atomic_file import write_atomically
 
     loaded, store = load_spec(spec), Store(home)

@@ -16,8 +16,8 @@ from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from sweep.cli.plan import note_others, print_summary
 from sweep.cli.search_summary import as_search, best_line
 from sweep.cli.tables import table_text
-from sweep.limits import MAX_LINES
 from sweep.redaction import redact
+from sweep.spec.limits import MAX_LINES
 from trainables.tasks import task_of
 from trainables.terminal import echo
 
@@ -58,7 +58,7 @@ def command(
     Example: `catsweep run quickstart`
     """
     from sweep import api
-    from sweep.display import duration
+    from sweep.execution.display import duration
     from sweep.home import Home
 
     place = Home.resolve(home, tracking_uri)
@@ -88,7 +88,7 @@ def command(
 
 def _table(spec: str, place: Home, compare: str | None) -> str:
     """Return the table at the end, or where to find it where it has too many rows to read."""
-    from sweep.spec_file import load_spec
+    from sweep.spec.file import load_spec
 
     num_cells = load_spec(spec).num_cells
     if num_cells > MAX_LINES:
@@ -99,7 +99,7 @@ def _table(spec: str, place: Home, compare: str | None) -> str:
 def _say_winner(spec: str, home: Home) -> None:
     """Name the best cell of a search below its table; a grid has none."""
     from sweep import api
-    from sweep.spec_file import load_spec
+    from sweep.spec.file import load_spec
 
     if not load_spec(spec).search.is_grid and (plan := as_search(api.current_plan(spec, home))):
         echo(best_line(plan))
@@ -107,8 +107,8 @@ def _say_winner(spec: str, home: Home) -> None:
 
 def _comparisons(spec: str) -> tuple[str | None, tuple[str, ...]]:
     """Return what the table at the end is compared with, if that is fair, and what else it might be."""
-    from analysis.comparison import COMPARISONS, fair_comparison, is_alike
-    from sweep.spec_file import load_spec
+    from analysis.published.comparison import COMPARISONS, fair_comparison, is_alike
+    from sweep.spec.file import load_spec
 
     loaded = load_spec(spec)
     if not loaded.search.is_grid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweep.planning import Plan
+    from sweep.planning.plan import Plan
     from sweep.search.planning import SearchPlan
 
 
@@ -39,7 +39,7 @@ def search_lines(plan: SearchPlan) -> list[str]:
 
 def best_line(plan: SearchPlan) -> str:
     """Return which cell is the best by the metric that is searched: the winner, once all are tried."""
-    from sweep.cell_runs import cell_name
+    from sweep.execution.cell_runs import cell_name
     from sweep.search.scores import Fate
 
     metric = plan.spec.search.metric

@@ -17,11 +17,11 @@ from sweep.cli.options import (
 )
 from sweep.cli.plan import estimate_as_json, estimate_lines
 from sweep.cli.search_summary import as_search, search_as_json, search_lines
-from sweep.limits import MAX_ERRORS, first_of
+from sweep.spec.limits import MAX_ERRORS, first_of
 from trainables.terminal import echo, make_console
 
 if TYPE_CHECKING:
-    from sweep.cell_status import CellStatus
+    from sweep.store.cell_status import CellStatus
 
 _COUNTS = ("done", "diverged", "running", "failed", "pruned", "missing")
 
@@ -48,10 +48,10 @@ def command(
     Example: `catsweep status quickstart`
     """
     from sweep import api
-    from sweep.cell_runs import cell_name
-    from sweep.cell_status import sweep_status
+    from sweep.execution.cell_runs import cell_name
     from sweep.home import Home
-    from sweep.store import Store
+    from sweep.store.cell_status import sweep_status
+    from sweep.store.store import Store
 
     place = Home.resolve(home, tracking_uri)
     plan = api.current_plan(spec, place)
@@ -88,7 +88,7 @@ def command(
 
 def _name(label: str, cells: Sequence[CellStatus]) -> str:
     """Return what a line is called: a cell's name with its note, or the label of several."""
-    from sweep.cell_runs import cell_name
+    from sweep.execution.cell_runs import cell_name
 
     if len(cells) > 1:
         return f"{label} ({len(cells):,} cells)"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
-from trainables.task import Task
 from trainables.tasks import TASKS
+from trainables.tasks.task import Task
 from trainables.terminal import echo
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ def table_text(
 
     from analysis import load_runs, render, table
     from analysis.figure_error import FigureError
-    from analysis.formats import FORMATS_FOR_PROGRAMS
-    from sweep.spec_file import load_spec
-    from sweep.store import Store
+    from analysis.formats.rendering import FORMATS_FOR_PROGRAMS
+    from sweep.spec.file import load_spec
+    from sweep.store.store import Store
 
     loaded = load_spec(spec)
     task = TASKS[loaded.task]
@@ -153,9 +153,9 @@ def table_text(
 
 def measured_text(spec: str, home: Home) -> tuple[str, tuple[str, ...]]:
     """Return what a spec has measured of gradients in one table, and what is missing, in words."""
-    from analysis.measured import measured_table
-    from sweep.spec_file import load_spec
-    from sweep.store import Store
+    from analysis.tables.measured import measured_table
+    from sweep.spec.file import load_spec
+    from sweep.store.store import Store
 
     loaded = load_spec(spec)
     Store(home).check_readable()

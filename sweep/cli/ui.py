@@ -29,9 +29,9 @@ def command(
 
     Example: `catsweep ui --port 5000`
     """
+    from sweep.cli.ui_server import ui_server
     from sweep.home import Home
-    from sweep.store import Store, StoreError
-    from sweep.ui_server import ui_server
+    from sweep.store.store import Store, StoreError
 
     place = Home.resolve(home, tracking_uri)
     if place.is_server:
@@ -50,9 +50,9 @@ def command(
 
 def _settle(place: Home) -> None:
     """Have the store find the artifacts of a home that was moved; a driver at work has done that already."""
-    from sweep.display import say
+    from sweep.execution.display import say
     from sweep.home import HomeError
-    from sweep.moved_home import former_places, settle
+    from sweep.store.moved_home import former_places, settle
 
     if former_places(place):
         from sweep.runner import driver_lock  # imports Ray, which takes seconds

@@ -11,9 +11,9 @@ from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
 from sweep.search.scores import epoch_score
-from sweep.spec import EarlyStopping
-from trainables.epochs import EpochRecord
+from sweep.spec.sweep_spec import EarlyStopping
 from trainables.pack_trainable import RECORDS
+from trainables.training.epochs import EpochRecord
 
 _EPOCH = "epoch"
 

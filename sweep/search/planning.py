@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sweep.home import Home
-from sweep.planning import Plan
+from sweep.planning.plan import Plan
 from sweep.search.queue import CellQueue
 from sweep.search.scores import Fate
 from sweep.search.space import SearchSpace
 from sweep.search.storage import open_storage
 from sweep.search.study import CellTrial, Study
-from sweep.spec import Spec
-from sweep.store import StoredMember
+from sweep.spec.sweep_spec import Spec
+from sweep.store.store import StoredMember
 from trainables.pack import Pack
 from trainables.schema import Cell, CellRequest
 

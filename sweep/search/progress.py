@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from sweep.cell_runs import cell_name
-from sweep.progress import Progress
+from sweep.execution.cell_runs import cell_name
+from sweep.execution.progress import Progress
 from sweep.search.queue import CellQueue
 from trainables.pack import Pack
 from trainables.schema import CellRequest, Member

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.packing import packs_left_behind
+from sweep.planning.packing import packs_left_behind
 from sweep.search.scores import Fate, Verdict, epoch_score, verdict_from_record, verdict_from_store
 from sweep.search.space import SearchSpace
 from sweep.search.study import CellTrial, Study
-from sweep.store import StoredMember, StoreError
-from trainables.epochs import EpochRecord
+from sweep.store.store import StoredMember, StoreError
 from trainables.pack import Pack
 from trainables.schema import Cell, CellRequest, Member
+from trainables.training.epochs import EpochRecord
 
 _log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sweep.store import StoredMember
-from trainables.epochs import EpochRecord
+from sweep.store.store import StoredMember
 from trainables.schema import CellRequest, Member
+from trainables.training.epochs import EpochRecord
 
 
 class Fate(Enum):

@@ -9,9 +9,9 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from sweep.search.queue import CellQueue, Job
-from trainables.epochs import EpochRecord
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK, RECORDS
+from trainables.training.epochs import EpochRecord
 
 
 class CellSearcher(Searcher):  # type: ignore[misc]

@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sweep.spec import Spec
-from sweep.spec_block import Block
+from sweep.spec.block import Block
+from sweep.spec.sweep_spec import Spec
 from trainables.schema import CellRequest, format_param
 
 Suggest = Callable[[str, Sequence[str]], str]

@@ -16,7 +16,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.home import Home
-from sweep.store import StoreError
+from sweep.store.store import StoreError
 from trainables.error_reason import reason_of
 
 STORAGE_VARIABLE = "CATSWEEP_STUDY_STORAGE"

@@ -33,8 +33,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.search.scores import Fate, Verdict
 from sweep.search.space import SearchSpace
-from sweep.spec import Spec
-from sweep.store import StoreError
+from sweep.spec.sweep_spec import Spec
+from sweep.store.store import StoreError
 from trainables.error_reason import reason_of
 
 AWAY = (StorageInternalError, SQLAlchemyError)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ray import tune
 from ray.tune.search import ConcurrencyLimiter
 
+from sweep.execution.tune_inputs import Walk, pack_config, room_for_packs
 from sweep.home import Home
 from sweep.search.halving import PackHalving
 from sweep.search.planning import SearchPlan
 from sweep.search.progress import SearchProgress
 from sweep.search.queue import CellQueue
 from sweep.search.searcher import CellSearcher
-from sweep.walk import Walk, pack_config, room_for_packs
 
 
 def search_walk(plan: SearchPlan, queue: CellQueue, home: Home) -> Walk:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainables import schema
-from trainables.run_record import LastValue, RunRecord
+from trainables.store.run_record import LastValue, RunRecord
 
 METRIC = "test_neg_elbo"
 

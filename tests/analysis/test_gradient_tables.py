@@ -3,7 +3,7 @@
 import pytest
 
 from analysis import render, table
-from analysis.store import runs_frame
+from analysis.runs.frame import runs_frame
 
 JUDGING = {
     "task": "gradient_quality",

@@ -2,8 +2,7 @@ import pytest
 
 from analysis.names import ESTIMATOR_NAMES, applicable_defaults, estimator_name, form_of, metric_name
 from estimators.registry import REGISTRY
-from trainables import metrics
-from trainables.schema import Cell
+from trainables.schema import Cell, metrics
 from trainables.tasks import TASKS
 
 

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from analysis import load_runs, published, render, table
+from analysis import load_runs, render, table
+from analysis.published import printed as published
 from tests.analysis.conftest import member_params, member_tags
 from trainables import schema
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from analysis import load_history, load_runs
-from analysis.store import resolve_duplicates
+from analysis.runs.frame import resolve_duplicates
 from tests.analysis.conftest import Store
 from tests.chaos.servers import MlflowServer
 from tests.conftest import running_postgres

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from analysis import load_runs, render, store_http, table
-from trainables import run_tables, schema
+from analysis import load_runs, render, table
+from analysis.runs import store_http
+from trainables import schema
+from trainables.store import run_tables
 
 METRIC = "test_neg_elbo"
 

@@ -12,8 +12,8 @@ from benchmarks import pack_gpu, pack_timing
 from benchmarks.pack_timing import Measurement
 from benchmarks.paper_workloads import Setting
 from benchmarks.timing_images import load_images
-from trainables.epochs import EpochSeconds
 from trainables.pack import Pack
+from trainables.training.epochs import EpochSeconds
 
 ROOT = Path(pack_gpu.__file__).parent.parent
 OPTIONS = ["--device", "cpu", "--estimators", "st", "--latents", "8x4", "--steps", "2", "--repeats", "1"]

@@ -7,7 +7,7 @@ from dataclasses import astuple
 
 import pytest
 
-from analysis import published
+from analysis.published import printed as published
 from benchmarks.paper_workloads import (
     ESTIMATORS,
     LATENTS,
@@ -22,8 +22,8 @@ from benchmarks.paper_workloads import (
     published_params,
     table2_cells,
 )
-from sweep.packing import pack_members
-from sweep.spec_file import load_spec
+from sweep.planning.packing import pack_members
+from sweep.spec.file import load_spec
 from trainables.schema import Cell, Member
 
 ST, GST = Setting("st", "8x4"), Setting("gst", "8x4")

@@ -19,9 +19,9 @@ from benchmarks.simulated import MARK, simulated_home, simulated_metrics
 from sweep import api
 from sweep.cli.tables import table_text
 from sweep.home import Home
-from sweep.spec_file import load_spec
-from trainables.metrics import TRAINING_METRICS
+from sweep.spec.file import load_spec
 from trainables.schema import CellRequest
+from trainables.schema.metrics import TRAINING_METRICS
 
 SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "scale.py"
 EPOCHS = 2

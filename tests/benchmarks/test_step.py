@@ -7,7 +7,7 @@ import pytest
 from benchmarks.paper_workloads import Setting, make_pack
 from benchmarks.step import PARTS, parts, shares
 from tests.trainables.members import images
-from trainables.training import PackTrainer
+from trainables.training.vae_trainer import PackTrainer
 
 INDEX_SELECT = ("~", 0, "<method 'index_select' of 'torch._C.TensorBase' objects>")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .oracles import normal
+from tests.estimators.oracles import normal
 
 
 def _weights(x: Tensor, *leading: int, seed: int) -> Tensor:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from estimators import REGISTRY, Estimate, Estimator
-
-from .oracles import Hyperparameters, Objective, one_hot
+from tests.estimators.oracles import Hyperparameters, Objective, one_hot
 
 FEW = Hyperparameters(temperature=0.5, eta=1.0, gap=1.0, beta=0.5, num_mc_samples=3, num_samples=3)
 

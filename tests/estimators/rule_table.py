@@ -10,21 +10,20 @@ import torch
 from torch import Tensor
 
 from estimators import Estimator
-from estimators.concrete import concrete_gradient
-from estimators.gst import gst_gradient
 from estimators.gumbel import averaged_softmax_vjp, sample_gumbel
-from estimators.heun import heun_logits
-from estimators.reinmax import reinmax_gradient
-from estimators.reinmax_argmax import reinmax_argmax_gradient
-from estimators.reinmax_cv import reinmax_cv_gradient
-from estimators.reinmax_cv_alg2 import reinmax_cv_alg2_gradient
-from estimators.reinmax_rao import reinmax_rao_gradient
-from estimators.reinmax_rk2 import reinmax_rk2_gradient
+from estimators.pathwise.concrete import concrete_gradient
+from estimators.pathwise.gst import gst_gradient
+from estimators.pathwise.heun import heun_logits
+from estimators.pathwise.reinmax import reinmax_gradient
+from estimators.pathwise.reinmax_argmax import reinmax_argmax_gradient
+from estimators.pathwise.reinmax_cv import reinmax_cv_gradient
+from estimators.pathwise.reinmax_cv_alg2 import reinmax_cv_alg2_gradient
+from estimators.pathwise.reinmax_rao import reinmax_rao_gradient
+from estimators.pathwise.reinmax_rk2 import reinmax_rk2_gradient
+from estimators.pathwise.st import st_gradient
+from estimators.pathwise.stgs import stgs_gradient
 from estimators.sampling import sample_one_hot
-from estimators.st import st_gradient
-from estimators.stgs import stgs_gradient
-
-from .oracles import Draw, Hyperparameters, conditional_gumbels
+from tests.estimators.oracles import Draw, Hyperparameters, conditional_gumbels
 
 Rule = Callable[[Draw, Tensor, Hyperparameters, torch.Generator], Tensor]
 

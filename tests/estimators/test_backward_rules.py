@@ -6,12 +6,11 @@ import pytest
 import torch
 
 from estimators import get
-
-from . import oracles
-from .objectives import mlp
-from .oracles import Draw, Hyperparameters, draw, mean_jacobian, normal, softmax_jacobian
-from .registry_table import PATHWISE, sample_of
-from .rule_table import RULES, conditional_draws, forward_value, replayed_draw, seeded
+from tests.estimators import oracles
+from tests.estimators.objectives import mlp
+from tests.estimators.oracles import Draw, Hyperparameters, draw, mean_jacobian, normal, softmax_jacobian
+from tests.estimators.registry_table import PATHWISE, sample_of
+from tests.estimators.rule_table import RULES, conditional_draws, forward_value, replayed_draw, seeded
 
 PACK = Hyperparameters(
     temperature=torch.tensor([0.3, 1.0, 2.0], dtype=torch.float64).view(3, 1, 1, 1),

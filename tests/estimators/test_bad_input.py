@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from estimators import REGISTRY
-
-from .oracles import normal
-from .registry_table import (
+from tests.estimators.oracles import normal
+from tests.estimators.registry_table import (
     FEW,
     every,
     every_tempered,
@@ -20,7 +19,7 @@ from .registry_table import (
     output_of,
     sample_of,
 )
-from .rule_table import seeded
+from tests.estimators.rule_table import seeded
 
 
 def total(x):

@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from estimators.conditional_gumbel import conditional_gumbels
-
-from .oracles import normal, one_hot, rejected_gumbels
-from .rule_table import seeded
-from .statistical_checks import check_gumbel_marginals, check_same_marginals
-from .test_concrete import finite_difference
+from tests.estimators.oracles import normal, one_hot, rejected_gumbels
+from tests.estimators.pathwise.test_concrete import finite_difference
+from tests.estimators.rule_table import seeded
+from tests.estimators.statistical_checks import check_gumbel_marginals, check_same_marginals
 
 LOGITS = torch.tensor([1.0, 0.2, -0.7, 1.5], dtype=torch.float64)
 

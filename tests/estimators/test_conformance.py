@@ -9,8 +9,8 @@ from functools import cache
 import pytest
 import torch
 
-from .oracles import normal, one_hot
-from .registry_table import (
+from tests.estimators.oracles import normal, one_hot
+from tests.estimators.registry_table import (
     FEW,
     dtypes,
     every,
@@ -24,7 +24,7 @@ from .registry_table import (
     sample_of,
     with_slope,
 )
-from .rule_table import seeded
+from tests.estimators.rule_table import seeded
 
 SHAPES = [(3, 4), (1, 1), (5, 3, 4), (2, 5, 3, 4)]
 

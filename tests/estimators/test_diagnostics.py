@@ -16,12 +16,11 @@ from estimators.diagnostics import (
     gradient_std,
     gradient_variance,
 )
-
-from . import oracles
-from .objectives import cubic, mlp, quadratic
-from .oracles import Hyperparameters, normal
-from .registry_table import FEW, every, hyperparameter_names, output_of
-from .rule_table import seeded
+from tests.estimators import oracles
+from tests.estimators.objectives import cubic, mlp, quadratic
+from tests.estimators.oracles import Hyperparameters, normal
+from tests.estimators.registry_table import FEW, every, hyperparameter_names, output_of
+from tests.estimators.rule_table import seeded
 
 OFFSET = 1e8
 """So large beside the spread of one that naive sums of squares lose the spread."""

@@ -7,9 +7,9 @@ method that sees float32 logits can promise less; a fifth of that bound is asked
 import pytest
 import torch
 
-from . import oracles
-from .oracles import Draw, Hyperparameters, draw, normal
-from .rule_table import RULES, conditional_draws, seeded
+from tests.estimators import oracles
+from tests.estimators.oracles import Draw, Hyperparameters, draw, normal
+from tests.estimators.rule_table import RULES, conditional_draws, seeded
 
 EPS = torch.finfo(torch.float32).eps
 

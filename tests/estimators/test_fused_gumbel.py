@@ -27,11 +27,10 @@ from estimators.fused_gumbel import (
     philox_uniforms,
     takes,
 )
-
-from . import oracles
-from .oracles import normal, one_hot
-from .rule_table import seeded
-from .statistical_checks import FALSE_ALARM, check_uncorrelated
+from tests.estimators import oracles
+from tests.estimators.oracles import normal, one_hot
+from tests.estimators.rule_table import seeded
+from tests.estimators.statistical_checks import FALSE_ALARM, check_uncorrelated
 
 CPU = torch.device("cpu")
 EPS = torch.finfo(torch.float32).eps

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .oracles import normal
-from .registry_table import (
+from tests.estimators.oracles import normal
+from tests.estimators.registry_table import (
     FEW,
     dtypes,
     every,
@@ -21,7 +21,7 @@ from .registry_table import (
     planted_gumbels,
     planted_straight_through,
 )
-from .rule_table import seeded
+from tests.estimators.rule_table import seeded
 
 
 @every_pathwise

@@ -6,11 +6,10 @@ from torch import Tensor
 
 from estimators.gumbel import _rows_at_once, averaged_softmax_vjp, sample_gumbel
 from tests.complaint import complaint
-
-from . import oracles
-from .oracles import conditional_gumbels, normal, one_hot, rejected_gumbels
-from .rule_table import seeded
-from .statistical_checks import (
+from tests.estimators import oracles
+from tests.estimators.oracles import conditional_gumbels, normal, one_hot, rejected_gumbels
+from tests.estimators.rule_table import seeded
+from tests.estimators.statistical_checks import (
     check_gumbel_marginals,
     check_means_agree,
     check_same_marginals,

@@ -6,10 +6,9 @@ import re
 import pytest
 
 from estimators import rebar, reinmax, reinmax_rk2, rloo
-
-from .objectives import mlp
-from .oracles import normal
-from .registry_table import every
+from tests.estimators.objectives import mlp
+from tests.estimators.oracles import normal
+from tests.estimators.registry_table import every
 
 LOGITS = normal(2, 3, 4, seed=1)
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from .oracles import Hyperparameters, normal, one_hot
-from .registry_table import estimate_of, every, every_with_objective, output_of, sample_of
-from .rule_table import seeded
-from .statistical_checks import check_frequencies
+from tests.estimators.oracles import Hyperparameters, normal, one_hot
+from tests.estimators.registry_table import estimate_of, every, every_with_objective, output_of, sample_of
+from tests.estimators.rule_table import seeded
+from tests.estimators.statistical_checks import check_frequencies
 
 narrow = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 H = Hyperparameters(temperature=0.7, eta=0.8, num_mc_samples=5, num_samples=3)

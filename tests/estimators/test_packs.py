@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from .oracles import Hyperparameters, normal
-from .registry_table import (
+from tests.estimators.oracles import Hyperparameters, normal
+from tests.estimators.registry_table import (
     dtypes,
     every,
     every_random,
@@ -14,7 +14,7 @@ from .registry_table import (
     planted_straight_through,
     with_slope,
 )
-from .rule_table import seeded
+from tests.estimators.rule_table import seeded
 
 MEMBERS = [
     Hyperparameters(temperature=0.3, eta=0.5, gap=0.0, beta=0.5, num_mc_samples=4, num_samples=7),

@@ -5,8 +5,8 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from .oracles import Hyperparameters, normal
-from .registry_table import (
+from tests.estimators.oracles import Hyperparameters, normal
+from tests.estimators.registry_table import (
     every,
     every_with_objective,
     output_of,
@@ -14,7 +14,7 @@ from .registry_table import (
     sample_of,
     with_slope,
 )
-from .rule_table import seeded
+from tests.estimators.rule_table import seeded
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16)
 chosen = settings(

@@ -7,10 +7,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from estimators import reinmax
 from estimators.randomness import fill_uniform
-
-from .oracles import normal
-from .registry_table import every_pathwise, sample_of
-from .rule_table import seeded
+from tests.estimators.oracles import normal
+from tests.estimators.registry_table import every_pathwise, sample_of
+from tests.estimators.rule_table import seeded
 
 
 class Drawn(Dataset):

@@ -8,8 +8,7 @@ import pytest
 
 import estimators
 from estimators import REGISTRY, get
-
-from .registry_table import every, hyperparameter_names
+from tests.estimators.registry_table import every, hyperparameter_names
 
 PATHWISE = ("st", "stgs", "concrete", "gumbel_rao", "gst", "reinmax", "reinmax_argmax", "reinmax_rk2")
 PATHWISE_WITH_DRAWS = ("reinmax_rao", "reinmax_cv", "reinmax_cv_alg2")

@@ -6,12 +6,18 @@ import torch
 from estimators import REGISTRY, sampling
 from estimators.sampling import sample_one_hot
 from estimators.score_function.samples import inverse_cumulative
-
-from . import oracles
-from .oracles import Draw, Hyperparameters, conditional_logits, normal, one_hot, rejected_gumbels
-from .registry_table import PATHWISE, sample_of
-from .rule_table import seeded
-from .statistical_checks import check_frequencies, check_means_agree
+from tests.estimators import oracles
+from tests.estimators.oracles import (
+    Draw,
+    Hyperparameters,
+    conditional_logits,
+    normal,
+    one_hot,
+    rejected_gumbels,
+)
+from tests.estimators.registry_table import PATHWISE, sample_of
+from tests.estimators.rule_table import seeded
+from tests.estimators.statistical_checks import check_frequencies, check_means_agree
 
 H = Hyperparameters(temperature=0.6, eta=1.5, gap=0.5, beta=0.2, num_mc_samples=2)
 

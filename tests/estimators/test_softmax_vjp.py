@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from estimators.softmax_vjp import softmax_vjp
-
-from . import oracles
-from .oracles import normal
+from tests.estimators import oracles
+from tests.estimators.oracles import normal
 
 SHAPES = [(4,), (3, 2), (2, 3, 8), (2, 2, 3, 5), (4, 1)]
 

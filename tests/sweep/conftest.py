@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sweep.home import Home
-from sweep.spec import Spec
+from sweep.spec.sweep_spec import Spec
 from tests.sweep.samples import Driver
 
 
@@ -32,7 +32,9 @@ def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in ("CATSWEEP_HOME", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr("sweep.quick_timing.SECONDS", 0)  # a plan of which nothing is known does not wait
+    monkeypatch.setattr(
+        "sweep.planning.quick_timing.SECONDS", 0
+    )  # a plan of which nothing is known does not wait
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sweep.execution.outbox import Outbox
+from sweep.execution.run_writer import RunWriter
+from sweep.execution.spool import Spool
+from sweep.execution.tracking import Tracker, open_experiment
 from sweep.home import Home
-from sweep.outbox import Outbox
-from sweep.packing import write_manifest
-from sweep.planning import make_plan
-from sweep.run_writer import RunWriter
-from sweep.spec import Spec
-from sweep.spool import Spool
-from sweep.store import Store
-from sweep.tracking import Tracker, open_experiment
-from trainables.epochs import EpochRecord
-from trainables.metrics import TRAINING_METRICS
+from sweep.planning.packing import write_manifest
+from sweep.planning.plan import make_plan
+from sweep.spec.sweep_spec import Spec
+from sweep.store.store import Store
 from trainables.pack import Pack
 from trainables.schema import Member
+from trainables.schema.metrics import TRAINING_METRICS
+from trainables.training.epochs import EpochRecord
 
 BLOCK = {"estimator": "st", "latent": "8x4", "lr": 0.0005}
 SPEC_TEXT = """name: small

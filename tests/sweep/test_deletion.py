@@ -10,10 +10,10 @@ import pytest
 
 from analysis import load_runs
 from analysis.report.artifacts import Artifacts
-from sweep.cell_status import sweep_status
 from sweep.home import Home
-from sweep.planning import make_plan
-from sweep.store import Store
+from sweep.planning.plan import make_plan
+from sweep.store.cell_status import sweep_status
+from sweep.store.store import Store
 from tests.chaos.servers import MlflowServer
 from tests.sweep.samples import Driver, spec_of
 

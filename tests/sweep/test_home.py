@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from analysis.report.artifacts import Artifacts
-from analysis.store import load_runs
+from analysis.runs.frame import load_runs
 from sweep.home import Home, HomeError
 from sweep.search.storage import open_storage, storage_url
-from sweep.store import Store
+from sweep.store.store import Store
 from tests.sweep.samples import Driver, record, spec_of
 from trainables.schema import PICTURES_ARTIFACT
 

@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from analysis import published
 from analysis.names import PAPER_LATENTS
-from sweep.spec_file import load_spec, preset_names
+from analysis.published import printed as published
+from sweep.spec.file import load_spec, preset_names
 from trainables.schema import Cell
 
 TEMPERATURES = ("0.1", "0.3", "0.5", "0.7", "1.0", "1.1", "1.2", "1.3", "1.4", "1.5")

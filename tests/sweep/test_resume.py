@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from analysis import load_runs, render, table
-from sweep.spec_file import load_spec
+from sweep.spec.file import load_spec
 
 SHOWN_METRICS = ("train_neg_elbo", "test_neg_elbo")
 MEMBERS = "select run_uuid from tags where key = 'catsweep.kind' and value = 'member'"

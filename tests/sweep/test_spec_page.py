@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sweep.spec import EarlyStopping, Measure, Resources, Search, Spec
-from sweep.spec_block import Block, SpecModel
-from trainables.task import OPTIONAL, REQUIRED, Keys, Task
+from sweep.spec.block import Block, SpecModel
+from sweep.spec.sweep_spec import EarlyStopping, Measure, Resources, Search, Spec
 from trainables.tasks import TASKS
+from trainables.tasks.task import OPTIONAL, REQUIRED, Keys, Task
 
 PAGE = (Path(__file__).parents[2] / "docs" / "spec.md").read_text()
 

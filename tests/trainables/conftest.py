@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainables.process import prepare_process
+from trainables.training.process import prepare_process
 
 
 @pytest.fixture

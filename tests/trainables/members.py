@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from trainables.data import ImageDataset
-from trainables.epochs import EpochRecord, RecordedTrainer
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.task import Task
-from trainables.trainers import trainer_of
-from trainables.training_data import TrainingData
+from trainables.tasks.task import Task
+from trainables.tasks.trainers import trainer_of
+from trainables.training.epochs import EpochRecord, RecordedTrainer
+from trainables.training.training_data import TrainingData
 
 
 def member(seed: int = 0, **params: object) -> Member:

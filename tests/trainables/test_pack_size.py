@@ -8,10 +8,10 @@ import torch
 
 from tests.trainables.members import data, member
 from trainables import pack_size
-from trainables.epochs import EpochSeconds
 from trainables.pack import Pack
 from trainables.pack_size import Trial, choose_pack_size, is_out_of_memory, measure_pack_size
-from trainables.training_data import TrainingData
+from trainables.training.epochs import EpochSeconds
+from trainables.training.training_data import TrainingData
 
 
 def _device(overhead: float, per_member: float, memory: float) -> Callable[[int], Trial | None]:

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from tests.trainables.members import dataset, member
-from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK, PICTURES, RECORDS, WARNINGS, PackTrainable
-from trainables.trainers import TRAINERS
-from trainables.training import PackTrainer
+from trainables.tasks.trainers import TRAINERS
+from trainables.training.checkpoint import CheckpointFolder
+from trainables.training.training_data import TrainingData
+from trainables.training.vae_trainer import PackTrainer
 from trainables.training_code import OtherCodeError, own_code
-from trainables.training_data import TrainingData
 
 EPOCHS = 3
 DATASET = dataset(200, 100)

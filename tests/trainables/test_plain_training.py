@@ -9,7 +9,7 @@ import estimators
 from benchmarks.plain_loop import PlainVae
 from tests.trainables.members import images, member
 from trainables.pack import Pack
-from trainables.training import PackTrainer
+from trainables.training.vae_trainer import PackTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

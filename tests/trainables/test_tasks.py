@@ -7,11 +7,11 @@ import math
 import pytest
 
 from tests.trainables.members import data, images, member
-from trainables.metrics import METRIC, METRICS
 from trainables.pack import Pack
-from trainables.task import OPTIONAL, REQUIRED, Task
+from trainables.schema.metrics import METRIC, METRICS
 from trainables.tasks import TASKS, task_of, temperature_after
-from trainables.trainers import TRAINERS, trainer_of
+from trainables.tasks.task import OPTIONAL, REQUIRED, Task
+from trainables.tasks.trainers import TRAINERS, trainer_of
 
 ALL = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 

@@ -12,11 +12,11 @@ import torch
 from estimators.diagnostics import gradient_moments, gradient_std
 from tests.trainables.members import member
 from trainables.data import load
+from trainables.models.reconstruction import Reconstruction
 from trainables.pack import Pack
-from trainables.process import prepare_process
-from trainables.reconstruction import Reconstruction
-from trainables.training import PackTrainer
-from trainables.training_data import shared_tensor
+from trainables.training.process import prepare_process
+from trainables.training.training_data import shared_tensor
+from trainables.training.vae_trainer import PackTrainer
 
 Judge = Any
 """Maps an estimator and its hyperparameters to the standard deviation of its gradient."""

@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.figures.results import Results
-from analysis.store import runs_frame
+from analysis.runs.frame import runs_frame
 from trainables import schema
 from trainables.schema import CellRequest, Member
 

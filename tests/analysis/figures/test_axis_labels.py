@@ -1,7 +1,7 @@
 import pytest
 
 from analysis.figures.axis_labels import has_log_axis, metric_label
-from trainables.metrics import METRICS
+from trainables.schema.metrics import METRICS
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 
 from analysis.figures.caption import caption, legend_suffixes
-from analysis.figures.drawing import Line, Panel
+from analysis.figures.panels import Line, Panel
 from analysis.figures.part import Part
 
 COSINE, DEVIATION = "gradient_cosine_batch", "gradient_relative_std"

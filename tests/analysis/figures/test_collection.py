@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 
-from analysis.bootstrap import mean_interval
 from analysis.figure_error import FigureError
 from analysis.figures import figures
 from analysis.figures.bars import bar_panels, point_panels
 from analysis.figures.results import Results
 from analysis.figures.styles import ESTIMATOR_STYLES
-from analysis.store import load_runs
+from analysis.runs.frame import load_runs
+from analysis.statistics.bootstrap import mean_interval
 
 METRIC = "train_neg_elbo"
 

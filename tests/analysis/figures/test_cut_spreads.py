@@ -6,8 +6,8 @@ import pytest
 from analysis.figures.bar_plot import draw_bars
 from analysis.figures.bars import bar_panels
 from analysis.figures.caption import caption, point_caption
-from analysis.figures.drawing import Line, Panel
 from analysis.figures.line_plot import draw_lines
+from analysis.figures.panels import Line, Panel
 from analysis.figures.part import Part
 
 VARIANCE = "cosine_variance"

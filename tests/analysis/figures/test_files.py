@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from analysis.choices import UnknownNameError
 from analysis.figure_error import FigureError
 from analysis.figures import write_files
-from analysis.figures.drawing import Line, Panel
 from analysis.figures.line_plot import draw_lines
 from analysis.figures.look import own_look
+from analysis.figures.panels import Line, Panel
 
 SIGNS = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}
 

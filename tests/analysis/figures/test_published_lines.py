@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from analysis.figures.caption import caption
-from analysis.figures.drawing import Line, Panel
 from analysis.figures.line_plot import draw_lines
+from analysis.figures.panels import Line, Panel
 from analysis.figures.part import Part
 from analysis.figures.published_lines import with_published
 

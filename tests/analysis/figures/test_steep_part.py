@@ -9,7 +9,7 @@ from analysis.figures.collection import parts_of
 from analysis.figures.results import Results
 from analysis.report.palette import Palette
 from analysis.report.vega import line_views
-from analysis.store import load_runs
+from analysis.runs.frame import load_runs
 
 LOSS = "train_neg_elbo"
 STEEP = "The first, steep part of the training lies above the axis."

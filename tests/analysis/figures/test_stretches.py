@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.figures.drawing import Line, Panel
 from analysis.figures.line_plot import draw_lines
+from analysis.figures.panels import Line, Panel
 from analysis.figures.stretches import stretches, with_lone_points
 from analysis.report.palette import Palette
 from analysis.report.vega import line_views

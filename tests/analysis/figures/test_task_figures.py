@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.figures import figures
-
-from .test_collection import drawn, legend
+from tests.analysis.figures.test_collection import drawn, legend
 
 LABEL = "0.99^D: each digit right 99 % of the time"
 

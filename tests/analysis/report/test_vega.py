@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import vl_convert
 
-from analysis.figures.drawing import HeatPanel, Level, Line, Panel
+from analysis.figures.panels import HeatPanel, Level, Line, Panel
 from analysis.report.palette import Palette
 from analysis.report.vega import heat_view, line_views
 

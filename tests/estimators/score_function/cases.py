@@ -4,10 +4,9 @@ import torch
 from torch import Tensor
 
 from estimators import REGISTRY
-
-from ..objectives import mlp
-from ..oracles import Hyperparameters, exact_gradient, normal
-from ..registry_table import estimate_of
+from tests.estimators.objectives import mlp
+from tests.estimators.oracles import Hyperparameters, exact_gradient, normal
+from tests.estimators.registry_table import estimate_of
 
 LOGITS = normal(3, 3, seed=1)
 REPEATS = 10_000

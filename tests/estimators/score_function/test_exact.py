@@ -5,11 +5,10 @@ import torch
 
 from estimators import exact
 from estimators.score_function.exact import MAX_STATES
-
-from ..objectives import OBJECTIVES, mlp
-from ..oracles import exact_gradient, normal, state_probs, states
-from ..rule_table import seeded
-from ..test_concrete import finite_difference
+from tests.estimators.objectives import OBJECTIVES, mlp
+from tests.estimators.oracles import exact_gradient, normal, state_probs, states
+from tests.estimators.pathwise.test_concrete import finite_difference
+from tests.estimators.rule_table import seeded
 
 SHAPES = [(1, 1), (1, 5), (2, 3), (4, 2), (3, 4)]
 

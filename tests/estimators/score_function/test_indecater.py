@@ -6,11 +6,10 @@ import torch
 from estimators import REGISTRY, indecater
 from estimators.score_function.indecater import summed_out
 from estimators.score_function.substitution import means_per_category
-
-from ..objectives import OBJECTIVES, linear, mlp
-from ..oracles import Hyperparameters, exact_gradient, normal, one_hot, state_probs, states
-from ..registry_table import estimate_of
-from ..rule_table import seeded
+from tests.estimators.objectives import OBJECTIVES, linear, mlp
+from tests.estimators.oracles import Hyperparameters, exact_gradient, normal, one_hot, state_probs, states
+from tests.estimators.registry_table import estimate_of
+from tests.estimators.rule_table import seeded
 
 LOGITS = [normal(1, 2, seed=1), normal(1, 5, seed=2), normal(2, 3, seed=3), normal(3, 2, seed=4, scale=2)]
 EXACT_FOR_ONE = ("indecater", "indecater_per_variable", "scater")

@@ -3,9 +3,8 @@
 import torch
 
 from estimators import indecater, indecater_per_variable
-
-from ..oracles import normal
-from ..rule_table import seeded
+from tests.estimators.oracles import normal
+from tests.estimators.rule_table import seeded
 
 L, C, N = 3, 5, 2
 

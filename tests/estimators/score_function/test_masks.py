@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from estimators import exact
-
-from ..oracles import Hyperparameters, normal
-from ..registry_table import dtypes, estimate_of, every_with_objective
-from ..rule_table import seeded
-from ..statistical_checks import check_mean_is
+from tests.estimators.oracles import Hyperparameters, normal
+from tests.estimators.registry_table import dtypes, estimate_of, every_with_objective
+from tests.estimators.rule_table import seeded
+from tests.estimators.statistical_checks import check_mean_is
 
 L, C = 3, 4
 H = Hyperparameters(temperature=0.7, eta=0.8, num_samples=3)

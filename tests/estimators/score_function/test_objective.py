@@ -6,12 +6,18 @@ import pytest
 import torch
 
 from estimators.score_function.objective import chunks
-
-from ..objectives import mlp
-from ..oracles import Hyperparameters, normal
-from ..registry_table import FEW, dtypes, estimate_of, every_with, every_with_objective, with_slope
-from ..rule_table import seeded
-from .cases import f
+from tests.estimators.objectives import mlp
+from tests.estimators.oracles import Hyperparameters, normal
+from tests.estimators.registry_table import (
+    FEW,
+    dtypes,
+    estimate_of,
+    every_with,
+    every_with_objective,
+    with_slope,
+)
+from tests.estimators.rule_table import seeded
+from tests.estimators.score_function.cases import f
 
 L, C, N = 3, 4, 3
 H = Hyperparameters(temperature=0.7, eta=0.8, num_samples=N)

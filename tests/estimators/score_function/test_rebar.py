@@ -6,12 +6,11 @@ import torch
 from estimators import rebar, reinforce
 from estimators.gumbel import sample_gumbel
 from estimators.randomness import exponential
-
-from ..objectives import OBJECTIVES, mlp
-from ..oracles import Hyperparameters, normal, one_hot
-from ..rule_table import seeded
-from ..statistical_checks import check_mean_is
-from .cases import LOGITS, REPEATS, estimates, exact_at_logits, f
+from tests.estimators.objectives import OBJECTIVES, mlp
+from tests.estimators.oracles import Hyperparameters, normal, one_hot
+from tests.estimators.rule_table import seeded
+from tests.estimators.score_function.cases import LOGITS, REPEATS, estimates, exact_at_logits, f
+from tests.estimators.statistical_checks import check_mean_is
 
 
 def literal(logits, objective, temperature, eta, gumbels, exponentials, omit=()):

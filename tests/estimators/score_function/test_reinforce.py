@@ -5,9 +5,8 @@ import torch
 
 from estimators.score_function.reinforce import reinforce_gradient
 from estimators.softmax import softmax
-
-from ..objectives import OBJECTIVES, mlp
-from ..oracles import exact_gradient, normal, state_probs, states
+from tests.estimators.objectives import OBJECTIVES, mlp
+from tests.estimators.oracles import exact_gradient, normal, state_probs, states
 
 LOGITS = [normal(1, 2, seed=1), normal(1, 5, seed=2), normal(2, 3, seed=3), normal(3, 2, seed=4, scale=2)]
 

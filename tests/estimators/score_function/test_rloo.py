@@ -8,10 +8,9 @@ import torch
 from estimators import rloo
 from estimators.score_function.reinforce import reinforce_gradient
 from estimators.score_function.rloo import rloo_gradient
-
-from ..objectives import OBJECTIVES, mlp
-from ..oracles import exact_gradient, normal, state_probs, states
-from ..rule_table import seeded
+from tests.estimators.objectives import OBJECTIVES, mlp
+from tests.estimators.oracles import exact_gradient, normal, state_probs, states
+from tests.estimators.rule_table import seeded
 
 LOGITS = [normal(1, 3, seed=2), normal(2, 2, seed=3)]
 

@@ -11,11 +11,10 @@ from estimators.score_function.samples import (
     sum_over_samples,
     weighted_sum,
 )
-
-from .. import oracles
-from ..oracles import normal
-from ..rule_table import seeded
-from ..statistical_checks import check_frequencies
+from tests.estimators import oracles
+from tests.estimators.oracles import normal
+from tests.estimators.rule_table import seeded
+from tests.estimators.statistical_checks import check_frequencies
 
 
 def check_draws(function):

@@ -5,11 +5,10 @@ import torch
 
 from estimators import indecater, scater
 from estimators.score_function.scater import independent
-
-from ..objectives import mlp, quadratic
-from ..oracles import normal, one_hot, states
-from ..rule_table import seeded
-from ..statistical_checks import check_mean_is
+from tests.estimators.objectives import mlp, quadratic
+from tests.estimators.oracles import normal, one_hot, states
+from tests.estimators.rule_table import seeded
+from tests.estimators.statistical_checks import check_mean_is
 
 L, C, REPEATS = 3, 3, 10_000
 LOGITS = normal(L, C, seed=1)

@@ -5,11 +5,10 @@ import torch
 
 from estimators import REGISTRY, indecater
 from estimators.score_function.shortcuts import LossesOfDraws, OwnChanges, SingleChanges
-
-from ..objectives import mlp
-from ..oracles import Hyperparameters, normal
-from ..registry_table import estimate_of
-from ..rule_table import seeded
+from tests.estimators.objectives import mlp
+from tests.estimators.oracles import Hyperparameters, normal
+from tests.estimators.registry_table import estimate_of
+from tests.estimators.rule_table import seeded
 
 L, C = 3, 4
 LOGITS = normal(5, L, C, seed=1)

@@ -4,10 +4,9 @@ import pytest
 import torch
 
 from estimators.score_function.substitution import means_per_category
-
-from ..objectives import mlp
-from ..oracles import normal, one_hot
-from ..rule_table import seeded
+from tests.estimators.objectives import mlp
+from tests.estimators.oracles import normal, one_hot
+from tests.estimators.rule_table import seeded
 
 L, C, N = 3, 4, 2
 

@@ -9,12 +9,11 @@ from estimators.score_function.reinforce import reinforce_gradient
 from estimators.score_function.rloo import rloo_gradient
 from estimators.score_function.samples import sample_categories
 from estimators.score_function.substitution import means_per_category
-
-from ..oracles import Hyperparameters, state_probs, states
-from ..registry_table import estimate_of
-from ..rule_table import seeded
-from ..statistical_checks import check_mean_is
-from .cases import LOGITS, exact_at_logits, f, repeated
+from tests.estimators.oracles import Hyperparameters, state_probs, states
+from tests.estimators.registry_table import estimate_of
+from tests.estimators.rule_table import seeded
+from tests.estimators.score_function.cases import LOGITS, exact_at_logits, f, repeated
+from tests.estimators.statistical_checks import check_mean_is
 
 CASES = {
     "one sample": Hyperparameters(temperature=1.0, eta=1.0, num_samples=1),

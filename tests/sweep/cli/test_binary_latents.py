@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from sweep.home import Home
-from sweep.packing import write_manifest
-from sweep.spec_file import load_spec
+from sweep.planning.packing import write_manifest
+from sweep.spec.file import load_spec
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import rows
 from tests.trainables.data.test_omniglot import SMALL, write_set
-from trainables.bernoulli_training import BernoulliVaeTrainer
-from trainables.checkpoint import CheckpointFolder
 from trainables.data import DATASETS, load
 from trainables.data import omniglot_sets as sets_module
 from trainables.data.omniglot import Omniglot
 from trainables.pack import Pack
-from trainables.training_data import TrainingData
+from trainables.tasks.bernoulli_vae import BernoulliVaeTrainer
+from trainables.training.checkpoint import CheckpointFolder
+from trainables.training.training_data import TrainingData
 
 Command = Callable[..., Answer]
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sweep.execution.training import Training
 from sweep.home import Home
-from sweep.training import Training
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import rows
 from trainables.data import ImageDataset
-from trainables.mnist_addition import MnistAdditionTrainer
 from trainables.pack import Pack
 from trainables.pack_trainable import PackTrainable
 from trainables.schema import Member
-from trainables.training_data import TrainingData
+from trainables.tasks.mnist_addition import MnistAdditionTrainer
+from trainables.training.training_data import TrainingData
 
 SPEC = """name: sums
 task: mnist_addition

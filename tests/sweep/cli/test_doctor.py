@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.environment import PACKAGES
+from sweep.cluster.environment import PACKAGES
 from sweep.home import Home
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import Driver, spec_of
@@ -36,7 +36,7 @@ def test_where_all_is_well_every_line_says_so(
 def test_what_is_wrong_is_in_the_exit_status_and_the_rest_is_looked_at_all_the_same(
     catsweep: Command, own_folder: Path, unused_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweep.environment.PACKAGES", ("torch", "no-such-package-of-ours"))
+    monkeypatch.setattr("sweep.cluster.environment.PACKAGES", ("torch", "no-such-package-of-ours"))
     (own_folder / "file").write_text("")
     uri = f"http://127.0.0.1:{unused_port}"
     answer = catsweep("doctor", "--home", "file/home", "--tracking-uri", uri)

@@ -10,8 +10,8 @@ import pytest
 
 from sweep.cli.groups import in_few_groups
 from sweep.home import Home
-from sweep.limits import MAX_LINES, first_of
 from sweep.runner import Outcome
+from sweep.spec.limits import MAX_LINES, first_of
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
 

@@ -12,7 +12,7 @@ from sweep.home import Home
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
 from trainables import schema
-from trainables.metrics import TRAINING_METRICS
+from trainables.schema.metrics import TRAINING_METRICS
 
 Command = Callable[..., Answer]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweep.calibration import kind_with
-from sweep.capacity import Capacity, Node
-from sweep.cluster_error import ClusterError
-from sweep.estimates import TIMED
+from sweep.cluster.error import ClusterError
 from sweep.home import Home
-from sweep.spec import Resources
+from sweep.planning.calibration import kind_with
+from sweep.planning.capacity import Capacity, Node
+from sweep.planning.estimates import TIMED
+from sweep.spec.sweep_spec import Resources
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
 from trainables.data import ImageDataset
@@ -49,7 +49,7 @@ def test_a_plan_of_which_nothing_is_known_is_timed_and_says_so(
         return {kind_with(packs[0], resources): 360.0}
 
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    monkeypatch.setattr("sweep.quick_timing.timed_seconds", timed)
+    monkeypatch.setattr("sweep.planning.quick_timing.timed_seconds", timed)
     Path("grid.yaml").write_text(SPEC_TEXT)
     words = ("plan", "grid.yaml", "--home", home.path)
     expected = "estimate: 0.40 core-hours, 0.20 hours on this machine (2 cores), 2 packs at once; "
@@ -201,7 +201,7 @@ def test_a_calibration_measures_what_no_run_has_recorded(
         "trainables.data.load", lambda name, folder: ImageDataset(name, images, labels, images, labels)
     )
     for name in ("_WARM_UP_STEPS", "_TIMED_STEPS"):
-        monkeypatch.setattr(f"sweep.calibration.{name}", 1)
+        monkeypatch.setattr(f"sweep.planning.calibration.{name}", 1)
     Path("grid.yaml").write_text(SPEC_TEXT)
     answer = catsweep("plan", "grid.yaml", "--home", "home", "--calibrate")
     assert answer.status == 0

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from estimators import REGISTRY
+from sweep.execution.training import Training, fetched_images
 from sweep.home import Home
 from sweep.runner import Outcome
-from sweep.spec_file import load_spec, preset_names, read_spec_text
-from sweep.store import Store
-from sweep.training import Training, fetched_images
+from sweep.spec.file import load_spec, preset_names, read_spec_text
+from sweep.store.store import Store
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, rows, spec_of
 from trainables.data import ImageDataset
@@ -188,8 +188,8 @@ def plant_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 256, (300, 784), dtype=np.uint8)
     labels = np.zeros(300, dtype=np.uint8)
     dataset = ImageDataset("mnist", images[:200], labels[:200], images[200:], labels[200:])
-    monkeypatch.setattr("sweep.training.fetch", lambda name, folder: folder)
-    monkeypatch.setattr("sweep.training.load", lambda name, folder: dataset)
+    monkeypatch.setattr("sweep.execution.training.fetch", lambda name, folder: folder)
+    monkeypatch.setattr("sweep.execution.training.load", lambda name, folder: dataset)
 
 
 def test_more_cpus_than_a_machine_has_are_refused_and_the_store_stays_empty(

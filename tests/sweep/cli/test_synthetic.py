@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from sweep.home import Home
-from sweep.packing import write_manifest
-from sweep.spec_file import load_spec
+from sweep.planning.packing import write_manifest
+from sweep.spec.file import load_spec
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import rows
-from trainables.checkpoint import CheckpointFolder
 from trainables.pack import Pack
-from trainables.synthetic_optimisation import SyntheticOptimisationTrainer
+from trainables.tasks.synthetic_optimisation import SyntheticOptimisationTrainer
+from trainables.training.checkpoint import CheckpointFolder
 
 Command = Callable[..., Answer]
 

@@ -10,7 +10,7 @@ import pytest
 
 from sweep.home import Home
 from sweep.search.storage import STORAGE_VARIABLE
-from sweep.spec import Spec
+from sweep.spec.sweep_spec import Spec
 from tests.sweep.search.samples import Lab, search_of
 
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import optuna
 
 from sweep.home import Home
-from sweep.packing import write_manifest
+from sweep.planning.packing import write_manifest
 from sweep.search.planning import SearchPlan, open_queue, search_plan
 from sweep.search.queue import CellQueue, Job
 from sweep.search.space import SearchSpace
 from sweep.search.storage import storage_url
 from sweep.search.study import Study, study_name
-from sweep.spec import Spec
-from sweep.store import StoredMember
+from sweep.spec.sweep_spec import Spec
+from sweep.store.store import StoredMember
 from tests.sweep.samples import metrics_of, record, spec_of
-from trainables.epochs import EpochRecord
 from trainables.schema import CellRequest, Member
+from trainables.training.epochs import EpochRecord
 
 GRID = {"lr": [0.001, 0.0005], "temperature": [0.5, 1.0, 1.5]}
 

@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from sweep.home import Home
-from sweep.packing import write_manifest
+from sweep.planning.packing import write_manifest
 from sweep.runner import Outcome
 from sweep.search.planning import open_queue
 from sweep.search.queue import CellQueue, Job
-from sweep.store import Store
+from sweep.store.store import Store
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import Driver, record, spec_of
 from tests.sweep.search.samples import GRID, records_of, search_of, value_of

@@ -6,7 +6,7 @@ from typing import Any
 from ray.tune.schedulers import TrialScheduler
 
 from sweep.search.halving import PackHalving
-from sweep.spec import EarlyStopping
+from sweep.spec.sweep_spec import EarlyStopping
 from tests.sweep.samples import record
 from trainables.pack_trainable import RECORDS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from sweep.packing import write_manifest
+from sweep.planning.packing import write_manifest
 from sweep.search.queue import CellQueue, Job
 from sweep.search.scores import Fate, Verdict
 from sweep.search.study import CELL, PRUNED, REPEATS
-from sweep.store import StoreError
+from sweep.store.store import StoreError
 from tests.sweep.samples import record
 from tests.sweep.search.samples import Lab, packs_in, records_of, search_of, stored_of, value_of
 from trainables.pack import Pack

@@ -7,8 +7,8 @@ import pytest
 from sweep.search.scores import Fate, Verdict, epoch_score, verdict_from_record, verdict_from_store
 from tests.sweep.samples import metrics_of, record
 from tests.sweep.search.samples import search_of, stored_of
-from trainables.epochs import EpochRecord
 from trainables.schema import CellRequest
+from trainables.training.epochs import EpochRecord
 
 METRIC = "train_neg_elbo"
 COMPLETE = Verdict(Fate.COMPLETE, 102.0)

@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from sweep.search.study import CELL, PRUNED
-from sweep.store import Store
+from sweep.store.store import Store
 from tests.sweep.conftest import Answer
 from tests.sweep.test_resume import MEMBERS, Sweep, kill_in_the_middle
 

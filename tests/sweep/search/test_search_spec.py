@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from sweep.spec import Search
-from sweep.spec_file import SpecError, load_spec
+from sweep.spec.file import SpecError, load_spec
+from sweep.spec.sweep_spec import Search
 from tests.sweep.samples import SPEC_TEXT, spec_of
 
 OPTUNA = "search:\n  kind: optuna\n  trials: 3\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from sweep.search.space import SearchSpace
-from sweep.spec_file import load_spec
+from sweep.spec.file import load_spec
 from tests.sweep.samples import spec_of
 
 LRS = [0.001, 0.0005]

@@ -8,7 +8,7 @@ import pytest
 
 from sweep.home import Home
 from sweep.search.storage import STORAGE_VARIABLE, open_storage, storage_url
-from sweep.store import Store, StoreError
+from sweep.store.store import Store, StoreError
 
 
 def home_of(tmp_path: Path, tracking_uri: str | None = None) -> Home:

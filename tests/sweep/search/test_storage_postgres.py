@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sweep.home import Home
 from sweep.search.storage import SCHEMA, open_storage
-from sweep.store import Store
+from sweep.store.store import Store
 from tests.chaos.servers import PostgresServer
 
 

@@ -14,7 +14,7 @@ from sweep.search import study as study_module
 from sweep.search.scores import Fate, Verdict
 from sweep.search.space import SearchSpace
 from sweep.search.study import CELL, PRUNED, REPEATS, study_name
-from sweep.store import StoreError
+from sweep.store.store import StoreError
 from tests.sweep.samples import spec_of
 from tests.sweep.search.samples import GRID, Lab, search_of
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from ray.tune.search import ConcurrencyLimiter
 
+from sweep.execution.tune_inputs import room_for_packs
 from sweep.search.halving import PackHalving
 from sweep.search.walk import search_walk
-from sweep.spec import Resources
-from sweep.walk import room_for_packs
+from sweep.spec.sweep_spec import Resources
 from tests.sweep.search.samples import Lab, records_of
 
 MakeLab = Callable[..., Lab]
@@ -22,7 +22,9 @@ def nodes(*resources: dict[str, float]) -> list[dict[str, Any]]:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that says what nodes there are."""
-    return lambda *resources: monkeypatch.setattr("sweep.walk.ray.nodes", lambda: nodes(*resources))
+    return lambda *resources: monkeypatch.setattr(
+        "sweep.execution.tune_inputs.ray.nodes", lambda: nodes(*resources)
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_there_is_room_for_what_fits_on_the_nodes(
 
 def test_a_dead_node_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     dead = {"Alive": False, "Resources": {"CPU": 64}}
-    monkeypatch.setattr("sweep.walk.ray.nodes", lambda: [*nodes({"CPU": 2}), dead])
+    monkeypatch.setattr("sweep.execution.tune_inputs.ray.nodes", lambda: [*nodes({"CPU": 2}), dead])
     assert room_for_packs(Resources()) == 2
 
 

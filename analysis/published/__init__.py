@@ -1,0 +1,1 @@
+"""What the papers print, what is known to be wrong with it, and ours beside it."""

@@ -1,0 +1,1 @@
+"""The tracking store as frames: members and histories."""

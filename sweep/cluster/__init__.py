@@ -1,0 +1,1 @@
+"""Where packs train: the Ray cluster and what its nodes must have."""

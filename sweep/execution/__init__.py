@@ -1,0 +1,1 @@
+"""What happens while packs train: Tune's side, and the writes to the store."""

@@ -1,0 +1,238 @@
+"""Writes on their way to the tracking store: sent in order by a thread, spooled while the store is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from sweep.execution.refusal import WriteRefusedError
+from sweep.execution.spool import Spool
+from sweep.execution.writes import Write, joined
+from sweep.store.store import StoreError
+from trainables.error_reason import reason_of
+
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between tries while the store is away; the last one is repeated."""
+PATIENCE = 60.0
+"""Seconds that the end of a run waits for a store that takes nothing."""
+
+STORE_AWAY = (MlflowException, SQLAlchemyError, OSError)
+"""What is raised while a store is away: it may take the same write later."""
+
+
+class TakenOverError(Exception):
+    """Another driver writes now what this one would: nothing that waits may be sent any more."""
+
+
+class Outbox:
+    """A queue of writes, each of which may be repeated without harm, and a thread that sends them.
+
+    Neither a slow store nor one that is away holds up whoever adds writes. While it is away, what waits is in
+    the spool as well, so that it outlives this process. A write that is refused for good is set aside, and
+    those behind it are sent.
+
+    Args:
+        apply: Sends a write; raises `WriteRefusedError`, `TakenOverError` or one of `STORE_AWAY`.
+        spool: Where writes wait on disk.
+        say: Shows a line to the user.
+        pauses: Seconds between tries while the store is away.
+        patience: Seconds that `close` waits for a store that takes nothing.
+    """
+
+    def __init__(
+        self,
+        apply: Callable[[Write], None],
+        spool: Spool,
+        say: Callable[[str], None],
+        *,
+        pauses: Sequence[float] = PAUSES,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._apply = apply
+        self._spool = spool
+        self._say = say
+        self._pauses = pauses
+        self._patience = patience
+        self._queue: deque[Write] = deque()
+        self._num_spooled = 0
+        self._num_failures = 0
+        self._is_disk_full = False
+        self._is_in_doubt = False  # then writes are sent one by one, as they lie in the spool
+        self._is_closing = False
+        self._is_given_up = False
+        self._reason = ""
+        self._changed = threading.Condition()
+        self.num_refused = 0
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="catsweep-outbox", daemon=True)
+        self._thread.start()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def add(self, *writes: Write) -> None:
+        """Put writes at the end of the queue."""
+        self._raise_what_the_thread_raised()
+        with self._changed:
+            if not self._is_given_up:
+                self._queue.extend(writes)
+            self._changed.notify_all()
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until everything is sent, and return whether it is after so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._queue or self._error is not None, seconds)
+        self._raise_what_the_thread_raised()
+        return not self._queue
+
+    def close(self) -> None:
+        """Send everything, waiting for the store where need be.
+
+        Raises:
+            StoreError: If the store has not taken everything; what it has not is kept on disk.
+        """
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        left = len(self._queue) + 1
+        while 0 < len(self._queue) < left:
+            left = len(self._queue)
+            self._wait_until_fewer(left)
+        with self._changed:
+            self._is_given_up = True
+            self._to_spool()
+            self._changed.notify_all()
+        store = f"tracking store {self._spool.store}"
+        if self._queue:
+            raise StoreError(
+                f"{store} did not take {len(self._queue)} writes{self._reason}{self._what_is_kept()}"
+            )
+        if self.num_refused:
+            raise StoreError(
+                f"{store} refused {self.num_refused} writes for good; they and the reasons are in "
+                f"{self._spool.refused_path}; members whose numbers they hold go on from their checkpoints "
+                f"when the same command is run again"
+            )
+
+    def _what_is_kept(self) -> str:
+        """Say what becomes of what the store has not taken; whether there are checkpoints is not known."""
+        again = "once it answers, send them with `catsweep sync` or run the same command again"
+        num_lost = len(self._queue) - self._num_spooled
+        if not num_lost:
+            return f"; they are kept in {self._spool.path}; {again}"
+        kept = f"{self._num_spooled} are kept in {self._spool.path}; {again}; " if self._num_spooled else ""
+        return (
+            f"; {kept}{num_lost} are lost, since the disk took no spool: when the same command is run again, "
+            f"it trains what the store lacks, from checkpoints where the disk took some"
+        )
+
+    def _wait_until_fewer(self, count: int) -> None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._queue) < count or self._error is not None, self._patience
+            )
+        self._raise_what_the_thread_raised()
+
+    def _raise_what_the_thread_raised(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+            raise
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._is_closing)
+                if not self._queue or self._is_given_up:
+                    return
+                write = self._queue[0]
+                pair = None if self._is_in_doubt else joined(self._queue)
+            try:
+                self._apply(pair[0] if pair else write)
+            except WriteRefusedError as refusal:
+                if pair:
+                    self._is_in_doubt = True
+                    continue
+                self._set_aside(write, str(refusal))
+                self._sent()
+            except TakenOverError:
+                self._drop()
+            except STORE_AWAY as error:
+                self._is_in_doubt = True
+                self._wait(error)
+            else:
+                self._sent(*([pair[1]] if pair else []))
+
+    def _sent(self, *others: int) -> None:
+        """Take the first write out of the queue, and those at these places that were sent with it."""
+        if self._num_failures:
+            self._say("the tracking store answers again")
+        with self._changed:
+            self._num_failures = 0
+            for place in (*others, 0):
+                del self._queue[place]
+                self._num_spooled -= place < self._num_spooled
+            self._is_in_doubt = self._num_spooled > 0
+            if not self._queue:
+                self._spool.remove()
+            self._changed.notify_all()
+
+    def _drop(self) -> None:
+        """Forget what waits: checkpoints have it, and whoever has taken over makes it again."""
+        with self._changed:
+            self._is_given_up = True
+            self._queue.clear()
+            self._spool.remove()
+            self._changed.notify_all()
+
+    def _set_aside(self, write: Write, reason: str) -> None:
+        self.num_refused += 1
+        self._say(f"the tracking store refuses a write for good: {reason}")
+        try:
+            self._spool.set_aside(write, reason)
+        except OSError as error:
+            self._say(f"{self._spool.refused_path} cannot be written ({error.strerror})")
+
+    def _wait(self, error: Exception) -> None:
+        """Spool what waits, and what is added meanwhile, until it is time to try again."""
+        deadline = time.monotonic() + self._pauses[min(self._num_failures, len(self._pauses) - 1)]
+        self._num_failures += 1
+        self._reason = f" ({reason_of(error)})"
+        if self._num_failures == 1:
+            self._say(f"the tracking store does not take a write{self._reason}; it is tried again")
+        with self._changed:
+            while not self._is_given_up and (seconds := deadline - time.monotonic()) > 0:
+                self._to_spool()
+                self._changed.wait_for(lambda: self._is_given_up or self._has_unspooled(), seconds)
+
+    def _has_unspooled(self) -> bool:
+        return len(self._queue) > self._num_spooled and not self._is_disk_full
+
+    def _to_spool(self) -> None:
+        new = list(islice(self._queue, self._num_spooled, None))
+        if not new:
+            return
+        try:
+            self._spool.append(new)
+        except OSError as error:
+            if not self._is_disk_full:
+                self._say(
+                    f"spool {self._spool.path} cannot be written ({error.strerror}); writes wait in memory"
+                )
+            self._is_disk_full = True
+        else:
+            self._num_spooled += len(new)
+            self._is_disk_full = False

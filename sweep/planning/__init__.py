@@ -1,0 +1,1 @@
+"""What is to be done: members, packs, and what they will cost."""

@@ -1,0 +1,138 @@
+"""Seconds per epoch, measured with a few steps of training where no run has been recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from sweep.home import Home
+from sweep.planning.capacity import THIS_MACHINE
+from sweep.spec.sweep_spec import Resources
+from trainables.pack import COST_PARAMS, Pack
+from trainables.regular_file import read_json
+from trainables.schema import Member
+
+if TYPE_CHECKING:
+    from trainables.data import ImageDataset
+
+_WARM_UP_STEPS = 3
+_TIMED_STEPS = 20
+_TEST_IMAGES = 1000
+
+Calibration = Mapping[str, Mapping[str, float]]
+"""Seconds per epoch of each kind of pack with what it gets, by where they were measured."""
+
+
+def kind_of(member: Member, pack_size: int) -> str:
+    """Return as a key what the seconds of an epoch of a member's pack depend on, but for the machine."""
+    params = {**member.params, "pack_size": pack_size}
+    return " ".join(f"{name}={params[name]}" for name in (*COST_PARAMS, "pack_size") if name in params)
+
+
+def kind_with(pack: Pack, resources: Resources) -> str:
+    """Return as a key a pack's kind with what it gets of a machine."""
+    return f"{kind_of(pack.members[0], len(pack))} cpus={resources.cpus} gpus={resources.gpus:g}"
+
+
+def read_calibration(home: Home) -> Calibration:
+    """Return what `calibrate` has measured in this home."""
+    try:
+        content = read_json(home.calibration)
+        return {
+            str(kind): {
+                str(where): float(seconds) for where, seconds in measured.items() if 0 <= seconds < math.inf
+            }
+            for kind, measured in content.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError):
+        return {}
+
+
+def calibrate(
+    packs: Iterable[Pack],
+    dataset: ImageDataset | None,
+    home: Home,
+    resources: Resources,
+    address: str | None = None,
+    where: str = THIS_MACHINE,
+) -> None:
+    """Measure the seconds per epoch of every kind that is not known there yet, one at a time, and keep them.
+
+    Args:
+        packs: The packs.
+        dataset: The images; none for a task that needs none.
+        home: Where the seconds are kept.
+        resources: What a pack gets.
+        address: Address of a Ray cluster, on a node of which to measure; none measures in this process.
+        where: What to call the place.
+
+    Raises:
+        ClusterError: If the cluster cannot be used.
+        HomeError: If the home does not take what was measured.
+    """
+    known = {kind: dict(measured) for kind, measured in read_calibration(home).items()}
+    kinds = {kind_with(pack, resources): pack for pack in packs}
+    missing = {kind: pack for kind, pack in kinds.items() if where not in known.get(kind, {})}
+    if not missing:
+        return
+    for kind, seconds in _measure(missing, dataset, resources, address):
+        known.setdefault(kind, {})[where] = seconds
+        home.keep(home.calibration, known)
+
+
+def _measure(
+    packs: Mapping[str, Pack], dataset: ImageDataset | None, resources: Resources, address: str | None
+) -> Iterable[tuple[str, float]]:
+    if address is None:
+        for kind, pack in packs.items():
+            yield kind, seconds_per_epoch(pack.to_params(), dataset, resources)
+        return
+    import ray
+
+    from sweep.cluster.cluster import cluster
+
+    with cluster(address, resources):
+        data = ray.put(dataset)
+        task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(seconds_per_epoch)
+        for kind, pack in packs.items():
+            yield kind, ray.get(task.remote(pack.to_params(), data, resources))
+
+
+def seconds_per_epoch(
+    members: list[dict[str, str]], dataset: ImageDataset | None, resources: Resources, share: float = 1.0
+) -> float:
+    """Train a few steps and evaluate on a few images, and say what a whole epoch would take.
+
+    Args:
+        members: The params of a pack's members.
+        dataset: The images; none for a task that needs none.
+        resources: What the pack gets.
+        share: How much of the usual steps and images to take; where there are no images, it does not matter.
+    """
+    import torch  # here, since an estimate from what was measured before need not wait for it
+
+    from trainables.tasks.trainers import trainer_of
+    from trainables.training.process import own_device, prepare_process
+    from trainables.training.training_data import TrainingData
+
+    prepare_process(resources.cpus, resources.gpus)
+    device = own_device() if resources.gpus > 0 else torch.device("cpu")
+    pack = Pack.from_params(members)
+    data = TrainingData.of(dataset)
+    if data is None:
+        trainer_of(pack, None, device).time_epoch()  # warms up
+        return trainer_of(pack, None, device).time_epoch().total
+    per_step = pack.images_per_step
+    num_warm_up, num_timed, num_test = (
+        math.ceil(share * usual) for usual in (_WARM_UP_STEPS, _TIMED_STEPS, _TEST_IMAGES)
+    )
+    trainer_of(pack, data.first(num_warm_up * per_step, num_test), device).time_epoch()
+    timed = data.first(num_timed * per_step, num_test)
+    trainer = trainer_of(pack, timed, device)
+    if device.type == "cuda":
+        trainer.time_epoch()  # records the graph of a step
+    seconds = trainer.time_epoch()
+    steps = math.ceil(len(data.train_images) / per_step)
+    train_seconds = seconds.train / num_timed * steps
+    return train_seconds + seconds.test * len(data.test_images) / len(timed.test_images) + seconds.other

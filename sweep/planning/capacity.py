@@ -1,0 +1,93 @@
+"""Where packs are to be trained: the nodes of a cluster, and how many packs fit on them at once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from sweep.spec.sweep_spec import Resources
+
+THIS_MACHINE = "this machine"
+
+_UNITS = 10_000
+"""Ray counts shares of a GPU in ten-thousandths."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine.
+
+    Args:
+        cpus: Cores.
+        gpus: GPUs.
+    """
+
+    cpus: float
+    gpus: float
+
+    def num_packs(self, resources: Resources) -> int:
+        """Return how many packs fit on it at once; a pack with a share of a GPU stays on one."""
+        by_cpus = int(self.cpus // resources.cpus)
+        if resources.gpus == 0:
+            return by_cpus
+        share = max(1, round(resources.gpus * _UNITS))
+        by_gpus = int(self.gpus) * (_UNITS // share) if share < _UNITS else int(self.gpus * _UNITS) // share
+        return min(by_cpus, by_gpus)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What there is to train on.
+
+    Args:
+        where: What to call it.
+        nodes: Its machines, those that are alive.
+    """
+
+    where: str
+    nodes: tuple[Node, ...]
+
+    def num_packs(self, resources: Resources) -> int:
+        """Return how many packs fit on it at once."""
+        return sum(node.num_packs(resources) for node in self.nodes)
+
+    def __str__(self) -> str:
+        """Describe it, for example "this machine (2 cores)"."""
+        counts = [f"{len(self.nodes)} nodes"] if self.where != THIS_MACHINE else []
+        counts.append(f"{sum(node.cpus for node in self.nodes):g} cores")
+        num_gpus = sum(node.gpus for node in self.nodes)
+        counts += [f"{num_gpus:g} GPUs"] if num_gpus else []
+        return f"{self.where} ({', '.join(counts)})"
+
+
+def this_machine(resources: Resources) -> Capacity:
+    """Return what a sweep without an address has; nothing is started, and no GPU looked for without need."""
+    return Capacity(THIS_MACHINE, (Node(os.cpu_count() or 1, _num_gpus() if resources.gpus > 0 else 0),))
+
+
+def capacity_at(address: str | None, resources: Resources) -> Capacity:
+    """Return what a sweep with this address has.
+
+    Args:
+        address: Address of a Ray cluster, which is joined and left again; none stands for this machine.
+        resources: What a pack needs.
+
+    Raises:
+        ClusterError: If the cluster cannot be reached, or will never have a node that a pack fits on.
+    """
+    if address is None:
+        return this_machine(resources)
+    import ray  # takes a second, as torch does, which a sweep on this machine's cores need not wait for
+
+    from sweep.cluster.cluster import cluster
+
+    with cluster(address, resources):
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = (Node(node.get("CPU", 0), node.get("GPU", 0)) for node in alive)
+    return Capacity(f"the Ray cluster at {address}", tuple(nodes))
+
+
+def _num_gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()

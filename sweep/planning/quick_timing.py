@@ -1,0 +1,91 @@
+"""Seconds per epoch where nothing is known of them: a few steps, timed in a process that has a few seconds.
+
+A process of its own, since planning does not wait for torch, nor for a kind of pack whose step takes long.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweep.planning.calibration import kind_with, seconds_per_epoch
+from sweep.spec.sweep_spec import Resources
+from trainables.terminal import echo
+
+if TYPE_CHECKING:
+    from trainables.data import ImageDataset
+    from trainables.pack import Pack
+
+CPU_SECONDS = 6
+"""How much all kinds together may compute, with the start of the process."""
+SECONDS = 20.0
+"""How long that may take where others use the machine too."""
+_SHARE = 0.1
+"""How much is timed of what a calibration times: two steps."""
+_NUM_IMAGES = (60_000, 10_000)
+"""Of MNIST and Fashion-MNIST, for training and for the test; Omniglot has fewer than half."""
+
+
+def timed_seconds(packs: Iterable[Pack], dataset: str | None, resources: Resources) -> dict[str, float]:
+    """Return the seconds per epoch of as many kinds of pack as can be timed in a few seconds.
+
+    They are timed on blank images, so that none need be fetched, and nothing is kept.
+
+    Args:
+        packs: The packs.
+        dataset: Name of the images' data set; none for a task that needs none.
+        resources: What a pack gets.
+    """
+    kinds = list({kind_with(pack, resources): pack for pack in packs}.items())
+    random.Random(0).shuffle(kinds)  # so that those which were timed stand for those which were not
+    members = [pack.to_params() for _, pack in kinds]
+    question = {"members": members, "dataset": dataset, "resources": resources.model_dump()}
+    answers = map(float, _answered(json.dumps(question)).splitlines())
+    return dict(zip((kind for kind, _ in kinds), answers, strict=False))
+
+
+def _answered(question: str) -> str:
+    """Return the whole lines that the process wrote in its time; of one that fails, those before."""
+    try:
+        output = subprocess.run(
+            [sys.executable, "-m", __spec__.name],
+            cwd=Path(__file__).parents[2],  # where Python then looks first
+            input=question.encode(),
+            capture_output=True,
+            check=False,
+            timeout=SECONDS,
+        ).stdout
+    except subprocess.TimeoutExpired as late:
+        output = late.stdout or b""
+    return output.decode().rpartition("\n")[0]
+
+
+def _answer() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))  # ends a step that takes long, too
+    question = json.load(sys.stdin)
+    dataset = None if question["dataset"] is None else _blank(question["dataset"])
+    resources = Resources.model_validate(question["resources"])
+    for members in question["members"]:
+        echo(str(seconds_per_epoch(members, dataset, resources, _SHARE)))
+
+
+def _blank(name: str) -> ImageDataset:
+    import numpy as np
+
+    from trainables.data import ImageDataset
+    from trainables.data.image_dataset import IMAGE_PIXELS
+
+    images = [np.zeros((count, IMAGE_PIXELS), np.uint8) for count in _NUM_IMAGES]
+    labels = [np.zeros(count, np.uint8) for count in _NUM_IMAGES]
+    return ImageDataset(name, images[0], labels[0], images[1], labels[1])
+
+
+if __name__ == "__main__":
+    _answer()

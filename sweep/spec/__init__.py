@@ -1,0 +1,1 @@
+"""What a sweep declares, read from YAML and checked."""

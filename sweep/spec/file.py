@@ -1,0 +1,219 @@
+"""Reading a spec from a file or a preset, and saying exactly what is wrong with one."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sweep.spec.block import Block
+from sweep.spec.limits import MAX_ERRORS
+from sweep.spec.sweep_spec import EarlyStopping, Measure, Resources, Search, Spec
+from sweep.spec.values import SpecValueError, shown
+
+_MODELS: dict[str, type[BaseModel]] = {
+    "grid": Block,
+    "measure": Measure,
+    "search": Search,
+    "early_stopping": EarlyStopping,
+    "resources": Resources,
+}
+
+
+_MOST_VALUES = 100_000
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe types; a value that its type does not take, such as a day that no month has, is text."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return what a node says, which the rules of the keys are applied to."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, AttributeError):
+            if not isinstance(node, yaml.ScalarNode):
+                raise
+            return node.value
+
+
+class SpecError(Exception):
+    """A spec that cannot be used; the message says where and why."""
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with catsweep."""
+    folder = resources.files("sweep") / "presets"
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def read_spec_text(spec: str | Path) -> tuple[str, str]:
+    """Return the YAML text of a spec, and the name to call it by in messages.
+
+    Args:
+        spec: Path of a YAML file, or the name of a preset.
+
+    Raises:
+        SpecError: If there is no such file or preset, or the file cannot be read.
+    """
+    path = Path(spec)
+    if str(spec) in preset_names():
+        return (resources.files("sweep") / "presets" / f"{spec}.yaml").read_text(), f"preset {spec}"
+    try:
+        if path.suffix in (".yaml", ".yml") or path.is_file():
+            return path.read_text(), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"spec {path} cannot be read: {error}") from None
+    raise SpecError(
+        f"spec must be a YAML file or a preset, got {str(spec)!r}{_nearest(str(spec), preset_names())}"
+    )
+
+
+def load_spec(spec: str | Path) -> Spec:
+    """Read and validate a spec.
+
+    Args:
+        spec: Path of a YAML file, or the name of a preset.
+
+    Raises:
+        SpecError: If anything is wrong with it, naming file, line, key, value and what is allowed.
+    """
+    text, source = read_spec_text(spec)
+    root = _compose(text, source)
+    try:
+        return Spec.model_validate(_content(root))
+    except ValidationError as invalid:
+        errors = invalid.errors()
+        problems = [_describe(error, root, source) for error in errors[:MAX_ERRORS]]
+        more = [f"{source}: {len(errors) - MAX_ERRORS:,} more errors"] if len(errors) > MAX_ERRORS else []
+        raise SpecError("\n".join([*problems, *more])) from None
+
+
+def place_in_spec(spec: str | Path, *location: str | int) -> str:
+    """Return where a valid spec states a key, for messages, for example "grid.yaml, line 9"."""
+    text, source = read_spec_text(spec)
+    return f"{source}, line {_line(_compose(text, source), location)}"
+
+
+def _compose(text: str, source: str) -> yaml.Node:
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+        if isinstance(root, yaml.MappingNode):
+            _check_size(root, source)
+            _refuse_repeated_keys(root, source)
+        if root is not None:
+            _content(root)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise SpecError(f"{source}{where}: YAML syntax error: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise SpecError(f"{source}: YAML syntax error: {error}") from None
+    except RecursionError:
+        raise SpecError(f"{source}: YAML syntax error: nested too deeply") from None
+    if not isinstance(root, yaml.MappingNode):
+        raise SpecError(f"{source}: a spec must be a mapping of keys to values")
+    return root
+
+
+def _content(root: yaml.Node) -> Any:
+    """Return what the nodes of a document say; the text is read once, which is most of the time.
+
+    What a mapping merges (`<<`) is from then on among its keys, before those that it states itself.
+    """
+    return _Loader("").construct_document(root)
+
+
+def _check_size(root: yaml.Node, source: str) -> None:
+    if _num_values(root, {}) > _MOST_VALUES:
+        raise SpecError(f"{source}: a spec must have at most {_MOST_VALUES:,} values, aliases written out")
+
+
+def _num_values(node: yaml.Node, known: dict[int, float]) -> float:
+    """Count the values that a node stands for: a few lines of aliases to aliases can stand for billions."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # for an alias within itself
+        children: Iterable[yaml.Node] = node.value if isinstance(node, yaml.SequenceNode) else ()
+        if isinstance(node, yaml.MappingNode):
+            children = itertools.chain.from_iterable(node.value)
+        known[id(node)] = 1 + sum(_num_values(child, known) for child in children)
+    return known[id(node)]
+
+
+def _refuse_repeated_keys(node: yaml.Node, source: str, seen_nodes: set[int] | None = None) -> None:
+    seen_nodes = set() if seen_nodes is None else seen_nodes
+    if id(node) in seen_nodes:  # an alias, possibly to itself
+        return
+    seen_nodes.add(id(node))
+    children: Iterable[yaml.Node] = node.value if isinstance(node, yaml.SequenceNode) else ()
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[Any, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):  # which no mapping of Python's takes
+                continue
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                first = seen[key.value]
+                raise SpecError(f"{source}, line {line}: key {key.value!r} stands already on line {first}")
+            seen[key.value] = line
+        children = [value for _, value in node.value]
+    for child in children:
+        _refuse_repeated_keys(child, source, seen_nodes)
+
+
+def _describe(error: ErrorDetails, root: yaml.Node, source: str) -> str:
+    cause = error.get("ctx", {}).get("error")
+    location = (*error["loc"], *(cause.place if isinstance(cause, SpecValueError) else ()))
+    line = _line(root, location)
+    index = location[1] if location[0] == "grid" and len(location) > 1 else None
+    block = f" (grid block {index + 1})" if isinstance(index, int) else ""
+    return f"{source}, line {line}: {_problem(error, location)}{block}"
+
+
+def _problem(error: ErrorDetails, location: tuple[int | str, ...]) -> str:
+    kind = error["type"]
+    key = str(next((part for part in reversed(location) if isinstance(part, str)), location[0]))
+    if kind == "extra_forbidden":
+        parents = [_MODELS[part] for part in map(str, location[:-1]) if part in _MODELS]
+        model = parents[-1] if parents else Spec
+        return f"unknown key {key!r}{_nearest(key, model.model_fields)}"
+    if kind == "missing":
+        return f"{key} must be given"
+    if kind == "too_short":
+        return f"{key} must not be empty"
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, SpecValueError):
+        return f"{cause}{_nearest(str(cause.value), cause.allowed) if cause.allowed else ''}"
+    expected = error.get("ctx", {}).get("expected")
+    rule = f"must be {expected}" if expected else f"is wrong ({error['msg'].lower()})"
+    return f"{key} {rule}, got {shown(error['input'])}"
+
+
+def _nearest(name: str, allowed: Iterable[str]) -> str:
+    names = list(allowed)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; nearest: {near[0]}" if near else f"; allowed: {', '.join(names)}"
+
+
+def _line(root: yaml.Node, location: tuple[int | str, ...]) -> int:
+    node, line = root, root.start_mark.line
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == part]
+            if not found:
+                break
+            key, node = found[-1]  # the earlier ones are merged and overridden
+            line = key.start_mark.line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line
+    return line + 1

@@ -1,0 +1,1 @@
+"""What the tracking store holds of a sweep, and who may work on it."""

@@ -1,0 +1,271 @@
+"""What the tracking store already holds, seen by the writer: which members there are and how they stand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sweep.home import Home
+from sweep.redaction import redact
+from trainables.error_reason import reason_of
+from trainables.schema import (
+    KIND_MEMBER,
+    SCHEMA_VERSION,
+    TAG_DATASET_CONTENT,
+    TAG_DIVERGED,
+    TAG_ERROR,
+    TAG_KIND,
+    TAG_MEMBER,
+    TAG_PACK_SIZE,
+    TAG_PRUNED,
+    TAG_SCHEMA_VERSION,
+    Member,
+)
+from trainables.schema.metrics import METRICS
+from trainables.store.database import DatabaseError, opened
+from trainables.store.run_record import LastValue, MemberReader, RunRecord
+from trainables.store.run_tables import read_records
+
+if TYPE_CHECKING:  # to import MLflow takes seconds, and a database is read without it
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_ANSWER_SECONDS = 5.0
+_PAGE = 1000
+_MOST_DIGITS = 18
+
+
+class StoreError(Exception):
+    """The tracking store cannot be used; the message names it and says why, without its password."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
+
+
+@dataclass(frozen=True)
+class StoredMember:
+    """A member as the store knows it.
+
+    Args:
+        member: What its params say it is; none where a crash left the run without them.
+        run_id: Its MLflow run.
+        status: Status of the run: FINISHED, FAILED, RUNNING or another of MLflow's.
+        epoch: Last epoch with metrics, 0 where there is none.
+        metrics: Values of the last epoch, nats per image and seconds.
+        diverged: Epoch after which a parameter or a metric was not finite, or none.
+        error: Why it failed, or "".
+        pack_size: How many members trained together.
+        pruned: Epoch at which a search gave it up, or none.
+        dataset_content: What its images were made from, where that can differ, or "".
+        experiment: Name of the experiment that its run is in, which is that of a sweep.
+    """
+
+    member: Member | None
+    run_id: str
+    status: str
+    epoch: int
+    metrics: Mapping[str, float]
+    diverged: int | None = None
+    error: str = ""
+    pack_size: int = 1
+    pruned: int | None = None
+    dataset_content: str = ""
+    experiment: str = ""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to do, divergence included; not so where the last epoch is missing."""
+        if self.status != "FINISHED" or self.diverged is not None:
+            return self.status == "FINISHED"
+        epochs = self.member.cell.params.get("epochs", "") if self.member is not None else ""
+        return epochs.isdecimal() and self.epoch >= int(epochs)
+
+    @property
+    def result(self) -> Mapping[str, float] | None:
+        """The metrics of the last epoch that count in means; none where it has not finished or diverged."""
+        is_finite = all(math.isfinite(value) for value in self.metrics.values())
+        return self.metrics if self.is_finished and self.diverged is None and is_finite else None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended with an error, or was stopped by hand; not so where a search gave it up."""
+        return self.status in ("FAILED", "KILLED") and self.pruned is None
+
+
+@dataclass(frozen=True)
+class Store:
+    """A tracking store.
+
+    Args:
+        home: Says where it is.
+    """
+
+    home: Home
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's client; an SQLite store that is not there yet is made."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.home.tracking_uri)
+
+    @property
+    def is_empty_file(self) -> bool:
+        """Whether the store is an SQLite file that does not exist yet."""
+        path = self.home.sqlite_path
+        return path is not None and not path.exists()
+
+    def check(self) -> None:
+        """See that the store answers.
+
+        Raises:
+            StoreError: If it does not.
+        """
+        import requests
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        uri, shown = self.home.tracking_uri, self.home.shown_uri
+        path = self.home.sqlite_path
+        if path is not None and path.exists() and not path.is_file():
+            raise StoreError(f"tracking store {shown} cannot be used: {path} is no regular file")
+        try:
+            if self.home.is_server:
+                requests.get(f"{uri.rstrip('/')}/health", timeout=_ANSWER_SECONDS).raise_for_status()
+            self.client.search_experiments(max_results=1)
+        except requests.RequestException as error:
+            reason = type(error).__name__ if error.response is None else self.home.redact(str(error))
+            raise StoreError(
+                f"tracking server {shown} does not answer ({reason}); start it, or name another "
+                f"with --tracking-uri or MLFLOW_TRACKING_URI"
+            ) from None
+        except (MlflowException, SQLAlchemyError, ImportError, ValueError) as error:
+            raise self._unusable(error) from None
+
+    def check_readable(self) -> None:
+        """See that the store is there and can be read: a database as `members` reads it, without MLflow.
+
+        Raises:
+            StoreError: If it is not, or cannot.
+        """
+        if self.home.is_server:
+            self.check()
+            return
+        try:
+            with opened(self.home.tracking_uri) as database:
+                is_there = database is not None
+        except (DatabaseError, ImportError, ValueError) as error:
+            raise self._unusable(error) from None
+        if not is_there:
+            raise StoreError(
+                f"there is no tracking store at {self.home.shown_uri} yet; catsweep run makes it, and --home "
+                "or --tracking-uri names another"
+            )
+
+    def members(self) -> dict[str, StoredMember]:
+        """Return every member in the store by its hash, whichever sweep ran it.
+
+        Of several runs of one member the finished one that ended last wins, else the running one, else the
+        one that started last; `analysis.runs.frame.resolve_duplicates` has the same order.
+
+        Raises:
+            StoreError: If the store does not answer.
+        """
+        best: dict[str, tuple[tuple[int, int, int, str], StoredMember]] = {}
+        read_member = MemberReader()
+        for record in self._records():
+            if record.tags.get(TAG_SCHEMA_VERSION) != SCHEMA_VERSION:
+                continue
+            if _count(record.tags.get(TAG_DIVERGED, "0")) is None:
+                continue  # not after the schema, hence no member for analysis either
+            stored = _stored_member(record, read_member)
+            key = stored.member.hash if stored.member else record.tags.get(TAG_MEMBER)
+            if key is None:
+                continue
+            rank = _rank(record, stored)
+            if key not in best or rank > best[key][0]:
+                best[key] = (rank, stored)
+        return {key: stored for key, (_, stored) in best.items()}
+
+    def _records(self) -> Iterable[RunRecord]:
+        if self.home.is_server:
+            self.check()
+            names = self._experiment_names()
+            return (_record(run, names) for run in self._member_runs(list(names)))
+        try:
+            return read_records(self.home.tracking_uri, METRICS)
+        except (DatabaseError, ImportError, ValueError) as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: Exception) -> StoreError:
+        reason = self.home.redact(reason_of(error))
+        return StoreError(f"tracking store {self.home.shown_uri} cannot be used: {reason}")
+
+    def _experiment_names(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        token = None
+        while True:
+            page = self.client.search_experiments(page_token=token)
+            found |= {experiment.experiment_id: experiment.name for experiment in page}
+            token = page.token
+            if not token:
+                return found
+
+    def _member_runs(self, experiments: list[str]) -> Iterator[Run]:
+        query = f"tags.`{TAG_KIND}` = '{KIND_MEMBER}' and tags.`{TAG_SCHEMA_VERSION}` = '{SCHEMA_VERSION}'"
+        token = None
+        while experiments:
+            page = self.client.search_runs(experiments, query, max_results=_PAGE, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+
+def _record(run: Run, experiments: Mapping[str, str]) -> RunRecord:
+    # The public view of a run's metrics has no steps.
+    values = {
+        metric.key: LastValue.from_store(metric.value, metric.step)
+        for metric in run.data._metric_objs
+        if metric.key in METRICS
+    }
+    info, data = run.info, run.data
+    times, experiment = (info.start_time, info.end_time), experiments[info.experiment_id]
+    return RunRecord(info.run_id, experiment, info.status, *times, data.params, data.tags, values)
+
+
+def _rank(record: RunRecord, stored: StoredMember) -> tuple[int, int, int, str]:
+    """Return what to compare runs of one member by; the largest is the member's."""
+    start, end = record.start_time or 0, record.end_time or 0
+    is_running = record.status in ("RUNNING", "SCHEDULED")
+    first = 2 if stored.is_finished else int(is_running)
+    return first, end if record.status == "FINISHED" else start, start, record.run_id
+
+
+def _stored_member(record: RunRecord, read_member: MemberReader) -> StoredMember:
+    try:
+        member = read_member(record.params)
+    except ValueError:
+        member = None
+    values = record.metrics
+    return StoredMember(
+        member=member,
+        run_id=record.run_id,
+        status=record.status,
+        epoch=max((value.step for value in values.values()), default=0),
+        metrics={name: value.value for name, value in values.items()},
+        diverged=_count(record.tags.get(TAG_DIVERGED, "")),
+        error=record.tags.get(TAG_ERROR, ""),
+        pack_size=_count(record.tags.get(TAG_PACK_SIZE, "")) or 1,
+        pruned=_count(record.tags.get(TAG_PRUNED, "")),
+        dataset_content=record.tags.get(TAG_DATASET_CONTENT, ""),
+        experiment=record.experiment,
+    )
+
+
+def _count(tag: str) -> int | None:
+    """Return the number that a tag holds, which anybody can have set; none where it is no count of ours."""
+    return int(tag) if tag.isdecimal() and len(tag) <= _MOST_DIGITS else None

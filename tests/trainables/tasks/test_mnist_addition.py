@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+import estimators
+from tests.trainables.members import images, member, through_bytes, values_of
+from trainables.models.digit_sum import sum_probs
+from trainables.pack import Pack
+from trainables.schema import Member
+from trainables.tasks import MNIST_ADDITION, task_of
+from trainables.tasks.mnist_addition import LEAST_PROBABILITY, MnistAdditionTrainer, loss_and_gradient
+from trainables.training.training_data import TrainingData
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+NUM_DIGITS = 3
+ALLOWED = ("indecater", "indecater_per_variable", "rloo", "reinforce", "scater", "exact")
+
+
+def _member(seed: int = 0, **params: object) -> Member:
+    setting = {
+        "task": MNIST_ADDITION,
+        "categorical_dim": 10,
+        "latent_dim": NUM_DIGITS,
+        "batch_size": 10,
+        "num_samples": 10,
+        "lr": 0.001,
+    }
+    return member(seed, **{**setting, "estimator": "indecater", "temperature": None, **params})
+
+
+def _digits(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return images of one noise pattern for each digit, and more noise."""
+    labels = torch.randint(10, (count,), generator=torch.Generator().manual_seed(seed)).to(torch.uint8)
+    return (images(10, seed=5)[labels.long()] // 2 + images(count, seed=seed) // 2), labels
+
+
+def _data(count: int = 302) -> TrainingData:
+    return TrainingData(*_digits(count, 1), *_digits(100, 2))
+
+
+def _trainer(*members: Member) -> MnistAdditionTrainer:
+    return MnistAdditionTrainer(Pack(members), _data())
+
+
+def test_epoch_reports_every_metric_of_the_task() -> None:
+    record = _trainer(_member()).run_epoch()
+    assert record.metrics[0] is not None
+    assert set(record.metrics[0]) == set(task_of(MNIST_ADDITION).metrics)
+
+
+def test_fewer_images_than_digits_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"latent must have at most 2 variables.*, got 3"):
+        MnistAdditionTrainer(Pack((_member(),)), _data(2))
+
+
+def _logits(size: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(1, 1, NUM_DIGITS, 10, generator=generator, dtype=torch.float64).expand(1, size, -1, -1)
+
+
+def check_converges(name: str, scale: float = 1.0) -> None:
+    """With very many samples, -log p̂ and its gradient are those of the exact probability of the sum."""
+    leaf = _logits(1)[0, 0].clone().requires_grad_()
+    exact = -(sum_probs(torch.softmax(leaf, -1))[11] + LEAST_PROBABILITY).log()
+    exact.backward()
+    draw = estimators.get(name).draw(
+        _logits(1).contiguous(), num_samples=200_000, generator=[torch.Generator().manual_seed(1)]
+    )
+    loss, gradient = loss_and_gradient(draw, torch.tensor([[11]]))
+    torch.testing.assert_close(loss[0, 0], exact.detach(), rtol=0.02, atol=0)
+    error = (scale * gradient[0, 0] - leaf.grad).norm() / leaf.grad.norm()
+    assert error < 0.08, f"relative error {error:.3g}"
+
+
+@pytest.mark.parametrize("name", ["indecater", "rloo"])
+def test_loss_is_minus_the_log_of_the_exact_probability_where_samples_are_many(name: str) -> None:
+    check_converges(name)
+
+
+@pytest.mark.parametrize("scale", [1 / NUM_DIGITS, NUM_DIGITS], ids=["a mean over digits", "a sum"])
+def test_check_rejects(scale: float) -> None:
+    with pytest.raises(AssertionError, match="relative error"):
+        check_converges("indecater", scale)
+
+
+def test_exact_estimator_differentiates_the_convolution() -> None:
+    logits = _logits(4).contiguous()
+    labels = torch.tensor([[3, 11, 20, 27]])
+    leaf = logits.clone().requires_grad_()
+    probs = sum_probs(torch.softmax(leaf, -1)).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    expected = -(probs + LEAST_PROBABILITY).log()
+    expected.sum().backward()
+    loss, gradient = loss_and_gradient(estimators.get("exact").draw(logits, generator=None), labels)
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(gradient, leaf.grad)
+
+
+def test_gradient_is_that_of_the_loss_with_what_is_added_to_the_probability() -> None:
+    """Which is as much as the probability itself here."""
+    logits = torch.zeros(1, 1, NUM_DIGITS, 10, dtype=torch.float64)
+    logits[..., 0] = 6.5
+    leaf = logits.clone().requires_grad_()
+    probs = sum_probs(torch.softmax(leaf, -1))[..., 25]
+    assert 1e-9 < probs.item() < 1e-7
+    (-(probs + LEAST_PROBABILITY).log()).sum().backward()
+    _, gradient = loss_and_gradient(
+        estimators.get("exact").draw(logits, generator=None), torch.tensor([[25]])
+    )
+    torch.testing.assert_close(gradient, leaf.grad)
+
+
+@pytest.mark.parametrize("gap", [12.0, 16.0, 20.0])
+@pytest.mark.parametrize("name", ["indecater", "indecater_per_variable", "scater"])
+def test_a_nearly_certain_wrong_digit_keeps_a_gradient_in_float32(name: str, gap: float) -> None:
+    """It is the small difference to the other digits: a constant left in their f would be rounded into it."""
+    logits = 0.1 * torch.arange(10, dtype=torch.float64).expand(1, 1, 1, 10).clone()
+    logits[..., 0] += gap
+    narrow, wide = (
+        loss_and_gradient(
+            estimators.get(name).draw(one, num_samples=1, generator=[torch.Generator().manual_seed(1)]),
+            torch.tensor([[3]]),
+        )[1].double()
+        for one in (logits.float(), logits)
+    )
+    torch.testing.assert_close(narrow, wide, rtol=1e-4, atol=1e-6)
+
+
+def test_no_sample_with_the_sum_is_a_finite_loss_and_no_gradient() -> None:
+    logits = torch.zeros(1, 1, NUM_DIGITS, 10)
+    logits[..., 0] = 1000.0
+    generator = [torch.Generator().manual_seed(1)]
+    draw = estimators.get("rloo").draw(logits, num_samples=10, generator=generator)
+    loss, gradient = loss_and_gradient(draw, torch.tensor([[27]]))
+    assert loss.item() == pytest.approx(18.42, abs=0.01)
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_every_estimator_that_the_task_takes_learns_sums(name: str) -> None:
+    assert task_of(MNIST_ADDITION).can_train_with(name)
+    trainer = _trainer(_member(estimator=name, latent_dim=1, num_samples=100, lr=0.003, epochs=6))
+    first, *_, last = (trainer.run_epoch() for _ in range(6))
+    assert values_of(last)["test_sum_accuracy"] > 0.5
+    assert values_of(last)["train_loss"] < values_of(first)["train_loss"]
+
+
+def test_estimators_that_need_more_of_f_are_not_taken() -> None:
+    taken = {name for name in estimators.REGISTRY if task_of(MNIST_ADDITION).can_train_with(name)}
+    assert taken == set(ALLOWED)
+
+
+def test_pathwise_estimator_is_refused() -> None:
+    with pytest.raises(ValueError, match="no gradient"):
+        _trainer(_member(estimator="stgs", temperature=1.0)).run_epoch()
+
+
+def test_accuracies_are_of_arg_max_digits_and_of_their_sums_in_turn() -> None:
+    trainer = _trainer(_member())
+    logits = torch.cat([trainer.model.evaluate(_data().test_images.unsqueeze(0))], 1)
+    digits, labels = logits[0].argmax(-1).tolist(), _data().test_labels.tolist()
+    groups = [range(start, start + NUM_DIGITS) for start in range(0, 99, NUM_DIGITS)]
+    right = [sum(digits[i] for i in group) == sum(labels[i] for i in group) for group in groups]
+    found = trainer._evaluate()[0]
+    assert found["test_sum_accuracy"] == pytest.approx(sum(right) / len(groups))
+    assert found["test_digit_accuracy"] == pytest.approx(
+        sum(one == other for one, other in zip(digits, labels, strict=True)) / 100
+    )
+
+
+def test_every_example_is_drawn_anew_of_different_images_and_labelled_by_their_sum(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainer = _trainer(_member())
+    seen: list[list[int]] = []
+    step = MnistAdditionTrainer._step
+
+    def watched(self: MnistAdditionTrainer, indices: torch.Tensor) -> torch.Tensor:
+        seen.append(indices[0].tolist())
+        return step(self, indices)
+
+    monkeypatch.setattr(MnistAdditionTrainer, "_step", watched)
+    trainer.run_epoch()
+    first = list(itertools.chain(*seen))
+    assert len(first) == len(set(first)) == 300  # two of 302 images are left over
+    seen.clear()
+    trainer.run_epoch()
+    second = list(itertools.chain(*seen))
+    assert second != first
+    assert {*first, *second} == {*range(302)}  # what is left over waits for the next
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_a_network_that_explodes_has_diverged(name: str) -> None:
+    """Its loss may be finite: NaN logits draw a digit, and samples alone decide what RLOO returns."""
+    trainer = _trainer(_member(estimator=name, num_samples=2, lr=1e30))
+    assert trainer.run_epoch().diverged == (1,)
+    assert trainer.is_finished
+
+
+def test_restored_pack_goes_on_bit_for_bit() -> None:
+    members = [_member(seed, estimator="indecater_per_variable") for seed in range(2)]
+    whole, restored = _trainer(*members), _trainer(*members)
+    whole.run_epoch()
+    restored.load_state_dict(through_bytes(whole.state_dict()))
+    for _ in range(2):
+        expected, record = whole.run_epoch(), restored.run_epoch()
+        assert [values_of(record, index) for index in range(2)] == [
+            values_of(expected, index) for index in range(2)
+        ]
+    assert restored.is_finished
+
+
+def test_members_of_a_pack_are_those_that_they_are_alone() -> None:
+    members = [_member(seed) for seed in range(3)]
+    together = _trainer(*members).run_epoch()
+    for index, one in enumerate(members):
+        alone = values_of(_trainer(one).run_epoch())
+        assert values_of(together, index)["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-3)

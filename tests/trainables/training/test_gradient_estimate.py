@@ -1,0 +1,102 @@
+"""Estimates of either family: exact where theory says so, the mean of draws, and the same in any pack."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+import estimators
+from tests.trainables.members import synthetic
+from trainables.models.synthetic_objectives import AbsoluteDistance
+from trainables.pack import Pack
+from trainables.training.gradient_estimate import GradientEstimate
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+LOGITS = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(0))
+F = AbsoluteDistance(torch.tensor([[2, 0, 1, 1]]), 3)
+WEIGHTS = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
+
+
+def linear(samples: torch.Tensor) -> torch.Tensor:
+    return (samples * WEIGHTS).sum((-1, -2))
+
+
+def seeded(*seeds: int) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def estimate_of(estimator: str, **params: object) -> GradientEstimate:
+    return GradientEstimate(Pack((synthetic(estimator, **params),)))
+
+
+Estimate = Callable[..., torch.Tensor]
+
+
+def check_exact(estimate: Estimate) -> None:
+    found = estimate(LOGITS, F, seeded(3)).double()
+    torch.testing.assert_close(found, F.exact_gradient(LOGITS), rtol=0, atol=1e-6)
+
+
+def test_indecater_with_one_sample_is_exact_for_a_sum_over_variables() -> None:
+    check_exact(estimate_of("indecater", num_samples=1))
+
+
+@pytest.mark.parametrize("wrong", ["rloo", "stgs"])
+def test_check_rejects_an_estimate_that_is_not(wrong: str) -> None:
+    with pytest.raises(AssertionError, match="not close"):
+        check_exact(estimate_of(wrong, num_samples=1000))
+
+
+def check_mean_of_draws(estimate: Estimate, count: int) -> None:
+    """Against the definition: the estimator's own function, a draw at a time, from the same noise."""
+    logits = LOGITS.expand(count, 4, 3).unsqueeze(0).contiguous().requires_grad_()
+    sample = estimators.pathwise.stgs(logits, temperature=0.7, generator=seeded(5))  # type: ignore[attr-defined]
+    (one_by_one,) = torch.autograd.grad(linear(sample).sum(), logits)
+    torch.testing.assert_close(estimate(LOGITS, linear, seeded(5)), one_by_one.mean(1), rtol=1e-5, atol=1e-7)
+
+
+def test_a_pathwise_estimate_is_the_mean_over_its_draws() -> None:
+    check_mean_of_draws(estimate_of("stgs", num_samples=50, temperature=0.7), 50)
+
+
+def test_check_rejects_a_sum_over_draws() -> None:
+    right = estimate_of("stgs", num_samples=50, temperature=0.7)
+    with pytest.raises(AssertionError, match="not close"):
+        check_mean_of_draws(lambda *given: right(*given) * 50, 50)
+
+
+def test_chunks_change_the_memory_and_not_what_is_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def watched(samples: torch.Tensor) -> torch.Tensor:
+        calls.append(len(samples))
+        return linear(samples)
+
+    exact = estimate_of("st", num_samples=40)(LOGITS, linear, seeded(1))
+    monkeypatch.setattr("trainables.training.gradient_estimate._NUMBERS_AT_ONCE", 16 * 12)
+    torch.testing.assert_close(estimate_of("st", num_samples=40)(LOGITS, watched, seeded(1)), exact)
+    assert calls == [16, 16, 8]
+
+
+def test_a_temperature_is_that_of_the_epoch() -> None:
+    annealed = estimate_of("stgs", temperature=0.8, temperature_decay=0.1, temperature_floor=0.5)
+    for epoch, temperature in ((0, 0.8), (2, 0.8 * math.exp(-0.2)), (9, 0.5)):
+        fixed = estimate_of("stgs", temperature=temperature)
+        assert torch.equal(
+            annealed(LOGITS, linear, seeded(2), epoch), fixed(LOGITS, linear, seeded(2), epoch)
+        )
+
+
+@pytest.mark.parametrize("estimator", ["indecater", "reinforce", "rloo", "stgs", "reinmax", "rebar", "exact"])
+def test_a_member_has_the_same_numbers_in_any_pack(estimator: str) -> None:
+    own = {"num_samples": 7} if estimator != "exact" else {}
+    logits = torch.randn(3, 4, 3, generator=torch.Generator().manual_seed(4))
+    members = tuple(synthetic(estimator, seed, **own) for seed in range(3))
+    together = GradientEstimate(Pack(members))(logits, linear, seeded(0, 1, 2))
+    for index, one in enumerate(members):
+        alone = GradientEstimate(Pack((one,)))(logits[index : index + 1], linear, seeded(index))
+        assert torch.equal(together[index], alone[0])

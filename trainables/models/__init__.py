@@ -1,0 +1,1 @@
+"""Networks and objectives of a pack, with their gradients and optimisers."""

@@ -1,0 +1,1 @@
+"""A pack in training: epochs, checkpoints, pictures, and the process around them."""
