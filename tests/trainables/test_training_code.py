@@ -29,7 +29,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_copy_has_the_same_hash_until_a_file_changes_in_content_or_name(copied: Path) -> None:
     assert code_hash() == own_code()
-    file = copied / "estimators" / "st.py"
+    file = copied / "estimators" / "pathwise" / "st.py"
     text = file.read_text()
     file.write_text(text + "\n")
     changed = code_hash()
@@ -56,5 +56,5 @@ def test_other_code_than_the_driver_s_is_refused_in_one_line() -> None:
 
 def test_what_changes_on_the_disk_after_the_start_is_not_what_this_process_runs(copied: Path) -> None:
     before = own_code()
-    (copied / "estimators" / "st.py").write_text("")
+    (copied / "estimators" / "pathwise" / "st.py").write_text("")
     assert own_code() == before

@@ -121,4 +121,4 @@ def test_a_store_that_is_a_folder_is_one_line(command: str, catsweep: Command, h
     spec = [] if command == "sync" else ["grid.yaml"]
     answer = catsweep(command, *spec, "--home", home.path)
     assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
-    assert f"{home.sqlite_path} is no regular file" in answer.err
+    assert "mlflow.db cannot be used: it must name a file" in answer.err
