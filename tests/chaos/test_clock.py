@@ -27,7 +27,7 @@ def test_the_clock_jumps_back(
     offset.write_text("0")
     modules = os.pathsep.join((str(Path(__file__).parent / "jumping_clock"), str(REPOSITORY)))
     clock = {"CHAOS_CLOCK": str(offset), "PYTHONPATH": modules}
-    sweep = replace(sweep, environment={**sweep.cluster.environment, **clock}).of_all_estimators()
+    sweep = replace(sweep, environment={**sweep.environment, **clock}).of_all_estimators()
     driver = drive(sweep)
     driver.wait_for(sweep.has_epoch)
     jumped = tmp_path / "jumped"

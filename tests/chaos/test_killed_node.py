@@ -47,7 +47,7 @@ def cluster(sweep: Sweep, tmp_path: Path) -> Iterator[ThreeNodes]:
         program = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.three_nodes"],
             cwd=REPOSITORY,
-            env=environment_of(sweep.cluster.environment),
+            env=environment_of(sweep.environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

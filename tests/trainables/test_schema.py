@@ -65,7 +65,7 @@ def test_stated_defaults_change_no_hash() -> None:
 EVERY_PARAM = {
     name: (
         ("3", "7")
-        if name in INTEGER_PARAMS
+        if name in INTEGER_PARAMS or name == "measured_epochs"
         else ("0.25", "0.75")
         if name in FLOAT_PARAMS
         else ("one", "other")

@@ -185,7 +185,7 @@ def test_what_was_run_with_what_and_how_to_do_it_again(page, sweep_of_every_stat
 def test_members_that_another_sweep_trained_are_told_apart(new_sweep):
     sweep = new_sweep("other")
     sweep.add(sweep.ask(seeds=(0,)), 0, 99.0)
-    page = Page(report(sweep.store.store.uri, sweep.requests, name="mine"))
+    page = Page(report(sweep.store.uri, sweep.requests, name="mine"))
     assert "From the sweep other 1 member" in page.text
     assert "Not known: the store has no environment of a sweep of this name." in page.text
 

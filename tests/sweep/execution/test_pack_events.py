@@ -82,7 +82,7 @@ def test_a_pack_trains_where_the_disk_does_not_even_take_its_manifest(sweep: Swe
 def test_a_pack_that_ends_well_is_in_the_store_and_its_checkpoints_are_gone(sweep: Sweep) -> None:
     (pack,) = sweep.packs
     sweep.start(pack)
-    assert pack.hash in sweep.execution.progress.running
+    assert pack.hash in sweep.progress.running
     assert sweep.folders[pack.hash].path.is_dir()
     sweep.report(pack, record(1, 110.0, 114.0))
     sweep.report(pack, record(2, 100.0, 104.0))
@@ -90,7 +90,7 @@ def test_a_pack_that_ends_well_is_in_the_store_and_its_checkpoints_are_gone(swee
     runs = [sweep.driver.run_of(member) for member in pack.members]
     assert [run.data.metrics for run in runs] == [metrics_of(100.0), metrics_of(104.0)]
     assert not sweep.folders[pack.hash].path.exists()
-    assert (sweep.execution.progress.num_members_done, sweep.execution.progress.running) == (2, {})
+    assert (sweep.progress.num_members_done, sweep.progress.running) == (2, {})
     assert sweep.lines.said == []
 
 
@@ -137,7 +137,7 @@ def test_a_member_that_diverges_is_said(sweep: Sweep) -> None:
     assert sweep.lines.said == [
         "diverged: st 8x4 adam lr=0.0005 τ=1.0 seed 0 (+1 more), in epoch 1; counts as missing in means"
     ]
-    assert sweep.execution.progress.diverged == {pack.members[0].hash}
+    assert sweep.progress.diverged == {pack.members[0].hash}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_pack_that_fails_is_said_and_stored_and_keeps_its_checkpoints(
     assert [(run.info.status, run.data.tags["catsweep.error"]) for run in runs] == [
         ("FAILED", (error or reason).strip())
     ] * 2
-    assert (sweep.execution.progress.num_members_failed, sweep.execution.progress.is_complete) == (2, True)
+    assert (sweep.progress.num_members_failed, sweep.progress.is_complete) == (2, True)
     assert sweep.folders[pack.hash].path.is_dir()
 
 
@@ -171,8 +171,8 @@ def test_a_pack_that_is_stopped_before_its_last_epoch_was_given_up_by_a_search(s
     runs = [sweep.driver.run_of(member) for member in pack.members]
     assert [(run.info.status, run.data.tags["catsweep.pruned"]) for run in runs] == [("KILLED", "1")] * 2
     assert sweep.folders[pack.hash].path.is_dir()  # a grid may go on from there
-    assert (sweep.execution.progress.finished, len(sweep.execution.progress.pruned)) == (set(), 2)
-    assert (sweep.execution.progress.running, sweep.execution.progress.notes) == ({}, ["2 stopped early"])
+    assert (sweep.progress.finished, len(sweep.progress.pruned)) == (set(), 2)
+    assert (sweep.progress.running, sweep.progress.notes) == ({}, ["2 stopped early"])
 
 
 def test_tune_may_pickle_the_events(sweep: Sweep) -> None:

@@ -54,7 +54,7 @@ def test_check_rejects_an_estimate_that_is_not(wrong: str) -> None:
 def check_mean_of_draws(estimate: Estimate, count: int) -> None:
     """Against the definition: the estimator's own function, a draw at a time, from the same noise."""
     logits = LOGITS.expand(count, 4, 3).unsqueeze(0).contiguous().requires_grad_()
-    sample = estimators.pathwise.stgs(logits, temperature=0.7, generator=seeded(5))  # type: ignore[attr-defined]
+    sample = estimators.stgs(logits, temperature=0.7, generator=seeded(5))
     (one_by_one,) = torch.autograd.grad(linear(sample).sum(), logits)
     torch.testing.assert_close(estimate(LOGITS, linear, seeded(5)), one_by_one.mean(1), rtol=1e-5, atol=1e-7)
 
