@@ -20,6 +20,7 @@ from estimators.score_function.objective import (
     ObjectiveGradient,
     check_objective,
     chunks,
+    is_count,
     losses_of,
 )
 from estimators.softmax import with_cheap_softmax
@@ -95,8 +96,8 @@ def gradient_moments(
     """
     entry = get(estimator) if isinstance(estimator, str) else estimator
     named = checked_arguments(logits, _values_of(entry, hyperparameters), generator)
-    check_objective(f, chunk_size)
-    if type(num_draws) is not int or num_draws < 1:
+    check_objective(f, chunk_size, logits)
+    if not is_count(num_draws):
         raise ValueError(f"num_draws must be an integer >= 1, got {num_draws!r}")
     if logits.ndim < 3 and not isinstance(generator, torch.Generator | None):
         raise ValueError(f"generator must be one generator for logits of shape {tuple(logits.shape)}")
@@ -123,7 +124,7 @@ def exact_gradient(logits: torch.Tensor, f: Objective, *, chunk_size: int | None
     Source: Beyond ReinMax, Eq. 2.
     """
     check_logits(logits)
-    check_objective(f, chunk_size)
+    check_objective(f, chunk_size, logits)
     # Of the sample, which is not used; the default generator is not to notice.
     unused = torch.Generator(logits.device)
     draw = draw_exact(logits.detach().double(), generator=unused)

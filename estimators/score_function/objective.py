@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 
 from estimators.hyperparameter import Hyperparameter
 from estimators.randomness import Generators
 from estimators.sampling import checked_arguments, widened
+from estimators.softmax import softmax
 
 Objective = Callable[[torch.Tensor], torch.Tensor]
 """f: maps samples (S, ..., L, C) to losses (S, ...), the loss of each sample being its own affair."""
@@ -85,26 +87,42 @@ def estimate_with_objective(
         ValueError: If an argument breaks its rule, or f's result is no tensor or has another shape.
     """
     named = checked_arguments(logits, hyperparameters, generator)
-    check_objective(f, chunk_size)
+    check_objective(f, chunk_size, logits)
     wide = widened(logits.detach())
     drawn = draw(wide, **named, generator=generator)
     # f itself where it can be, since it may know more than its losses (`shortcuts`).
     is_narrow = wide.dtype != logits.dtype
     objective: Objective = (lambda samples: f(samples.to(logits.dtype))) if is_narrow else f
-    estimate = drawn.rule(objective, chunk_size)
+    estimate = where_distributed(drawn.rule(objective, chunk_size), wide)
     return Estimate(estimate.value, surrogate_of(estimate.value, estimate.gradient, logits))
 
 
-def check_objective(f: Objective, chunk_size: int | None) -> None:
-    """Raise unless f can be called, and the chunk size is none or a whole number of at least one.
+def where_distributed(estimate: ObjectiveGradient, logits: torch.Tensor) -> ObjectiveGradient:
+    """Return the estimate, NaN where a variable has no distribution, which its categories do not show."""
+    has_none = softmax(logits).isnan().any(-1).any(-1)
+    return ObjectiveGradient(
+        estimate.value.masked_fill(has_none, torch.nan),
+        estimate.gradient.masked_fill(has_none[..., None, None], torch.nan),
+    )
+
+
+def check_objective(f: Objective, chunk_size: int | None, logits: torch.Tensor) -> None:
+    """Raise unless f can be called, the chunk size is none or at least one, and there is a variable to draw.
 
     Raises:
         ValueError: If it is not so.
     """
     if not callable(f):
         raise ValueError(f"f must be a function of samples, got {type(f).__name__}")
-    if chunk_size is not None and (type(chunk_size) is not int or chunk_size < 1):
+    if chunk_size is not None and not is_count(chunk_size):
         raise ValueError(f"chunk_size must be an integer >= 1 or None, got {chunk_size!r}")
+    if logits.shape[-2] < 1:
+        raise ValueError(f"logits must have at least one variable, got shape {tuple(logits.shape)}")
+
+
+def is_count(value: object) -> bool:
+    """Whether a value is a whole number, Python's or NumPy's, of at least one."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
 
 
 def surrogate_of(value: torch.Tensor, gradient: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,7 @@ from estimators.score_function.objective import (
     ObjectiveGradient,
     check_objective,
     surrogate_of,
+    where_distributed,
 )
 from estimators.score_function.samples import (
     inverse_cumulative,
@@ -79,9 +80,10 @@ def scater(
     Source: CatLog-Derivative trick, Eq. 3.5.
     """
     checked_arguments(logits, {NUM_SAMPLES: num_samples}, generator)
-    check_objective(f, chunk_size)
+    check_objective(f, chunk_size, logits)
     chains = _draw_chains(logits, conditional, int(num_samples), generator)
     estimate = _summed_out(chains, f, logits, chunk_size)
+    estimate = where_distributed(estimate, chains.conditional_logits.detach())
     return Estimate(
         mean_over_samples(estimate.value),
         mean_over_samples(surrogate_of(estimate.value, estimate.gradient, chains.conditional_logits)),

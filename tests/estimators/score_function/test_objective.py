@@ -1,7 +1,9 @@
 """The interface of the score-function family: what every one does with f, its value and its surrogate."""
 
 import itertools
+import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -182,6 +184,34 @@ def test_empty_batch_has_an_empty_estimate(estimator, shape):
     estimate.surrogate.sum().backward()
     assert estimate.value.shape == estimate.surrogate.shape == shape[:-2]
     assert logits.grad.shape == shape
+
+
+@every_with_objective
+@pytest.mark.parametrize("row", [[math.nan] * C, [math.inf, 0.0, 0.0, 0.0], [-math.inf] * C], ids=str)
+def test_estimate_is_nan_where_a_variable_has_no_distribution(estimator, row):
+    logits = normal(5, L, C, seed=1)
+    logits[2, 1] = torch.tensor(row)
+    logits.requires_grad_()
+    estimate = estimate_of(estimator, logits, with_slope(torch.ones(L, C)), seeded(1), H)
+    estimate.surrogate.sum().backward()
+    is_undefined = torch.arange(5) == 2
+    for number in (estimate.value, estimate.surrogate, logits.grad.sum((-1, -2))):
+        assert torch.equal(number.isnan(), is_undefined)
+
+
+@every_with_objective
+def test_logits_without_a_variable_are_refused(estimator):
+    with pytest.raises(ValueError, match=r"logits must have at least one variable, got shape \(5, 0, 4\)"):
+        estimate_of(estimator, torch.zeros(5, 0, C), f, seeded(1), H)
+
+
+@every_with_objective
+def test_a_chunk_size_may_be_a_number_of_numpy(estimator):
+    values = [
+        estimate_of(estimator, normal(5, L, C, seed=1), f, seeded(1), H, chunk_size=size).value
+        for size in (2, np.int64(2))
+    ]
+    assert torch.equal(*values)
 
 
 @every_with_objective

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -367,6 +368,9 @@ def test_what_is_named_after_a_sweep_fits_into_a_file_system(tmp_path: Path) -> 
     longest = Choice(tuple(pair), ("temperature_decay", "temperature_floor")).name
     write_files({f"{name}-{longest}": Figure()}, tmp_path, ["pdf"])
     write_atomically(tmp_path / f"{name}-{longest}.pdf", b"")
+    assert max(len(path.name.encode()) for path in tmp_path.rglob("*")) <= os.pathconf(
+        tmp_path, "PC_NAME_MAX"
+    )
 
 
 @pytest.mark.parametrize("character", ["\x1b", "\x00", "\x9b", "\u202e", "\ud800"])

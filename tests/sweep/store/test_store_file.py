@@ -34,7 +34,7 @@ def test_a_file_that_is_removed_or_replaced_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_no_file_cannot_lose_it() -> None:
-    StoreFile(None).check()
+    assert StoreFile(None).check() is None
 
 
 def test_a_driver_whose_store_is_removed_writes_nothing_into_thin_air_and_says_so(

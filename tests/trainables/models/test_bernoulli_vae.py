@@ -97,14 +97,14 @@ class Oracle:
         (gradient,) = torch.autograd.grad(self.kl().sum(), self.logits, retain_graph=True)
         return gradient[..., 1]
 
-    def check(self, loss: torch.Tensor) -> None:
+    def assert_gradients(self, loss: torch.Tensor) -> None:
         """Compare the model's gradients with those of a loss."""
         loss.backward()
         for network, leaves in ((self.model.encoder, self.encoder), (self.model.decoder, self.decoder)):
             for gradient, leaf in zip(network.weight_gradients, leaves, strict=True):
                 check_equal_but_for_rounding(gradient, leaf.grad, length=STEP)
 
-    def check_value(self, loss: NegElbo, recon: torch.Tensor) -> None:
+    def assert_value(self, loss: NegElbo, recon: torch.Tensor) -> None:
         """Compare the two terms, sums over the images; the KL is a small difference of numbers near log 2."""
         check_equal_but_for_rounding(loss.recon, recon.detach(), length=FORWARD)
         check_equal_but_for_rounding(
@@ -133,10 +133,10 @@ def check_score_function(
     if samples_of == "indecater":  # the first evaluations of each variable hold the samples, but for it
         drawn = _drawn_by_indecater(seen[0], hyperparameters["num_samples"])
     recon = oracle.losses(drawn).mean(0)
-    oracle.check_value(loss, recon.sum(-1))
+    oracle.assert_value(loss, recon.sum(-1))
     _check_differences_of_losses(given[0], estimate + oracle.kl_gradient(), loss)
     through_theta = (given[0].double() * oracle.logits[..., 1]).sum(-1)
-    oracle.check((recon + through_theta).mean(-1).sum())
+    oracle.assert_gradients((recon + through_theta).mean(-1).sum())
 
 
 @pytest.mark.parametrize("planted", ["no KL", "off by 1e-4"])
@@ -209,8 +209,8 @@ def test_gradients_of_pathwise_estimators_are_means_over_their_samples(
         through = (theta_grad.double().movedim(1, 0) * oracle.logits).sum((-1, -2))
         losses.append(oracle.losses(sample.detach()) + through - through.detach())
     recon = torch.cat(losses).mean(0)
-    oracle.check_value(loss, recon.sum(-1))
-    oracle.check((recon + oracle.kl()).mean(-1).sum())
+    oracle.assert_value(loss, recon.sum(-1))
+    oracle.assert_gradients((recon + oracle.kl()).mean(-1).sum())
 
 
 def test_evaluation_is_the_negative_elbo_of_one_sample() -> None:
@@ -218,7 +218,7 @@ def test_evaluation_is_the_negative_elbo_of_one_sample() -> None:
     oracle = Oracle(model)
     loss = model.evaluate(_images(), _sampler("rloo", num_samples=2))
     sample = _sampler("rloo", num_samples=2)(oracle.logits.detach().float()).sample
-    oracle.check_value(loss, oracle.losses(sample.unsqueeze(0))[0].sum(-1))
+    oracle.assert_value(loss, oracle.losses(sample.unsqueeze(0))[0].sum(-1))
 
 
 @pytest.mark.parametrize(("name", "num_samples"), [("indecater", None), ("stgs", 2)])
