@@ -122,7 +122,7 @@ def check_objective(f: Objective, chunk_size: int | None, logits: torch.Tensor) 
 
 def is_count(value: object) -> bool:
     """Whether a value is a whole number, Python's or NumPy's, of at least one."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 def surrogate_of(value: torch.Tensor, gradient: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
