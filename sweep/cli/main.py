@@ -16,7 +16,21 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from sweep.cli import data, doctor, figures, plan, report, run, status, sync, tables, ui
+from sweep.cli import (
+    data,
+    delete,
+    doctor,
+    export,
+    figures,
+    import_members,
+    plan,
+    report,
+    run,
+    status,
+    sync,
+    tables,
+    ui,
+)
 from sweep.cli.supervisor import supervise
 from sweep.quiet import quieten
 from sweep.redaction import redact
@@ -81,8 +95,9 @@ def _options(
     pass
 
 
-for module in (run, plan, status, sync, tables, figures, report, ui, doctor):
+for module in (run, plan, status, sync, tables, figures, report, export, delete, ui, doctor):
     app.command(module.__name__.rpartition(".")[2])(module.command)
+app.command("import")(import_members.command)
 app.add_typer(data.app, name="data")
 
 
@@ -137,8 +152,10 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from sweep.store.store import StoreError
     from trainables.data import DataError
     from trainables.store.database import DatabaseError
+    from trainables.store.member_file import MemberFileError
 
     return (
+        MemberFileError,
         UnknownNameError,
         FigureError,
         ReportError,
