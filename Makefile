@@ -32,7 +32,7 @@ check: $(READY)  ## Check format, style and types, and that the documentation bu
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(MKDOCS) build --quiet
+	$(MKDOCS) build
 
 bench: $(READY)  ## Compare with the authors' curves, then time steps, growing epochs, a sweep and many members
 	$(BIN)/python benchmarks/reference_curves.py
