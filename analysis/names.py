@@ -46,8 +46,15 @@ _OF_SOME_TASKS = frozenset({"batch_size"})
 
 
 def estimator_name(estimator: str) -> str:
-    """Return the estimator's name as in the papers; an unknown one keeps its id."""
-    return ESTIMATOR_NAMES.get(estimator, estimator)
+    """Return the estimator's name as in the papers, or a user's label for it; an unknown one keeps its id."""
+    own = REGISTRY[estimator].label if estimator in REGISTRY else ""
+    return ESTIMATOR_NAMES.get(estimator, own or estimator)
+
+
+def symbol_of(name: str) -> str:
+    """Return what a hyperparameter of users' estimators alone is called: its symbol, else its name."""
+    symbols = [one.symbol for entry in REGISTRY.values() for one in entry.hyperparameters if one.name == name]
+    return next(filter(None, symbols), name)
 
 
 def name_with_gap(cell: Cell) -> str:

@@ -20,6 +20,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from estimators.hyperparameter import Hyperparameter
+from estimators.own import estimator
 from estimators.registry import REGISTRY, Estimator, get
 
 if TYPE_CHECKING:  # so that a checker knows their types; one that is not here is Any to it
@@ -34,6 +36,7 @@ if TYPE_CHECKING:  # so that a checker knows their types; one that is not here i
     from estimators.pathwise.reinmax_rk2 import reinmax_rk2 as reinmax_rk2
     from estimators.pathwise.st import st as st
     from estimators.pathwise.stgs import stgs as stgs
+    from estimators.sampling import Draw as Draw
     from estimators.score_function.exact import exact as exact
     from estimators.score_function.indecater import indecater as indecater
     from estimators.score_function.indecater_per_variable import (
@@ -45,7 +48,7 @@ if TYPE_CHECKING:  # so that a checker knows their types; one that is not here i
     from estimators.score_function.rloo import rloo as rloo
     from estimators.score_function.scater import scater as scater
 
-__all__ = ["REGISTRY", "Estimate", "Estimator", "get"]
+__all__ = ["REGISTRY", "Draw", "Estimate", "Estimator", "Hyperparameter", "estimator", "get"]
 __all__.extend(REGISTRY)
 
 
@@ -70,6 +73,8 @@ def __getattr__(name: str) -> Any:
     # A spec asks for names and rules alone, and must not wait for torch.
     if name in REGISTRY:
         return REGISTRY[name].function
+    if name == "Draw":
+        return import_module("estimators.sampling").Draw
     if name == "Estimate":
         return import_module("estimators.score_function").Estimate
     raise AttributeError(f"module 'estimators' has no attribute {name!r}")

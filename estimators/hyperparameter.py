@@ -21,6 +21,7 @@ class Hyperparameter:
         minimum: Smallest value; none means any finite number.
         is_minimum_allowed: Whether the minimum itself may be used.
         is_integer: Whether only whole numbers are allowed.
+        symbol: What tables and axes call it where they have no name of their own for it, for example "κ".
     """
 
     name: str
@@ -28,6 +29,7 @@ class Hyperparameter:
     minimum: float | None = None
     is_minimum_allowed: bool = True
     is_integer: bool = False
+    symbol: str = ""
 
     @property
     def rule(self) -> str:

@@ -46,6 +46,8 @@ class Estimator:
         ignores_constants: Whether f + c always has the very estimate that f has.
         is_random: Whether the estimate depends on the generator.
         max_states: Most states C^L of a model that it can train; none means any.
+        label: What tables call it where they have no name of their own for it.
+        version: Which code it is, where that does not ship: a part of its members' identity.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Estimator:
     ignores_constants: bool = True
     is_random: bool = True
     max_states: int | None = None
+    label: str = ""
+    version: str = ""
 
     @cached_property
     def function(self) -> Callable[..., torch.Tensor | Estimate]:
@@ -124,8 +128,28 @@ _ESTIMATORS = (
     ),
 )
 
-REGISTRY: Mapping[str, Estimator] = MappingProxyType({entry.name: entry for entry in _ESTIMATORS})
-"""Every estimator by its id."""
+_ENTRIES: dict[str, Estimator] = {entry.name: entry for entry in _ESTIMATORS}
+SHIPPED = tuple(_ENTRIES)
+"""The ids of the estimators that catsweep has itself."""
+REGISTRY: Mapping[str, Estimator] = MappingProxyType(_ENTRIES)
+"""Every estimator by its id: those that ship, and then those of users that this process knows."""
+
+
+def register(entry: Estimator) -> None:
+    """Add an estimator to the registry of this process, in place of another of its id.
+
+    Raises:
+        ValueError: If the id is that of one that ships.
+    """
+    if entry.name in SHIPPED:
+        raise ValueError(f"estimator {entry.name} ships with catsweep; yours must have another name")
+    _ENTRIES[entry.name] = entry
+
+
+def unregister(name: str) -> None:
+    """Forget an estimator that does not ship."""
+    if name not in SHIPPED:
+        _ENTRIES.pop(name, None)
 
 
 def get(name: str) -> Estimator:

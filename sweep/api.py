@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweep.cluster.error import ClusterError
 from sweep.home import Home
@@ -14,6 +14,7 @@ from sweep.planning.capacity import Capacity, capacity_at
 from sweep.planning.plan import Plan, make_plan
 from sweep.quiet import quieten
 from sweep.spec.file import load_spec, place_in_spec, read_spec_text
+from sweep.spec.use import register_function
 from sweep.store.cell_status import sweep_status
 from sweep.store.store import Store
 
@@ -30,6 +31,7 @@ def run(
     tracking_uri: str | None = None,
     address: str | None = None,
     retry_failed: bool = False,
+    use: Sequence[Callable[..., Any]] = (),
 ) -> pd.DataFrame:
     """Do what of a spec is not done yet, and return its status as `status` does.
 
@@ -39,10 +41,14 @@ def run(
         tracking_uri: MLflow store; the home's own, or $MLFLOW_TRACKING_URI, where none is given.
         address: Address of a Ray cluster; none starts one on this machine.
         retry_failed: Whether members that failed before run again.
+        use: Estimators of your own, functions, for example of a notebook's cells; their ids are in the spec.
 
     Raises:
-        SpecError, HomeError, StoreError, DataError, ClusterError: If it cannot start; nothing has changed.
+        SpecError, UseError, HomeError, StoreError, DataError, ClusterError: If it cannot start; nothing has
+            changed.
     """
+    for function in use:
+        register_function(function)
     execute(spec, Home.resolve(home, tracking_uri), address=address, retry_failed=retry_failed)
     return status(spec, home=home, tracking_uri=tracking_uri)
 
@@ -56,7 +62,8 @@ def execute(
 
     text, _ = read_spec_text(spec)
     with _line_of_resources(spec):
-        return run_sweep(load_spec(spec), text, home, address=address, retry_failed=retry_failed)
+        loaded = load_spec(spec, Store(home).declared_estimators)
+        return run_sweep(loaded, text, home, address=address, retry_failed=retry_failed)
 
 
 def capacity(spec: str | Path, plan: Plan, address: str | None = None) -> Capacity:
@@ -111,7 +118,7 @@ def current_plan(spec: str | Path, home: Home, *, retry_failed: bool = False) ->
         SpecError, StoreError: If the spec or the store cannot be used.
     """
     quieten()
-    loaded = load_spec(spec)
+    loaded = load_spec(spec, Store(home).declared_estimators)
     return make_plan(loaded, Store(home).members(), home, retry_failed=retry_failed)
 
 

@@ -29,6 +29,7 @@ from sweep.planning.pack_sizes import measure_pack_sizes
 from sweep.planning.packing import finished_folders
 from sweep.planning.plan import Plan, make_plan
 from sweep.spec.sweep_spec import Spec
+from sweep.spec.use import check_code
 from sweep.store.dataset_content import require_same_content
 from sweep.store.lease import Lease
 from sweep.store.moved_home import settle
@@ -121,6 +122,7 @@ def run_sweep(
         if not spec.search.is_grid:
             return _search(spec, spec_text, store, address, training, retry_failed=retry_failed)
         plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
+        check_code(plan.members_to_run)
         if not plan.packs:
             with _lease(spec, store) as lease:
                 _tracker(plan, store, lease, spec_text).close(is_complete=True)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from trainables.schema import Member
+from estimators.hyperparameter import Hyperparameter
+from trainables.schema import DEFAULTS, Member, own_names
 from trainables.tasks import task_of
 from trainables.tasks.task import Task
 
@@ -41,8 +42,19 @@ def free_params(task: str) -> frozenset[str]:
 
 def shared_params(member: Member) -> tuple[tuple[str, str], ...]:
     """Return the params that every member of this member's pack must have, as a hashable key."""
-    free = free_params(member.params["task"])
+    free = free_params_of(member)
     return tuple((name, value) for name, value in member.params.items() if name not in free)
+
+
+def free_params_of(member: Member) -> frozenset[str]:
+    """Return what members of this member's pack may differ in: hyperparameters of a user's own, too."""
+    free = free_params(member.params["task"])
+    return free | frozenset(own_names(member.params)) if "temperature" in free else free
+
+
+def hyperparameter_value(params: Mapping[str, str], one: Hyperparameter) -> float:
+    """Return what a hyperparameter is in a cell: as stated, else the schema's default, else its own."""
+    return one.number(params.get(one.name, DEFAULTS.get(one.name, str(one.default))))
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class Pack:
         if len({member.hash for member in self.members}) < len(self.members):
             raise ValueError("the members of a pack must differ")
         if len({shared_params(member) for member in self.members}) > 1:
-            free = free_params(self.members[0].params["task"])
+            free = free_params_of(self.members[0])
             raise ValueError(f"members of a pack may differ only in {', '.join(sorted(free))}")
 
     @classmethod

@@ -10,6 +10,7 @@ from typing import Any
 from ray import tune
 
 from trainables.data.image_dataset import ImageDataset
+from trainables.own_estimators import take_over
 from trainables.pack import Pack
 from trainables.tasks.trainers import Trainer, pictures_of, trainer_of
 from trainables.training.checkpoint import CheckpointFolder
@@ -19,7 +20,8 @@ from trainables.training_code import require_code
 
 PACK = "pack"
 """Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path),
-`num_threads`, `device`, `gpus` and `code` (the driver's, which this process must have)."""
+`num_threads`, `device`, `gpus`, `code` (the driver's, which this process must have) and `estimators` (those
+of users, as bytes)."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
 PICTURES = "pictures"
@@ -67,6 +69,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
     def _start(self, config: Mapping[str, Any]) -> None:
         own = config[PACK]
         require_code(own["code"])
+        take_over(own.get("estimators", b""))
         prepare_process(own["num_threads"], own.get("gpus", 0.0))
         self._pack = Pack.from_params(own["members"])
         self._warnings: list[str] = []

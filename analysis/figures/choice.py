@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from analysis.choices import check_choice
 from analysis.figure_error import FigureError
-from analysis.names import applicable_defaults
+from analysis.names import applicable_defaults, symbol_of
 from trainables import schema
 from trainables.schema import Cell
 from trainables.tasks import TASKS
@@ -38,6 +38,18 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "precision": "precision",
 }
 """What an axis of each says; the first of them win where several have equally many values."""
+
+
+def axis_text(name: str) -> str:
+    """Return what the axis of a hyperparameter says; one of users' estimators alone goes by its symbol."""
+    return HYPERPARAMETERS.get(name) or symbol_of(name)
+
+
+def hyperparameters_in(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Return the hyperparameters that can be axes for these cells: with those of users' estimators."""
+    own = (name for cell in cells for name in schema.own_names(cell.params))
+    return tuple(dict.fromkeys((*HYPERPARAMETERS, *own)))
+
 
 _OF_CURVES = ("train_neg_elbo", "test_neg_elbo")
 _OF_FINAL_VALUES = ("train_neg_elbo",)
@@ -117,7 +129,7 @@ def curve_axis(axis: str, cells: Sequence[Cell]) -> str:
 
 def varied(cells: Sequence[Cell]) -> dict[str, int]:
     """Return the hyperparameters of which an estimator has several values at one latent, and how many."""
-    most = {name: _num_values(cells, name) for name in HYPERPARAMETERS}
+    most = {name: _num_values(cells, name) for name in hyperparameters_in(cells)}
     return {name: count for name, count in most.items() if count > 1}
 
 
@@ -165,7 +177,7 @@ def _check_axes(cells: Sequence[Cell], axes: Sequence[str]) -> None:
             f"hyperparameters for a heat map, got {','.join(axes)!r}"
         )
     for name in axes:
-        check_choice("axis", name, (*CURVE_AXES, ESTIMATOR, *HYPERPARAMETERS))
+        check_choice("axis", name, (*CURVE_AXES, ESTIMATOR, *hyperparameters_in(cells)))
         if name == ITERATION and not all("iterations_per_epoch" in cell.params for cell in cells):
             raise FigureError("against must not be iteration: the task of this spec does not count them")
         if name not in alone and len({setting(cell, name) for cell in cells} - {None}) < 2:

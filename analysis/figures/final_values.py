@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analysis.figures.axis_labels import has_log_axis, is_wide, metric_label
-from analysis.figures.choice import HYPERPARAMETERS, setting
+from analysis.figures.choice import axis_text, setting
 from analysis.figures.limits import fits_one_panel
 from analysis.figures.panels import Line, Numbers, Panel
 from analysis.figures.results import Results, panel_key, panel_keys
@@ -63,7 +63,7 @@ def setting_panels(results: Results, against: str) -> list[Panel]:
             panels.append(
                 Panel(
                     title,
-                    HYPERPARAMETERS[against],
+                    axis_text(against),
                     metric_label(results.metric),
                     tuple(drawn),
                     ticks=tuple(places) if is_text else (),

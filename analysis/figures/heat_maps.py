@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analysis.figures.axis_labels import metric_label
-from analysis.figures.choice import HYPERPARAMETERS, setting
+from analysis.figures.choice import axis_text, setting
 from analysis.figures.final_values import positions_of, without
 from analysis.figures.panels import HeatPanel
 from analysis.figures.published_lines import printed_value
@@ -61,8 +61,8 @@ def _panel(
         mean[place], counted[place], requested[place] = shown["mean"], shown["n"], shown["num_requested"]
     return HeatPanel(
         title,
-        HYPERPARAMETERS[against[0]],
-        HYPERPARAMETERS[against[1]],
+        axis_text(against[0]),
+        axis_text(against[1]),
         metric_label(results.metric),
         tuple(columns),
         tuple(lines),

@@ -46,9 +46,9 @@ def load_runs(tracking_uri: str, *, metrics: Sequence[str] | None = None) -> pd.
     The columns are `run_id, experiment, member, cell` (content hashes, computed from the params), `status`,
     `diverged` and `pruned` (epochs), `error`, `note`, `start_time`, `end_time` (UTC), every param of the
     schema with its type (a default that applies to the estimator is filled in, what else is not stated is
-    missing), `latent` ("8x4"), `dataset_content` (what the images were made from, where that can differ),
-    `epoch` (last step of the asked metrics), every asked metric at its last step, and `<metric>_step`, which
-    is missing where the metric was never logged.
+    missing), the hyperparameters that only estimators of users have, `latent` ("8x4"), `dataset_content`
+    (what the images were made from, where that can differ), `epoch` (last step of the asked metrics), every
+    asked metric at its last step, and `<metric>_step`, which is missing where the metric was never logged.
 
     `attrs["skipped"]` counts the member runs that are not in the frame, by the reason.
 
@@ -79,8 +79,8 @@ def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataF
             rows.append(row_of(record))
         except (ValueError, KeyError) as error:
             skipped[f"no {error.args[0]}" if isinstance(error, KeyError) else str(error)] += 1
-    columns = [*_LEADING, *metrics, *map(step_column, metrics)]
-    frame = _typed(pd.DataFrame(rows, columns=columns), metrics)
+    columns = [*_LEADING, *row_of.own, *metrics, *map(step_column, metrics)]
+    frame = _typed(pd.DataFrame(rows, columns=columns), [*row_of.own, *metrics], metrics)
     frame = frame.sort_values(["start_time", "run_id"], ignore_index=True)
     frame.attrs["skipped"] = dict(skipped)
     return frame
@@ -142,6 +142,8 @@ class _RowReader:
         self._metrics = metrics
         self._read_member = MemberReader()
         self._columns: dict[Cell, dict[str, Any]] = {}
+        self.own: dict[str, None] = {}
+        """Hyperparameters that only estimators of users have, of the runs so far."""
 
     def __call__(self, record: RunRecord) -> dict[str, Any]:
         """Turn a record into a row.
@@ -156,6 +158,7 @@ class _RowReader:
         member = self._read_member(record.params)
         if member.cell not in self._columns:
             self._columns[member.cell] = _cell_columns(member.cell)
+        self.own |= dict.fromkeys(schema.own_names(member.cell.params))
         values = {name: record.metrics[name] for name in self._metrics if name in record.metrics}
         for time in (record.start_time, record.end_time):
             if time is not None and not 0 <= time <= _LAST_MS:
@@ -183,7 +186,8 @@ class _RowReader:
 def _cell_columns(cell: Cell) -> dict[str, Any]:
     params = {**applicable_defaults(cell), **cell.params}
     typed = {name: _typed_param(name, params[name]) for name in schema.CELL_PARAMS if name in params}
-    return {**typed, "cell": cell.hash, "latent": cell.latent}
+    own = {name: float(params[name]) for name in schema.own_names(params)}
+    return {**typed, **own, "cell": cell.hash, "latent": cell.latent}
 
 
 def _epoch(tag: str, record: RunRecord) -> int | None:
@@ -208,10 +212,10 @@ def _integer(name: str, text: str) -> int:
     return value
 
 
-def _typed(frame: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+def _typed(frame: pd.DataFrame, numbers: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """Give every column its type, the same whether it has values or not."""
     types = dict.fromkeys(_TEXT, "str") | dict.fromkeys(_INTEGER, "Int64")
-    types |= dict.fromkeys([*schema.FLOAT_PARAMS, *metrics], "float64")
+    types |= dict.fromkeys([*schema.FLOAT_PARAMS, *numbers], "float64")
     types |= dict.fromkeys(map(step_column, metrics), "Int64")
     times = {name: pd.to_datetime(frame[name].astype("Int64"), unit="ms", utc=True) for name in _TIMES}
     return frame.astype(types).assign(**times)

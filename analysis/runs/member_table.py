@@ -12,7 +12,7 @@ import pyarrow as pa
 from analysis.runs.frame import is_server, read_run_records, resolve_duplicates, runs_frame
 from analysis.runs.history import load_history
 from trainables import schema
-from trainables.schema import MEMBER_PARAMS, format_param
+from trainables.schema import MEMBER_PARAMS, format_own, format_param, own_names
 from trainables.schema.metrics import METRICS
 from trainables.store.database import opened
 from trainables.store.member_file import EPOCH, INTEGERS, LEADING
@@ -23,7 +23,7 @@ SELECT DISTINCT l.key FROM latest_metrics l JOIN tags k ON k.run_uuid = l.run_uu
 WHERE k.key = :kind_tag AND k.value = :member
 """
 _ALWAYS = frozenset({"member", "cell", "experiment", "status", "seed"})
-_OF_TAGS = {"pack_size": schema.TAG_PACK_SIZE, "code": schema.TAG_CODE}
+_OF_TAGS = {"declaration": schema.TAG_ESTIMATOR, "pack_size": schema.TAG_PACK_SIZE, "code": schema.TAG_CODE}
 
 
 def load_members(tracking_uri: str, members: Collection[str] | None = None) -> pa.Table:
@@ -52,7 +52,8 @@ def load_members(tracking_uri: str, members: Collection[str] | None = None) -> p
     history = load_history(tracking_uri, names, runs["run_id"])
     of_run, steps, values = _by_row(history, runs["run_id"], names)
     leading = _leading(runs, {record.run_id: record for record in records})
-    stated = [name for name in LEADING if name in _ALWAYS or leading[name].notna().any()]
+    names_of_columns = [*LEADING, *(str(name) for name in leading if name not in LEADING)]
+    stated = [name for name in names_of_columns if name in _ALWAYS or leading[name].notna().any()]
     columns = {name: _repeated(leading[name], of_run, name) for name in stated}
     return pa.table({**columns, EPOCH: steps, **values})
 
@@ -98,6 +99,11 @@ def _leading(runs: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd.DataFra
     found = runs[["member", "cell", "experiment", "status", "error", "note", "dataset_content"]].copy()
     for name in MEMBER_PARAMS:
         found[name] = [None if pd.isna(value) else format_param(name, value) for value in runs[name]]
+    stated = [records[run_id].params for run_id in runs["run_id"]]
+    for name in dict.fromkeys(name for params in stated for name in own_names(params)):
+        found[name] = [
+            format_own(name, params[name]) if name in own_names(params) else None for params in stated
+        ]
     for name, tag in _OF_TAGS.items():
         found[name] = [records[run_id].tags.get(tag) for run_id in runs["run_id"]]
     found["pack_size"] = pd.to_numeric(found["pack_size"], errors="coerce").astype("Int64")

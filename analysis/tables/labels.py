@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from analysis.names import IN_THE_NAME, name_with_gap
+from analysis.names import IN_THE_NAME, name_with_gap, symbol_of
 from trainables import schema
 from trainables.schema import Cell
 from trainables.tasks import TASKS
@@ -55,9 +55,14 @@ def row_labels(cells: Sequence[Cell]) -> list[str]:
         if place not in is_enough:
             is_enough[place] = _tells_apart(budget, groups[key].values())
         if not is_enough[place]:
-            budget = [name for name in _PARTS if name in (*budget, *varying[key])]
+            budget = list(dict.fromkeys((*budget, *varying[key])))
+            budget.sort(key=lambda name: list(_PARTS).index(name) if name in _PARTS else len(_PARTS))
         labels.append(_label(cell, budget))
     return labels
+
+
+def _part(name: str, value: str) -> str:
+    return _PARTS[name](value) if name in _PARTS else f"{symbol_of(name)} {value}"
 
 
 def budget_params(cell: Cell) -> list[str]:
@@ -83,12 +88,13 @@ def _varying(by_latent: Mapping[str, Sequence[Cell]]) -> list[str]:
     if all(len(cells) == 1 for cells in by_latent.values()):
         return []
     every = [cell for cells in by_latent.values() for cell in cells]
-    return [name for name in _PARTS if len({param_value(cell, name) for cell in every}) > 1]
+    names = dict.fromkeys([*_PARTS, *(name for cell in every for name in schema.own_names(cell.params))])
+    return [name for name in names if len({param_value(cell, name) for cell in every}) > 1]
 
 
 def _label(cell: Cell, names: Sequence[str]) -> str:
     shown = [name for name in names if (cell.estimator, name) != IN_THE_NAME]
     values = {name: param_value(cell, name) for name in shown}
-    parts = [_PARTS[name](value) for name, value in values.items() if value is not None]
+    parts = [_part(name, value) for name, value in values.items() if value is not None]
     note = [f"({cell.note})"] if cell.note else []
     return " ".join([name_with_gap(cell), *parts, *note])

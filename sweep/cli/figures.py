@@ -83,7 +83,8 @@ def figure_files(
     metrics, formats = names_in(metric), names_in(output_format) or [output_format]
     for name in formats:
         check_choice("format", name, FORMATS)
-    loaded, store = load_spec(spec), Store(home)
+    store = Store(home)
+    loaded = load_spec(spec, store.declared_estimators)
     for name in metrics:
         check_choice("metric", name, TASKS[loaded.task].metrics)
     store.check_readable()

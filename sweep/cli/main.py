@@ -149,6 +149,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from sweep.cluster.error import ClusterError
     from sweep.home import HomeError
     from sweep.spec.file import SpecError
+    from sweep.spec.use import UseError
     from sweep.store.store import StoreError
     from trainables.data import DataError
     from trainables.store.database import DatabaseError
@@ -162,6 +163,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
         HomeError,
         ClusterError,
         SpecError,
+        UseError,
         StoreError,
         DatabaseError,
         DataError,

@@ -49,7 +49,8 @@ def report_file(spec: str, home: Home, out: Path) -> Path:
     from sweep.store.store import Store
     from trainables.atomic_file import write_atomically
 
-    loaded, store = load_spec(spec), Store(home)
+    store = Store(home)
+    loaded = load_spec(spec, store.declared_estimators)
     try:
         is_possible = not out.is_dir() and out.absolute().parent.is_dir()
     except OSError as error:  # such as a name that is too long

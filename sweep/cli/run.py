@@ -69,7 +69,7 @@ def command(
         return
     start = time.monotonic()
     outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
-    shown, others = _comparisons(spec)
+    shown, others = _comparisons(spec, place)
     if not outcome.is_interrupted:
         echo(_table(spec, place, shown))
         _say_winner(spec, place)
@@ -89,8 +89,9 @@ def command(
 def _table(spec: str, place: Home, compare: str | None) -> str:
     """Return the table at the end, or where to find it where it has too many rows to read."""
     from sweep.spec.file import load_spec
+    from sweep.store.store import Store
 
-    num_cells = load_spec(spec).num_cells
+    num_cells = load_spec(spec, Store(place).declared_estimators).num_cells
     if num_cells > MAX_LINES:
         return f"{num_cells:,} cells, too many for a table here; `{_program()} tables` prints one"
     return table_text(spec, place, compare=compare)
@@ -99,18 +100,19 @@ def _table(spec: str, place: Home, compare: str | None) -> str:
 def _say_winner(spec: str, home: Home) -> None:
     """Name the best cell of a search below its table; a grid has none."""
     from sweep import api
-    from sweep.spec.file import load_spec
 
-    if not load_spec(spec).search.is_grid and (plan := as_search(api.current_plan(spec, home))):
-        echo(best_line(plan))
+    plan = api.current_plan(spec, home)
+    if not plan.spec.search.is_grid and (search := as_search(plan)):
+        echo(best_line(search))
 
 
-def _comparisons(spec: str) -> tuple[str | None, tuple[str, ...]]:
+def _comparisons(spec: str, home: Home) -> tuple[str | None, tuple[str, ...]]:
     """Return what the table at the end is compared with, if that is fair, and what else it might be."""
     from analysis.published.comparison import COMPARISONS, fair_comparison, is_alike
     from sweep.spec.file import load_spec
+    from sweep.store.store import Store
 
-    loaded = load_spec(spec)
+    loaded = load_spec(spec, Store(home).declared_estimators)
     if not loaded.search.is_grid:
         return None, ()
     headline = task_of(loaded.task).headline

@@ -22,6 +22,7 @@ from trainables.schema import (
     TAG_DATASET_CONTENT,
     TAG_DIVERGED,
     TAG_ERROR,
+    TAG_ESTIMATOR,
     TAG_KIND,
     TAG_MEMBER,
     TAG_PACK_SIZE,
@@ -37,6 +38,7 @@ _TAGS = {
     "pack_size": TAG_PACK_SIZE,
     "dataset_content": TAG_DATASET_CONTENT,
     "code": TAG_CODE,
+    "declaration": TAG_ESTIMATOR,
 }
 TAG_IMPORTED = "catsweep.imported"
 """Where a member's run was brought in from."""

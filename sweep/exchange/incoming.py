@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from trainables.schema import CELL_PARAMS, MEMBER_PARAMS, Cell, Member, format_param
+from trainables.schema import CELL_PARAMS, Cell, Member, format_param, own_names
 from trainables.schema.metrics import METRIC
-from trainables.store.member_file import EPOCH, LEADING, MemberFileError, typed
+from trainables.store.member_file import EPOCH, LEADING, MemberFileError, params_in, typed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,14 +88,15 @@ def incoming_members(table: pa.Table, source: str) -> Iterator[IncomingMember]:
         MemberFileError: If a row says of its member something else than another row or than its own params,
             has an epoch twice, or a value that no store holds.
     """
-    names = [name for name in table.column_names if name in LEADING]
-    metrics = [name for name in table.column_names if name not in LEADING and name != EPOCH]
+    params = params_in(table)
+    names = [name for name in table.column_names if name in (*LEADING, *params)]
+    metrics = [name for name in table.column_names if name not in (*names, EPOCH)]
     for name in metrics:
         if not _METRIC_NAME.fullmatch(name):
             raise MemberFileError(f"{source}: {name!r} is no name of a metric")
     table = typed(table)
     codes = {name: _codes(table.column(name)) for name in names}
-    ids = _ids([codes[name] for name in names if name in MEMBER_PARAMS], table.num_rows)
+    ids = _ids([codes[name] for name in names if name in params], table.num_rows)
     epochs = table.column(EPOCH).fill_null(_NO_EPOCH).to_numpy()
     order = np.lexsort((epochs, ids))
     ids, epochs, table = ids[order], epochs[order], table.take(order)
@@ -148,7 +149,7 @@ def _check_epochs(ids: npt.NDArray[np.int64], epochs: npt.NDArray[np.int64], sou
 
 
 def _member(row: Mapping[str, Any], source: str, cells: dict[tuple[Any, ...], Cell]) -> Member:
-    key = tuple((name, row[name]) for name in CELL_PARAMS if name in row)
+    key = tuple((name, row.get(name)) for name in (*CELL_PARAMS, *own_names(row)))
     try:
         cell = cells.setdefault(key, cells.get(key) or Cell.from_params(row, row.get("note", "")))
         member = Member(cell, int(format_param("seed", row.get("seed"))))

@@ -9,6 +9,7 @@ from trainables.schema import (
     TAG_CELL,
     TAG_CODE,
     TAG_DATASET_CONTENT,
+    TAG_ESTIMATOR,
     TAG_KIND,
     TAG_MEMBER,
     TAG_NOTE,
@@ -32,6 +33,7 @@ def member_tags(member: Member, start: StartMember) -> dict[str, str]:
         TAG_PACK_SIZE: str(start.pack_size),
         **_stated(TAG_DATASET_CONTENT, start.dataset_content),
         **_stated(TAG_CODE, start.code),
+        **_stated(TAG_ESTIMATOR, start.estimator),
     }
 
 

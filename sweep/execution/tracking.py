@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mlflow import MlflowClient
 
+from estimators import REGISTRY
+from estimators.own import OwnEstimator
 from sweep.execution.cell_runs import cell_values
 from sweep.execution.display import say
 from sweep.execution.outbox import Outbox
@@ -112,6 +115,7 @@ class Tracker:
                     pack_size=len(pack),
                     dataset_content=self._dataset_content,
                     code=self._code,
+                    estimator=_declaration(member.cell.estimator),
                 )
                 for member in self._unfinished(pack.members)
             )
@@ -217,6 +221,12 @@ class Tracker:
         return WriteCell(
             params=cell.params, note=cell.note, time_ms=self._last_cell_ms, values=cell_values(results)
         )
+
+
+def _declaration(estimator: str) -> str:
+    """Return what a user has declared of an estimator, as JSON; nothing of one that ships."""
+    entry = REGISTRY.get(estimator)
+    return json.dumps(entry.to_plain()) if isinstance(entry, OwnEstimator) else ""
 
 
 def _now_ms() -> int:

@@ -17,6 +17,7 @@ from sweep.planning.capacity import Node
 from sweep.planning.estimates import start_order
 from sweep.planning.plan import Plan
 from sweep.spec.sweep_spec import Resources
+from sweep.spec.use import estimators_of, shipped_by_value
 from trainables.pack import Pack
 from trainables.training_code import own_code
 
@@ -50,6 +51,7 @@ def pack_config(pack: Pack, home: Home, resources: Resources) -> dict[str, objec
         "num_threads": resources.cpus,
         "gpus": resources.gpus,
         "code": own_code(),
+        "estimators": shipped_by_value(estimators_of(pack.members)),
         "device": "cuda" if resources.gpus > 0 else "cpu",
     }
 

@@ -46,7 +46,8 @@ class _MemberWrite(_Write):
 class StartMember(_MemberWrite):
     """A member is in training: it has a run with its params, under its cell; `rows` is what it gave since.
 
-    `dataset_content` is that of `ImageDataset`, `code` what trains it.
+    `dataset_content` is that of `ImageDataset`, `code` what trains it, and `estimator` the declaration, as
+    JSON, of one that does not ship.
     """
 
     kind: Literal["start"] = "start"
@@ -55,6 +56,7 @@ class StartMember(_MemberWrite):
     pack_size: int
     dataset_content: str = ""
     code: str = ""
+    estimator: str = ""
     rows: tuple[MetricRow, ...] = ()
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from sweep.home import Home
 from sweep.planning.capacity import THIS_MACHINE
 from sweep.spec.sweep_spec import Resources
+from sweep.spec.use import estimators_of, shipped_by_value
+from trainables.own_estimators import take_over
 from trainables.pack import COST_PARAMS, Pack
 from trainables.regular_file import read_json
 from trainables.schema import Member
@@ -96,11 +98,16 @@ def _measure(
         data = ray.put(dataset)
         task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(seconds_per_epoch)
         for kind, pack in packs.items():
-            yield kind, ray.get(task.remote(pack.to_params(), data, resources))
+            own = shipped_by_value(estimators_of(pack.members))
+            yield kind, ray.get(task.remote(pack.to_params(), data, resources, shipped=own))
 
 
 def seconds_per_epoch(
-    members: list[dict[str, str]], dataset: ImageDataset | None, resources: Resources, share: float = 1.0
+    members: list[dict[str, str]],
+    dataset: ImageDataset | None,
+    resources: Resources,
+    share: float = 1.0,
+    shipped: bytes = b"",
 ) -> float:
     """Train a few steps and evaluate on a few images, and say what a whole epoch would take.
 
@@ -109,6 +116,7 @@ def seconds_per_epoch(
         dataset: The images; none for a task that needs none.
         resources: What the pack gets.
         share: How much of the usual steps and images to take; where there are no images, it does not matter.
+        shipped: Estimators of users that this process does not know.
     """
     import torch  # here, since an estimate from what was measured before need not wait for it
 
@@ -116,6 +124,7 @@ def seconds_per_epoch(
     from trainables.training.process import own_device, prepare_process
     from trainables.training.training_data import TrainingData
 
+    take_over(shipped)
     prepare_process(resources.cpus, resources.gpus)
     device = own_device() if resources.gpus > 0 else torch.device("cpu")
     pack = Pack.from_params(members)

@@ -6,7 +6,9 @@ import ray
 import torch
 
 from sweep.spec.sweep_spec import Resources
+from sweep.spec.use import estimators_of, shipped_by_value
 from trainables.data import ImageDataset
+from trainables.own_estimators import take_over
 from trainables.pack_size import measure_pack_size
 from trainables.schema import Member
 from trainables.training.process import own_device, prepare_process
@@ -32,7 +34,8 @@ class Workers:
 
     def best_size(self, member: Member, most: int) -> int:
         """Measure on a worker."""
-        question = self._ask(_best_size).remote(member.params, most, self._resources, self._dataset)
+        own = shipped_by_value(estimators_of([member]))
+        question = self._ask(_best_size).remote(member.params, most, self._resources, self._dataset, own)
         return int(ray.get(question))
 
 
@@ -42,7 +45,10 @@ def _hardware() -> str:
     return f"{name}, torch {torch.__version__}"
 
 
-def _best_size(params: dict[str, str], most: int, resources: Resources, dataset: ImageDataset) -> int:
+def _best_size(
+    params: dict[str, str], most: int, resources: Resources, dataset: ImageDataset, shipped: bytes
+) -> int:
+    take_over(shipped)
     prepare_process(resources.cpus, resources.gpus)
     data = TrainingData.of(dataset)
     return measure_pack_size(Member.from_params(params), most, data, own_device())

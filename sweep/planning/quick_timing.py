@@ -5,6 +5,7 @@ A process of its own, since planning does not wait for torch, nor for a kind of 
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import resource
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from sweep.planning.calibration import kind_with, seconds_per_epoch
 from sweep.spec.sweep_spec import Resources
+from sweep.spec.use import estimators_of, shipped_by_value
+from trainables.own_estimators import take_over
 from trainables.terminal import echo
 
 if TYPE_CHECKING:
@@ -45,7 +48,13 @@ def timed_seconds(packs: Iterable[Pack], dataset: str | None, resources: Resourc
     kinds = list({kind_with(pack, resources): pack for pack in packs}.items())
     random.Random(0).shuffle(kinds)  # so that those which were timed stand for those which were not
     members = [pack.to_params() for _, pack in kinds]
-    question = {"members": members, "dataset": dataset, "resources": resources.model_dump()}
+    own = shipped_by_value(estimators_of(member for _, pack in kinds for member in pack.members))
+    question = {
+        "members": members,
+        "dataset": dataset,
+        "resources": resources.model_dump(),
+        "estimators": base64.b64encode(own).decode(),
+    }
     answers = map(float, _answered(json.dumps(question)).splitlines())
     return dict(zip((kind for kind, _ in kinds), answers, strict=False))
 
@@ -72,6 +81,7 @@ def _answer() -> None:
     question = json.load(sys.stdin)
     dataset = None if question["dataset"] is None else _blank(question["dataset"])
     resources = Resources.model_validate(question["resources"])
+    take_over(base64.b64decode(question["estimators"]))
     for members in question["members"]:
         echo(str(seconds_per_epoch(members, dataset, resources, _SHARE)))
 

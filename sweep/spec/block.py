@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 import estimators
 from estimators.hyperparameter import TEMPERATURE, Hyperparameter
+from estimators.own import OwnEstimator
 from sweep.spec.values import (
     Beta,
     Epochs,
@@ -27,7 +29,9 @@ from sweep.spec.values import (
     Temperature,
     TemperatureDecay,
     TemperatureFloor,
+    checked_hyperparameter,
 )
+from trainables.schema import MEMBER_PARAMS
 from trainables.tasks import takes_temperature
 from trainables.tasks.task import Task
 
@@ -65,6 +69,27 @@ class Block(SpecModel):
     temperature_floor: Many[TemperatureFloor] | None = None
     epochs: Many[Epochs] | None = None
     note: Note = ""
+    own: dict[str, list[float]] = {}
+    """Of hyperparameters that only estimators of users have; in a spec each is a key of its own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_keys_of_own_estimators(cls, stated: Any) -> Any:
+        """Put the hyperparameters that estimators of users declare where the model has room for them."""
+        if not isinstance(stated, dict):
+            return stated
+        names = stated.get("estimator", ())
+        rules = {
+            one.name: one
+            for name in (names if isinstance(names, list) else [names])
+            if isinstance(name, str) and isinstance(entry := estimators.REGISTRY.get(name), OwnEstimator)
+            for one in entry.hyperparameters
+            if one.name not in cls.model_fields
+        }
+        if "own" in stated and "own" not in rules:
+            raise SpecValueError("unknown key 'own'", stated["own"], place=("own",))
+        own = {key: _checked(rules[key], value) for key, value in stated.items() if key in rules}
+        return {**{key: value for key, value in stated.items() if key not in rules}, "own": own}
 
     @field_validator("latent")
     @classmethod
@@ -89,6 +114,14 @@ class Block(SpecModel):
             own = estimators.get(estimator).hyperparameters
             check_hyperparameter(info.field_name or "", values, estimator, own)
         return values
+
+    @model_validator(mode="after")
+    def _own_keys_belong_to_every_estimator(self) -> Block:
+        for name, values in self.own.items():
+            for estimator in self.estimator:
+                known = estimators.get(estimator).hyperparameters
+                check_hyperparameter(name, values, estimator, known, (name,))
+        return self
 
     @field_validator("temperature_decay", "temperature_floor")
     @classmethod
@@ -115,6 +148,7 @@ class Block(SpecModel):
             for values in itertools.product(*choices.values()):
                 yield {
                     "estimator": estimator,
+                    **_identity(estimator),
                     "categorical_dim": categorical_dim,
                     "latent_dim": latent_dim,
                     **dict(zip(choices, values, strict=True)),
@@ -128,8 +162,27 @@ class Block(SpecModel):
             if (key not in ANNEALING or takes_temperature(estimator)) and getattr(self, key) is not None
         }
         for own in task.hyperparameters_of(estimator):
-            choices[own.name] = getattr(self, own.name) or [own.default]
+            stated = self.own.get(own.name) or getattr(self, own.name, None)
+            choices[own.name] = [own.number(value) for value in stated or [own.default]]
         return choices
+
+
+def _checked(rule: Hyperparameter, value: Any) -> list[float]:
+    check = checked_hyperparameter(rule)
+    try:
+        return [check(one) for one in (value if isinstance(value, list) else [value])]
+    except SpecValueError as error:
+        error.place = (rule.name,)
+        raise
+
+
+def _identity(estimator: str) -> dict[str, object]:
+    """Return the params that say which code an estimator of a user's is, and which names it brings."""
+    entry = estimators.get(estimator)
+    if not isinstance(entry, OwnEstimator):
+        return {}
+    own = [one.name for one in entry.hyperparameters if one.name not in MEMBER_PARAMS]
+    return {"estimator_version": entry.version, "hyperparameters": ",".join(own) or None}
 
 
 def check_hyperparameter(

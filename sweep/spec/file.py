@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from estimators import REGISTRY
+from estimators.own import OwnEstimator
+from estimators.registry import register
 from sweep.spec.block import Block
 from sweep.spec.limits import MAX_ERRORS
 from sweep.spec.sweep_spec import EarlyStopping, Measure, Resources, Search, Spec
+from sweep.spec.use import CodeMissingError, UseError, use
 from sweep.spec.values import SpecValueError, shown
 
 _MODELS: dict[str, type[BaseModel]] = {
@@ -78,24 +82,52 @@ def read_spec_text(spec: str | Path) -> tuple[str, str]:
     )
 
 
-def load_spec(spec: str | Path) -> Spec:
-    """Read and validate a spec.
+def load_spec(spec: str | Path, declared: Callable[[], Iterable[OwnEstimator]] | None = None) -> Spec:
+    """Load what a spec uses, read and validate it.
 
     Args:
         spec: Path of a YAML file, or the name of a preset.
+        declared: Says, where code that the spec uses is not there, which estimators are known from the
+            store: with these it can be looked at. Without it, all code must be there.
 
     Raises:
         SpecError: If anything is wrong with it, naming file, line, key, value and what is allowed.
     """
     text, source = read_spec_text(spec)
     root = _compose(text, source)
+    content = _content(root)
+    _load_used(content, root, source, Path(spec).parent, declared)
     try:
-        return Spec.model_validate(_content(root))
+        return Spec.model_validate(content)
     except ValidationError as invalid:
         errors = invalid.errors()
         problems = [_describe(error, root, source) for error in errors[:MAX_ERRORS]]
         more = [f"{source}: {len(errors) - MAX_ERRORS:,} more errors"] if len(errors) > MAX_ERRORS else []
         raise SpecError("\n".join([*problems, *more])) from None
+
+
+def _load_used(
+    content: Any,
+    root: yaml.Node,
+    source: str,
+    folder: Path,
+    declared: Callable[[], Iterable[OwnEstimator]] | None,
+) -> None:
+    """Load the files and modules under `use`, before the rest is read, which may ask for what is in them."""
+    entries = content.get("use") or ()
+    for index, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+        if not isinstance(entry, str):
+            return  # which is an error of the spec
+        try:
+            use(entry, folder)
+        except UseError as error:
+            known = tuple(declared()) if declared and isinstance(error, CodeMissingError) else ()
+            if not known:
+                line = _line(root, ("use", index))
+                raise SpecError(f"{source}, line {line}: use: {error}") from None
+            for one in known:
+                if one.name not in REGISTRY:
+                    register(one)
 
 
 def place_in_spec(spec: str | Path, *location: str | int) -> str:
@@ -185,7 +217,7 @@ def _problem(error: ErrorDetails, location: tuple[int | str, ...]) -> str:
     if kind == "extra_forbidden":
         parents = [_MODELS[part] for part in map(str, location[:-1]) if part in _MODELS]
         model = parents[-1] if parents else Spec
-        return f"unknown key {key!r}{_nearest(key, model.model_fields)}"
+        return f"unknown key {key!r}{_nearest(key, model.model_fields.keys() - {'own'})}"
     if kind == "missing":
         return f"{key} must be given"
     if kind == "too_short":

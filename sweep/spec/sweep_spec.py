@@ -38,6 +38,7 @@ from sweep.spec.values import (
     TaskName,
     Temperature,
     Trials,
+    Used,
 )
 from trainables.schema import DEFAULTS, Cell, CellRequest
 from trainables.tasks import MNIST_VAE, TASKS, takes_temperature
@@ -148,6 +149,7 @@ class Spec(SpecModel):
     """A sweep as declared: cells of the grid, all of them or those that a search chooses, with every seed."""
 
     name: SweepName
+    use: Used = ()
     task: TaskName = MNIST_VAE
     dataset: Dataset | None = Field(default=None, validate_default=True)
     epochs: Epochs = Field(default=None, validate_default=True)

@@ -93,7 +93,9 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
-def _hyperparameter(rule: Hyperparameter) -> Callable[[Any], float]:
+def checked_hyperparameter(rule: Hyperparameter) -> Callable[[Any], float]:
+    """Return what checks a spec's value of a hyperparameter."""
+
     def check(value: Any) -> float:
         number = _number(rule.name, value)
         if not rule.allows(number):
@@ -106,9 +108,8 @@ def _hyperparameter(rule: Hyperparameter) -> Callable[[Any], float]:
 
 
 def _name(what: str, allowed: Iterable[str]) -> Callable[[Any], str]:
-    names = tuple(allowed)
-
     def check(value: Any) -> str:
+        names = tuple(allowed)  # of estimators, those of the spec's own files too
         if value not in names:
             raise SpecValueError(f"{what} must be one of {', '.join(names)}", value, names)
         return str(value)
@@ -222,6 +223,13 @@ def _count_or_auto(what: str) -> Callable[[Any], int | None]:
     return lambda value: None if value in ("auto", None) else _count(what)(value)
 
 
+def _used(value: Any) -> tuple[str, ...]:
+    entries = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(entry, str) and entry for entry in entries):
+        raise SpecValueError("use must be files, relative to the spec, or modules", value)
+    return tuple(entries)
+
+
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
@@ -233,16 +241,18 @@ Many = Annotated[list[Item], BeforeValidator(_as_list), Field(min_length=1)]
 TaskName = Annotated[str, BeforeValidator(_name("task", TASKS))]
 Dataset = Annotated[str, BeforeValidator(_name("dataset", DATASET_NAMES))]
 EstimatorName = Annotated[str, BeforeValidator(_name("estimator", estimators.REGISTRY))]
+Used = Annotated[tuple[str, ...], BeforeValidator(_used)]
+"""Files, and modules, with what users bring: `sweep.spec.use` has loaded them."""
 Precision = Annotated[str, BeforeValidator(_name("precision", PRECISIONS))]
 OptimizerName = Annotated[str, BeforeValidator(_name("optimizer", OPTIMIZERS))]
 Latent = Annotated[str, BeforeValidator(_latent)]
 LearningRate = Annotated[float, BeforeValidator(_lr)]
-Temperature = Annotated[float, BeforeValidator(_hyperparameter(TEMPERATURE))]
-Eta = Annotated[float, BeforeValidator(_hyperparameter(ETA))]
-Beta = Annotated[float, BeforeValidator(_hyperparameter(BETA))]
-NumMcSamples = Annotated[float, BeforeValidator(_hyperparameter(NUM_MC_SAMPLES))]
-Gap = Annotated[float, BeforeValidator(_hyperparameter(GAP))]
-NumSamples = Annotated[float, BeforeValidator(_hyperparameter(NUM_SAMPLES))]
+Temperature = Annotated[float, BeforeValidator(checked_hyperparameter(TEMPERATURE))]
+Eta = Annotated[float, BeforeValidator(checked_hyperparameter(ETA))]
+Beta = Annotated[float, BeforeValidator(checked_hyperparameter(BETA))]
+NumMcSamples = Annotated[float, BeforeValidator(checked_hyperparameter(NUM_MC_SAMPLES))]
+Gap = Annotated[float, BeforeValidator(checked_hyperparameter(GAP))]
+NumSamples = Annotated[float, BeforeValidator(checked_hyperparameter(NUM_SAMPLES))]
 TemperatureDecay = Annotated[float, BeforeValidator(_not_negative("temperature_decay"))]
 TemperatureFloor = Annotated[float, BeforeValidator(_not_negative("temperature_floor"))]
 Note = Annotated[str, AfterValidator(_note)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from estimators.own import OwnEstimator
 from sweep.home import Home
 from sweep.redaction import redact
 from trainables.error_reason import reason_of
@@ -17,6 +19,7 @@ from trainables.schema import (
     TAG_DATASET_CONTENT,
     TAG_DIVERGED,
     TAG_ERROR,
+    TAG_ESTIMATOR,
     TAG_KIND,
     TAG_MEMBER,
     TAG_PACK_SIZE,
@@ -189,6 +192,28 @@ class Store:
             if key not in best or rank > best[key][0]:
                 best[key] = (rank, stored)
         return {key: stored for key, (_, stored) in best.items()}
+
+    def declared_estimators(self) -> list[OwnEstimator]:
+        """Return the estimators of users that members of this store were trained with, as last declared.
+
+        Their code is not there: it is enough to name their cells, and to look at results.
+
+        Raises:
+            StoreError: If the store does not answer.
+        """
+        declared: dict[str, tuple[int, OwnEstimator]] = {}
+        for record in self._records():
+            text = record.tags.get(TAG_ESTIMATOR)
+            if not text:
+                continue
+            try:
+                entry = OwnEstimator.from_plain(json.loads(text))
+            except ValueError:  # anybody can have set it
+                continue
+            start = record.start_time or 0
+            if entry.name not in declared or start >= declared[entry.name][0]:
+                declared[entry.name] = start, entry
+        return [entry for _, entry in declared.values()]
 
     def _records(self) -> Iterable[RunRecord]:
         if self.home.is_server:

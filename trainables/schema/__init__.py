@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -28,6 +30,8 @@ TAG_PACK_SIZE = "catsweep.pack_size"
 TAG_DATASET_CONTENT = "catsweep.dataset_content"
 TAG_CODE = "catsweep.code"
 """Of a member's run: version, hash and commit of the code that trained it, of all where it was several."""
+TAG_ESTIMATOR = "catsweep.estimator"
+"""Of a member's run whose estimator does not ship: its declaration, as JSON."""
 TAG_PARENT = "mlflow.parentRunId"
 
 KIND_MEMBER = "member"
@@ -82,7 +86,17 @@ FLOAT_PARAMS = frozenset(
     }
 )
 TEXT_PARAMS = frozenset(
-    {"task", "dataset", "estimator", "optimizer", "precision", "trained_with", "measured_epochs"}
+    {
+        "task",
+        "dataset",
+        "estimator",
+        "optimizer",
+        "precision",
+        "trained_with",
+        "measured_epochs",
+        "estimator_version",
+        "hyperparameters",
+    }
 )
 CELL_PARAMS = (
     "task",
@@ -109,7 +123,11 @@ CELL_PARAMS = (
     "trained_temperature",
     "measured_epochs",
     "num_draws",
+    "estimator_version",
+    "hyperparameters",
 )
+"""The last two are of estimators that do not ship: which code it is, and the names, joined by commas, of
+hyperparameters that no other estimator has. These are params too, of the names that it gives them."""
 MEMBER_PARAMS = (*CELL_PARAMS, "seed")
 
 DEFAULTS: Mapping[str, str] = {
@@ -128,6 +146,7 @@ DEFAULTS: Mapping[str, str] = {
 """What a param that a run does not state counts as. A hash leaves out params at these values, so that a run
 that states a default and one that leaves it out are the same member. Never change one."""
 
+_INTEGER = re.compile(r"-?\d{1,18}")
 _MOST_DIGITS = 4000
 """Of an integer; Python reads no longer ones."""
 
@@ -156,6 +175,29 @@ def format_param(name: str, value: object) -> str:
         kind = kinds.get(name, "a number")
         raise ValueError(f"{name} must be {kind}, got {value!r}") from None
     return str(value)
+
+
+def own_names(params: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the names of the hyperparameters that a user's estimator has and the schema does not."""
+    return tuple(filter(None, str(params.get("hyperparameters") or "").split(",")))
+
+
+def format_own(name: str, value: object) -> str:
+    """Return the canonical string of a user's hyperparameter: an integer's digits, else as a float's.
+
+    Raises:
+        ValueError: If it is no finite number.
+    """
+    text = str(value)
+    if _INTEGER.fullmatch(text):
+        return str(int(text))
+    try:
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{name} must be a finite number, got {value!r}") from None
+    return repr(number)
 
 
 def _integers(text: str) -> tuple[int, ...]:
@@ -194,10 +236,12 @@ class Cell:
         Raises:
             ValueError: If a value is not of its param's type.
         """
-        items = tuple(
+        items = [
             (name, format_param(name, params[name])) for name in CELL_PARAMS if params.get(name) is not None
-        )
-        return cls(items, note)
+        ]
+        own = [name for name in own_names(params) if params.get(name) is not None]
+        items += [(name, format_own(name, params[name])) for name in own]
+        return cls(tuple(items), note)
 
     @property
     def params(self) -> dict[str, str]:

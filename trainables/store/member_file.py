@@ -7,12 +7,13 @@ which is something else than `nan`.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainables.atomic_file import atomic_file
 from trainables.error_reason import reason_of
-from trainables.schema import MEMBER_PARAMS
+from trainables.schema import MEMBER_PARAMS, own_names
 
 if TYPE_CHECKING:  # takes a fifth of a second to import
     import pyarrow as pa
@@ -21,13 +22,15 @@ INTEGERS = ("diverged", "pruned", "pack_size", "start_time", "end_time")
 """Epochs, a count, and milliseconds since 1970; empty where there is none."""
 LEADING = (
     "member", "cell", "experiment", "status", *MEMBER_PARAMS, "error", "note", "dataset_content", "code",
-    *INTEGERS,
+    "declaration", *INTEGERS,
 )  # fmt: skip
 """The columns that say which member a row is of: hashes, name of the sweep's experiment, MLflow's status,
-params as in the store, and tags of the schema, empty where not stated."""
+params as in the store, and tags of the schema, empty where not stated. So do the columns that the params
+`hyperparameters` name: those of users' estimators alone."""
 EPOCH = "epoch"
 """The step of a row's metrics, the columns after it; empty in the one row of a member without any."""
 FORMS = (".parquet", ".csv.gz", ".csv")
+_OWN = "hyperparameters"
 _NEEDED = ("status", "seed", EPOCH)
 
 
@@ -92,9 +95,12 @@ def read_members(path: Path) -> pa.Table:
             table = parquet.ParquetFile(path).read()
         else:
             names = _heading(path, form)
-            options = csv.ConvertOptions(
-                column_types=_schema(names), null_values=[""], strings_can_be_null=True
+            rules = {"null_values": [""], "strings_can_be_null": True}
+            texts = csv.ConvertOptions(
+                column_types=_schema(names), include_columns=[_OWN] if _OWN in names else [], **rules
             )
+            own = params_in(csv.read_csv(path, convert_options=texts)) if _OWN in names else ()
+            options = csv.ConvertOptions(column_types=_schema(names, own), **rules)
             table = csv.read_csv(path, convert_options=options)
         if missing := [name for name in _NEEDED if name not in table.column_names]:
             raise MemberFileError(f"{path} is no file of members: it has no column {', '.join(missing)}")
@@ -105,7 +111,14 @@ def read_members(path: Path) -> pa.Table:
 
 def typed(table: pa.Table) -> pa.Table:
     """Return a table with the one type of every column: text, integer, or 64-bit float for a metric."""
-    return table.cast(_schema(table.column_names))
+    return table.cast(_schema(table.column_names, params_in(table)))
+
+
+def params_in(table: pa.Table) -> tuple[str, ...]:
+    """Return the names of the params that a table has: the schema's, and those of users' estimators alone."""
+    texts = table.column(_OWN).unique().to_pylist() if _OWN in table.column_names else []
+    own = (name for text in texts for name in own_names({_OWN: text}))
+    return tuple(dict.fromkeys((*MEMBER_PARAMS, *own)))
 
 
 def _heading(path: Path, form: str) -> list[str]:
@@ -115,9 +128,9 @@ def _heading(path: Path, form: str) -> list[str]:
     return [name.strip('"') for name in first.strip().split(",")]
 
 
-def _schema(names: list[str]) -> pa.Schema:
+def _schema(names: list[str], params: Iterable[str] = ()) -> pa.Schema:
     """Return the type of every column: what is not of the schema is a metric."""
     import pyarrow as pa
 
-    types = dict.fromkeys(LEADING, pa.string()) | dict.fromkeys((*INTEGERS, EPOCH), pa.int64())
+    types = dict.fromkeys((*LEADING, *params), pa.string()) | dict.fromkeys((*INTEGERS, EPOCH), pa.int64())
     return pa.schema([(name, types.get(name, pa.float64())) for name in names])

@@ -15,7 +15,7 @@ import estimators
 from estimators import diagnostics
 from estimators.diagnostics import GradientMoments
 from trainables.models.reconstruction import Reconstruction
-from trainables.pack import Pack
+from trainables.pack import Pack, hyperparameter_value
 from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, Cell, Member
 from trainables.tasks import MNIST_VAE
 from trainables.training.epochs import STATE_FORMAT, EpochSeconds, Recorder, read_history, seeded_generator
@@ -39,7 +39,9 @@ def trained_member(member: Member) -> Member:
     """Return the member of the task `mnist_vae` whose training a member's estimator is judged in."""
     params = member.cell.params
     trained_with = estimators.get(params["trained_with"])
-    settings = {own.name: DEFAULTS[own.name] for own in trained_with.hyperparameters}
+    settings: dict[str, object] = {
+        own.name: hyperparameter_value({}, own) for own in trained_with.hyperparameters
+    }
     if "temperature" in settings:
         settings["temperature"] = params.get("trained_temperature", DEFAULTS["temperature"])
     shared = {name: params[name] for name in _TRAINING_PARAMS if name in params}
@@ -159,7 +161,7 @@ class GradientQualityTrainer(Recorder):
 def _hyperparameters(member: Member) -> dict[str, float]:
     params = member.cell.params
     own = estimators.get(member.cell.estimator).hyperparameters
-    return {one.name: one.number(params.get(one.name, DEFAULTS[one.name])) for one in own}
+    return {one.name: hyperparameter_value(params, one) for one in own}
 
 
 def _measures(moments: GradientMoments, exact: torch.Tensor) -> dict[str, float]:

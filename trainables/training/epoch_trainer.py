@@ -15,7 +15,7 @@ import estimators
 from estimators.hyperparameter import Hyperparameter
 from trainables.models.discrete_vae import Sampler
 from trainables.models.optimizers import OPTIMIZERS
-from trainables.pack import Pack, free_params
+from trainables.pack import Pack, free_params_of, hyperparameter_value
 from trainables.schema import DEFAULTS, EPOCH_SECONDS
 from trainables.training.epochs import EpochSeconds, RecordedTrainer, load_generators, seeded_generator
 
@@ -55,10 +55,11 @@ class EpochTrainer(RecordedTrainer):
 
     def _hyperparameters(self) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
+        free = free_params_of(self.pack.members[0])
         for hyperparameter in estimators.get(self.pack.shared["estimator"]).hyperparameters:
             name = hyperparameter.name
             values = self._values(hyperparameter)
-            if name in free_params(self.pack.shared["task"]):
+            if name in free:
                 arguments[name] = torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
             else:
                 arguments[name] = hyperparameter.number(values[0])
@@ -66,8 +67,7 @@ class EpochTrainer(RecordedTrainer):
 
     def _values(self, hyperparameter: Hyperparameter) -> list[float]:
         """Return every member's value of a hyperparameter in the epoch that follows."""
-        name = hyperparameter.name
-        return [float(member.params.get(name, DEFAULTS[name])) for member in self.pack.members]
+        return [hyperparameter_value(member.params, hyperparameter) for member in self.pack.members]
 
     @abstractmethod
     def _train(self) -> Sequence[Mapping[str, float]]:

@@ -14,7 +14,7 @@ from estimators.score_function import Objective, ObjectiveDraw
 from estimators.score_function.objective import chunks, losses_of
 from estimators.score_function.samples import mean_over_samples
 from estimators.softmax import with_cheap_softmax
-from trainables.pack import Pack
+from trainables.pack import Pack, hyperparameter_value
 from trainables.schema import DEFAULTS
 from trainables.tasks import temperature_after
 
@@ -33,9 +33,7 @@ class GradientEstimate:
         params = pack.shared
         self._entry = estimators.get(params["estimator"])
         own = pack.task.hyperparameters_of(self._entry.name)
-        self._values: dict[str, Any] = {
-            one.name: one.number(params.get(one.name, DEFAULTS[one.name])) for one in own
-        }
+        self._values: dict[str, Any] = {one.name: hyperparameter_value(params, one) for one in own}
         self._decay, self._floor = (
             float(params.get(name, DEFAULTS[name])) for name in ("temperature_decay", "temperature_floor")
         )

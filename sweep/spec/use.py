@@ -1,0 +1,219 @@
+"""What users bring to a spec: estimators in files and modules of their own, known by their content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import linecache
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from estimators import REGISTRY
+from estimators.own import DECLARED, EstimatorError, OwnEstimator, declared_in, estimator
+from estimators.registry import register
+from trainables.error_reason import reason_of
+from trainables.schema import Member
+
+_PREFIX = "catsweep_used_"
+_INSTALLED = ("site-packages", "dist-packages")
+_loaded: dict[str, tuple[ModuleType, ...]] = {}
+
+
+class UseError(Exception):
+    """Something that a spec uses cannot be used; the message names it and says why."""
+
+
+class CodeMissingError(UseError):
+    """A file or module that a spec uses is not there."""
+
+
+def use(entry: str, folder: Path) -> list[str]:
+    """Load a file or module of a user's, and put its estimators into the registry of this process.
+
+    Args:
+        entry: A file, relative to the folder, or the name of a module that Python finds, also in the folder.
+        folder: Where the spec is.
+    Returns:
+        The ids of the estimators.
+    Raises:
+        CodeMissingError: If it is not there.
+        UseError: If it cannot be loaded, or declares no estimator.
+    """
+    with _looking_in(folder):
+        before = set(sys.modules)
+        module = _module(entry, folder)
+        own = [module, *(sys.modules[name] for name in set(sys.modules) - before if name != module.__name__)]
+    root = Path(str(module.__file__)).parent
+    mine = tuple(one for one in own if one is module or _is_of(one, root))
+    functions = declared_in(vars(module))
+    if not functions:
+        raise UseError(f"{entry} declares no estimator: mark one with @estimator, from estimators")
+    _loaded[entry] = mine
+    return [register_function(function, _content(mine)) for function in functions.values()]
+
+
+def register_function(function: Callable[..., Any], version: str | None = None) -> str:
+    """Put a function that is declared to be an estimator into the registry; return its id.
+
+    Args:
+        function: The function; one without a declaration is declared with everything at its default.
+        version: Which code it is; by default a hash of its source.
+    Raises:
+        UseError: If it can be no estimator.
+    """
+    try:
+        entry = getattr(function if hasattr(function, DECLARED) else estimator(function), DECLARED)
+        assert isinstance(entry, OwnEstimator)
+        register(entry.with_code(function, version or _version(_source(function).encode())))
+    except (EstimatorError, ValueError) as error:
+        raise UseError(str(error)) from None
+    return entry.name
+
+
+def estimators_of(members: Iterable[Member]) -> set[str]:
+    """Return the ids of all estimators that train these members or are judged in them."""
+    params = [member.cell.params for member in members]
+    return {one[key] for one in params for key in ("estimator", "trained_with") if key in one}
+
+
+def check_code(members: Iterable[Member]) -> None:
+    """See that estimators of users which these members need are there, keep the contract, and can be sent.
+
+    Raises:
+        UseError: If one does not; nothing has started.
+    """
+    own = [name for name in sorted(estimators_of(members)) if isinstance(REGISTRY.get(name), OwnEstimator)]
+    if not own:
+        return
+    from estimators.own_draw import probe
+
+    for name in own:
+        entry = REGISTRY[name]
+        assert isinstance(entry, OwnEstimator)
+        try:
+            probe(entry)
+        except EstimatorError as error:
+            raise UseError(str(error)) from None
+        except Exception as error:  # noqa: BLE001 it is the user's code that runs
+            raise UseError(f"estimator {name}: {_where(error)}") from None
+    shipped_by_value(own)
+
+
+def _where(error: Exception) -> str:
+    """Return what an error of a user's code says, and its file and line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not {*_INSTALLED, "estimators"} & set(Path(frame.filename).parts)]
+    place = own[-1] if own else frames[-1]
+    return f"{type(error).__name__}: {reason_of(error)} ({place.filename}, line {place.lineno})"
+
+
+def shipped_by_value(names: Iterable[str]) -> bytes:
+    """Return estimators of users as bytes from which workers anywhere, without the files, get them.
+
+    Args:
+        names: Ids of estimators; those that ship are passed over.
+    Raises:
+        UseError: If one cannot be sent; the message says why.
+    """
+    import cloudpickle
+
+    own = [REGISTRY[name] for name in names if isinstance(REGISTRY.get(name), OwnEstimator)]
+    if not own:
+        return b""
+    modules = {one for group in _loaded.values() for one in group}
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps(own))
+    except Exception as error:  # noqa: BLE001 whatever the user's objects raise
+        names_of = ", ".join(one.name for one in own)
+        raise UseError(f"the code of {names_of} cannot be sent to workers ({reason_of(error)})") from None
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _module(entry: str, folder: Path) -> ModuleType:
+    if not entry.endswith(".py"):
+        return _imported(entry)
+    path = (folder / entry).resolve()
+    if not path.is_file():
+        raise CodeMissingError(f"{entry} is not there: no file {path}")
+    name = _PREFIX + hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    sys.modules.pop(name, None)  # in a notebook it may have changed since
+    linecache.checkcache(str(path))
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    with _errors_named(entry):
+        spec.loader.exec_module(module)
+    return module
+
+
+def _imported(entry: str) -> ModuleType:
+    try:
+        found = importlib.util.find_spec(entry)
+    except (ImportError, ValueError):
+        found = None
+    if found is None or not found.origin:
+        raise CodeMissingError(f"{entry} is not there: neither a file that ends with .py nor a module")
+    with _errors_named(entry):
+        return importlib.import_module(entry)
+
+
+@contextmanager
+def _errors_named(entry: str) -> Iterator[None]:
+    """Say of an error in a user's file which it is, where, and what it says."""
+    try:
+        yield
+    except EstimatorError as error:
+        raise UseError(f"{entry}: {error}") from None
+    except Exception as error:  # noqa: BLE001 it is the user's code that runs
+        raise UseError(f"{entry} cannot be loaded: {_where(error)}") from None
+
+
+@contextmanager
+def _looking_in(folder: Path) -> Iterator[None]:
+    """Find modules in a folder too, after those that Python finds anyway."""
+    sys.path.append(str(folder.resolve()))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder.resolve()))
+
+
+def _is_of(module: ModuleType, root: Path) -> bool:
+    """Whether a module lies beside a user's file, so that workers do not have it and its content counts."""
+    file = getattr(module, "__file__", None)
+    return (
+        bool(file)
+        and Path(str(file)).is_relative_to(root)
+        and not set(_INSTALLED) & set(Path(str(file)).parts)
+    )
+
+
+def _content(modules: Iterable[ModuleType]) -> str:
+    """Return the version that says what the files of these modules hold."""
+    return _version(b"\0".join(sorted(Path(str(module.__file__)).read_bytes() for module in modules)))
+
+
+def _version(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()[:16]}"
+
+
+def _source(function: Callable[..., Any]) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        raise EstimatorError(
+            f"the source of {getattr(function, '__name__', function)} is not to be had, which is its "
+            "version; state one: @estimator(version=...)"
+        ) from None
