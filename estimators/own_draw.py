@@ -150,20 +150,30 @@ def _objective_draw(
         def in_chunks(samples: torch.Tensor) -> torch.Tensor:
             return torch.cat([f(part) for part in torch.split(samples, chunk_size or len(samples))])
 
-        if entry.takes_packs or not isinstance(generator, Sequence) or len(generator) == 1:
-            alone = generator[0] if isinstance(generator, Sequence) and not entry.takes_packs else generator
-            named = {
-                name: value if entry.takes_packs else _number(value, 0, 1) for name, value in values.items()
-            }
-            return _checked_estimate(
-                entry, function(logits.contiguous(), in_chunks, **named, generator=alone), logits
+        if entry.takes_packs or not isinstance(generator, Sequence):
+            result = function(logits.contiguous(), in_chunks, **values, generator=generator)
+            return _checked_estimate(entry, result, logits)
+        estimates = [
+            _checked_estimate(
+                entry, function(part, _of_member(in_chunks, index, len(logits)), **own, generator=one), part
             )
-        raise EstimatorError(
-            f"estimator {entry.name} is given f, which is of a whole pack: declare it with takes_packs=True "
-            "to train packs of several members"
+            for index, (part, one, own) in enumerate(_members(logits, generator, values))
+        ]
+        return ObjectiveGradient(
+            torch.stack([one.value for one in estimates]), torch.stack([one.gradient for one in estimates])
         )
 
     return ObjectiveDraw(sample, rule)
+
+
+def _of_member(f: Objective, index: int, size: int) -> Objective:
+    """Return f as one member of a pack sees it; it is called for all, since it is of a whole pack."""
+
+    def own(samples: torch.Tensor) -> torch.Tensor:
+        everyone = samples.unsqueeze(1).expand(len(samples), size, *samples.shape[1:]).contiguous()
+        return f(everyone)[:, index]
+
+    return own
 
 
 def _checked_estimate(entry: OwnEstimator, result: Any, logits: torch.Tensor) -> ObjectiveGradient:

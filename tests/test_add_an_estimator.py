@@ -88,8 +88,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / file).write_text(text)
     registry = root / "estimators" / "registry.py"
     text = registry.read_text()
-    assert text.count("\n)\n\nREGISTRY") == 1
-    registry.write_text(text.replace("\n)\n\nREGISTRY", f"\n{line})\n\nREGISTRY"))
+    assert text.count("\n)\n\n_ENTRIES") == 1
+    registry.write_text(text.replace("\n)\n\n_ENTRIES", f"\n{line})\n\n_ENTRIES"))
     return root
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis.formats.sheet import UNDEFINED, Entry, Sheet, number, rows_of
-from analysis.names import form_of, metric_name
+from analysis.names import form_of, metric_name, symbol_of
 from trainables.schema.metrics import HIGHER_IS_BETTER
 
 _SYMBOLS = {"temperature": "τ", "eta": "η", "beta": "β", "num_mc_samples": "K", "num_samples": "N"}
@@ -56,7 +56,7 @@ def _chosen(frame: pd.DataFrame, form: str) -> Sheet:
         )
         for row in rows
     )
-    shown = (_SYMBOLS.get(name, name) for name in names)
+    shown = (_SYMBOLS.get(name) or symbol_of(name) for name in names)
     header = ("estimator", "latent", *shown, metric, "complete")
     notes = (
         *_choice_notes(metric, is_shown=is_shown),

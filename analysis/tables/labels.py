@@ -29,6 +29,8 @@ _PARTS: Mapping[str, Callable[[str], str]] = {
     "measured_epochs": "judged at {}".format,
     "num_draws": "{} draws".format,
     "precision": str,
+    "estimator_version": "version {}".format,
+    "hyperparameters": "with {}".format,
     "dataset": str,
     "task": str,
     "task_version": "task version {}".format,

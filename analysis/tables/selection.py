@@ -14,7 +14,7 @@ from analysis.tables.member_states import STATES, status_text
 from analysis.tables.members import counted_values, wanted_members
 from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection_account import Candidate, account
-from trainables.schema import Cell, CellRequest
+from trainables.schema import Cell, CellRequest, own_names
 from trainables.schema.metrics import ALL_METRICS, HIGHER_IS_BETTER, names_of
 
 SELECTIONS = ("best",)
@@ -104,7 +104,7 @@ def select_best(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: s
 
 def _varying(group: Sequence[Candidate]) -> list[str]:
     cells = [candidate.request.cell for candidate in group]
-    return [name for name in CHOOSABLE if len({param_value(cell, name) for cell in cells}) > 1]
+    return [name for name in choosable(cells) if len({param_value(cell, name) for cell in cells}) > 1]
 
 
 def _candidates(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> list[Candidate]:
@@ -154,10 +154,11 @@ def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     added["selected_by"] = selection.metric
     result = pd.concat([frame, added], axis=1)
     empty = [choice is not None and not choice.is_chosen for choice in selection.choices]
-    result.loc[empty, "status"], result.loc[empty, ["cell", *CHOOSABLE]] = NOTHING_CHOSEN, ""
+    names = choosable([request.cell for request in selection.requests])
+    result.loc[empty, "status"], result.loc[empty, ["cell", *names]] = NOTHING_CHOSEN, ""
     chosen_from = [
         name
-        for name in CHOOSABLE
+        for name in names
         if name in selection.varying or (name in _OF_TABLE_5 and (result[name] != "").any())
     ]
     result.attrs = {**frame.attrs, "selected_by": selection.metric, "hyperparameters": chosen_from}
@@ -165,9 +166,15 @@ def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
 
 
 def hyperparameters_of(cell: Cell) -> dict[str, str]:
-    """Return every `CHOOSABLE` hyperparameter of a cell with its value, empty where it does not apply."""
+    """Return every `choosable` hyperparameter of a cell with its value, empty where it does not apply."""
     params = {**applicable_defaults(cell), **cell.params}
-    return {name: params.get(name, "") for name in CHOOSABLE}
+    return {name: params.get(name, "") for name in choosable([cell])}
+
+
+def choosable(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Return what can be chosen of these cells: `CHOOSABLE`, and what users' estimators alone have."""
+    own = (name for cell in cells for name in own_names(cell.params))
+    return tuple(dict.fromkeys((*CHOOSABLE, *own)))
 
 
 def _account_of(choice: Choice) -> dict[str, object]:

@@ -22,6 +22,7 @@ from analysis.tables.selection import (
     SELECTION_METRICS,
     SELECTIONS,
     add_selection,
+    choosable,
     hyperparameters_of,
     select_best,
 )
@@ -149,10 +150,12 @@ def _frame(
         for row, request in enumerate(wanted)
     ]
     bounds = ("low", "high") if spread == INTERVAL else ()
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, *bounds])
+    own = [name for name in choosable(cells) if name not in CHOOSABLE]
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *own, *bounds])
+    frame[own] = frame[own].fillna("")
     frame["rank"] = ranks(frame, column_keys(cells), metric)
     frame["label"] = row_labels(cells)
-    frame = frame.astype({**_TYPES, **dict.fromkeys(bounds, "float64")})
+    frame = frame.astype({**_TYPES, **dict.fromkeys(own, "str"), **dict.fromkeys(bounds, "float64")})
     frame.attrs = {
         "skipped": members.attrs.get("skipped", {}),
         "num_duplicated": int((members["num_finished"] > 1).sum()),

@@ -17,12 +17,14 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from sweep.cli import (
+    check,
     data,
     delete,
     doctor,
     export,
     figures,
     import_members,
+    init,
     plan,
     report,
     run,
@@ -95,7 +97,7 @@ def _options(
     pass
 
 
-for module in (run, plan, status, sync, tables, figures, report, export, delete, ui, doctor):
+for module in (run, plan, status, sync, tables, figures, report, init, check, export, delete, ui, doctor):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.command("import")(import_members.command)
 app.add_typer(data.app, name="data")

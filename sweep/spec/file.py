@@ -217,7 +217,7 @@ def _problem(error: ErrorDetails, location: tuple[int | str, ...]) -> str:
     if kind == "extra_forbidden":
         parents = [_MODELS[part] for part in map(str, location[:-1]) if part in _MODELS]
         model = parents[-1] if parents else Spec
-        return f"unknown key {key!r}{_nearest(key, model.model_fields.keys() - {'own'})}"
+        return f"unknown key {key!r}{_nearest(key, _keys(model))}"
     if kind == "missing":
         return f"{key} must be given"
     if kind == "too_short":
@@ -228,6 +228,11 @@ def _problem(error: ErrorDetails, location: tuple[int | str, ...]) -> str:
     expected = error.get("ctx", {}).get("expected")
     rule = f"must be {expected}" if expected else f"is wrong ({error['msg'].lower()})"
     return f"{key} {rule}, got {shown(error['input'])}"
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    """Return the keys of a part of a spec; `own` is where those are kept that users name."""
+    return [name for name in model.model_fields if name != "own"]
 
 
 def _nearest(name: str, allowed: Iterable[str]) -> str:

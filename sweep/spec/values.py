@@ -200,7 +200,8 @@ def _measured_epochs(value: Any) -> tuple[int, ...]:
     return tuple(epochs)
 
 
-def _sweep_name(value: Any) -> str:
+def sweep_name(value: Any) -> str:
+    """Return a sweep's name, or raise what is wrong with it."""
     if not isinstance(value, str) or not _SWEEP_NAME.fullmatch(value):
         raise SpecValueError("name must consist of letters, digits, '.', '_' and '-'", value)
     if len(value) > MAX_NAME_LENGTH:
@@ -256,7 +257,7 @@ NumSamples = Annotated[float, BeforeValidator(checked_hyperparameter(NUM_SAMPLES
 TemperatureDecay = Annotated[float, BeforeValidator(_not_negative("temperature_decay"))]
 TemperatureFloor = Annotated[float, BeforeValidator(_not_negative("temperature_floor"))]
 Note = Annotated[str, AfterValidator(_note)]
-SweepName = Annotated[str, BeforeValidator(_sweep_name)]
+SweepName = Annotated[str, BeforeValidator(sweep_name)]
 Epochs = Annotated[int, BeforeValidator(_count("epochs"))]
 IterationsPerEpoch = Annotated[int, BeforeValidator(_count("iterations_per_epoch"))]
 BatchSize = Annotated[int, BeforeValidator(_count("batch_size"))]

@@ -65,7 +65,13 @@ def test_budgets_are_rows_and_no_choice(both, request_of):
 
 
 def test_every_key_that_cells_may_differ_in_is_shown_as_chosen():
-    shared = {"estimator", "latent", "note", "epochs"}  # what candidates have in common, and what are none
+    shared = {
+        "estimator",
+        "latent",
+        "note",
+        "epochs",
+        "own",
+    }  # what candidates have in common, and what are none
     assert set(Block.model_fields) - shared <= set(CHOOSABLE)
 
 

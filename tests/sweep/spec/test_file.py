@@ -67,7 +67,7 @@ def test_the_block_is_named_by_its_number() -> None:
     ("added", "expected"),
     [
         ("seed: 3\n", "unknown key 'seed'; nearest: seeds"),
-        ("zzz: 3\n", "unknown key 'zzz'; allowed: name, task, dataset, epochs, iterations_per_epoch, "
+        ("zzz: 3\n", "unknown key 'zzz'; allowed: name, use, task, dataset, epochs, iterations_per_epoch, "
                      "batch_size, seeds, precision, measure, grid, search, resources"),
         ("resources: {cpu: 2}\n", "unknown key 'cpu'; nearest: cpus"),
         ("resources: {member_per_pack: 2}\n", "unknown key 'member_per_pack'; nearest: members_per_pack"),

@@ -1,0 +1,63 @@
+"""docs/extending.md: its code is run, and the starter is what it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from estimators import REGISTRY
+from estimators.checks.contract import check_contract
+from estimators.own import declared_in
+from estimators.registry import SHIPPED, unregister
+from sweep.spec.file import load_spec
+from sweep.spec.use import register_function
+from tests.sweep.conftest import Answer, catsweep, own_folder
+
+__all__ = ["catsweep", "own_folder"]
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "extending.md").read_text()
+CODE = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "@estimator" in block]
+NOT_OF_USERS = {"empty batches"}
+"""What a function of a few lines need not do, though these do."""
+
+
+@pytest.fixture(autouse=True)
+def only_what_ships() -> Iterator[None]:
+    yield
+    for name in set(REGISTRY) - set(SHIPPED):
+        unregister(name)
+
+
+@pytest.mark.parametrize("code", CODE, ids=("plain", "draw", "objective"))
+def test_every_form_keeps_the_whole_contract(code: str) -> None:
+    names: dict[str, object] = {}
+    exec(code, names)
+    ((name, function),) = declared_in(names).items()
+    register_function(function, "1")
+    assert [one for one in check_contract(REGISTRY[name]) if one.problem] == []
+
+
+def test_the_starter_runs_as_it_is(catsweep: Callable[..., Answer], own_folder: Path) -> None:
+    answer = catsweep("init", "soft")
+    assert (answer.status, answer.err) == (0, "")
+    spec = load_spec(own_folder / "soft" / "spec.yaml")
+    assert (spec.name, len(spec.requests())) == ("soft", 4)
+    assert [one for one in check_contract(REGISTRY["soft_st"]) if one.problem] == []
+    shown = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert shown is not None
+    stated = [line.partition("#")[0].rstrip() for line in shown[1].splitlines()]
+    assert stated == (own_folder / "soft" / "spec.yaml").read_text().splitlines()
+
+
+def test_a_folder_that_is_there_is_left_alone(catsweep: Callable[..., Answer], own_folder: Path) -> None:
+    (own_folder / "soft").mkdir()
+    answer = catsweep("init", "soft")
+    assert (answer.status, answer.err) == (
+        2, "error: folder soft cannot be made (File exists); choose another name\n"
+    )  # fmt: skip
+    assert list((own_folder / "soft").iterdir()) == []
+    assert "name must consist of letters" in catsweep("init", "so ft").err
