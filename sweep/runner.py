@@ -132,7 +132,7 @@ def run_sweep(
             # Anew, since another driver may have been at work until now.
             plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
             require_same_content(plan.stored, dataset, home)
-            num_at_once = room_for_packs(spec.resources) if address is None else None
+            num_at_once = room_for_packs(spec.resources, None) if address is None else None
             walk = grid_walk(plan, home, num_at_once)
             return _train(walk, store, lease, spec_text, training.trainable, dataset, scratch)
 
@@ -162,7 +162,7 @@ def _search(
             return _outcome(SearchProgress(plan, queue=queue), is_interrupted=False)
         dataset = _images(spec, stored, training, home)
         with cluster(address, spec.resources, home.checkpoints) as scratch:
-            walk = search_walk(search_plan(spec, stored, home), queue, home)
+            walk = search_walk(search_plan(spec, stored, home), queue, home, address)
             return _train(walk, store, lease, spec_text, training.trainable, dataset, scratch)
 
 

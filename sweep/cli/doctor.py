@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -72,10 +71,17 @@ def _findings(home: Path | None, tracking_uri: str | None) -> Iterator[Finding]:
 
 
 def _processors() -> Finding:
+    import os
+
     import torch
 
+    from trainables.allowance import usable_cores, usable_memory
+
+    cores, all_cores = usable_cores(), os.cpu_count()
+    of_all = f" of {all_cores}, all that this process may use" if cores != all_cores else ""
+    memory = f"{usable_memory() / 2**30:.1f} GiB of memory"
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return Finding("processors", True, f"{os.cpu_count()} cores; GPUs: {', '.join(gpus) or 'none'}")
+    return Finding("processors", True, f"{cores} cores{of_all}; {memory}; GPUs: {', '.join(gpus) or 'none'}")
 
 
 def _home(place: Home) -> Iterator[Finding]:

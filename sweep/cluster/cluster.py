@@ -22,6 +22,7 @@ from sweep.cluster.scratch import RAY, scratch_folder
 from sweep.cluster.worker_path import WorkerPath
 from sweep.execution.display import say
 from sweep.spec.sweep_spec import Resources
+from trainables.allowance import usable_cores
 from trainables.training_code import code_hash, own_code
 
 _OBJECT_STORE_BYTES = 400 * 2**20
@@ -88,6 +89,7 @@ def _start(folder: Path) -> None:
             ray.init(
                 "local",
                 include_dashboard=False,
+                num_cpus=usable_cores(),
                 object_store_memory=_OBJECT_STORE_BYTES,
                 _temp_dir=str(folder),
                 job_config=WorkerPath(),

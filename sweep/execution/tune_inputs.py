@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from sweep.planning.capacity import Node
 from sweep.planning.estimates import start_order
 from sweep.planning.plan import Plan
 from sweep.spec.sweep_spec import Resources
+from trainables.allowance import usable_memory
 from trainables.pack import Pack
 from trainables.training_code import own_code
 
@@ -54,10 +56,15 @@ def pack_config(pack: Pack, home: Home, resources: Resources) -> dict[str, objec
     }
 
 
-def room_for_packs(resources: Resources) -> int:
-    """Return how many packs fit at once on the nodes that the cluster has now, at least one."""
+def room_for_packs(resources: Resources, address: str | None) -> int:
+    """Return how many packs fit at once on the nodes that the cluster has now, at least one.
+
+    On a cluster that was started for this run, on this machine, they also have room in its memory.
+    """
+    memory = usable_memory() if address is None else math.inf
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return max(1, sum(Node(there.get("CPU", 0), there.get("GPU", 0)).num_packs(resources) for there in alive))
+    nodes = [Node(there.get("CPU", 0), there.get("GPU", 0), memory) for there in alive]
+    return max(1, sum(node.num_packs(resources) for node in nodes))
 
 
 def grid_walk(plan: Plan, home: Home, num_at_once: int | None = None) -> Walk:

@@ -14,13 +14,14 @@ from sweep.search.queue import CellQueue
 from sweep.search.searcher import CellSearcher
 
 
-def search_walk(plan: SearchPlan, queue: CellQueue, home: Home) -> Walk:
+def search_walk(plan: SearchPlan, queue: CellQueue, home: Home, address: str | None = None) -> Walk:
     """Return the walk through the cells of a queue.
 
     Args:
         plan: How the search stands.
         queue: Gives out cells.
         home: Where checkpoints are.
+        address: Address of the Ray cluster that was joined; none where one was started.
     """
     spec = plan.spec
     search, resources = spec.search, spec.resources
@@ -29,7 +30,7 @@ def search_walk(plan: SearchPlan, queue: CellQueue, home: Home) -> Walk:
         scheduler = PackHalving(search.early_stopping, search.metric, spec.epochs)
         scheduler.replay(trial.scores for trial in plan.trials.values() if trial.is_told)
     searcher = CellSearcher(queue, lambda pack: pack_config(pack, home, resources))
-    at_once = search.concurrency or room_for_packs(resources)
+    at_once = search.concurrency or room_for_packs(resources, address)
     return Walk(
         plan=plan.for_store,
         progress=SearchProgress(plan, queue=queue),

@@ -48,7 +48,7 @@ def test_a_plan_of_which_nothing_is_known_is_timed_and_says_so(
         asked.append(dataset)
         return {kind_with(packs[0], resources): 360.0}
 
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("sweep.planning.capacity.usable_cores", lambda: 2)
     monkeypatch.setattr("sweep.planning.quick_timing.timed_seconds", timed)
     Path("grid.yaml").write_text(SPEC_TEXT)
     words = ("plan", "grid.yaml", "--home", home.path)
@@ -70,7 +70,7 @@ def test_cells_of_no_paper_are_counted_plainly(catsweep: Command) -> None:
 def test_what_the_store_holds_is_counted_and_gives_the_estimate(
     catsweep: Command, home: Home, drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("sweep.planning.capacity.usable_cores", lambda: 2)
     drive(spec_of(seeds=1)).train_all({0: 354.0})  # hence 360 s an epoch
     Path("grid.yaml").write_text(SPEC_TEXT)
     lines = catsweep("plan", "grid.yaml", "--home", home.path).out.splitlines()
@@ -87,7 +87,7 @@ def test_what_the_store_holds_is_counted_and_gives_the_estimate(
 def test_gpu_hours_are_told_and_where_no_pack_fits_that_is(
     catsweep: Command, home: Home, drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("sweep.planning.capacity.usable_cores", lambda: 2)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     drive(spec_of(seeds=1)).train_all({0: 354.0})  # hence 360 s an epoch
     Path("grid.yaml").write_text(SPEC_TEXT + "resources: {gpus: 0.5, members_per_pack: 1}\n")

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from sweep.planning.capacity import Capacity, Node, capacity_at, this_machine
+from sweep.planning.capacity import PROCESS_BYTES, Capacity, Node, capacity_at, this_machine
 from sweep.spec.sweep_spec import Resources
 
 LAPTOP = Capacity("this machine", (Node(2, 0),))
@@ -31,6 +29,10 @@ def gets(cpus: int = 1, gpus: float = 0) -> Resources:
         (Node(64, 2), gets(gpus=0.4), 4),  # two on each; 2 / 0.4 would be 5, one of them on two GPUs
         (Node(64, 2), gets(gpus=0.6), 2),
         (Node(64, 1), gets(gpus=1e-9), 64),
+        (Node(64, 0, 8 * PROCESS_BYTES), gets(), 8),
+        (Node(64, 1, 3 * PROCESS_BYTES), gets(gpus=0.25), 3),
+        (Node(64, 0, PROCESS_BYTES / 2), gets(), 1),  # which may yet fit
+        (Node(1, 0, PROCESS_BYTES / 2), gets(cpus=2), 0),
     ],
 )
 def test_packs_that_fit_on_a_node(node: Node, resources: Resources, expected: int) -> None:
@@ -58,11 +60,12 @@ def test_what_there_is_is_described() -> None:
 
 def test_for_this_machine_ray_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ray.init", lambda *words, **options: pytest.fail("started"))
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr("sweep.planning.capacity.usable_cores", lambda: 6)
+    monkeypatch.setattr("sweep.planning.capacity.usable_memory", lambda: 2**35)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     for gpus, num_gpus in ((0, 0), (0.5, 2)):
         wanted = gets(gpus=gpus)
-        expected = Capacity("this machine", (Node(6, num_gpus),))
+        expected = Capacity("this machine", (Node(6, num_gpus, 2**35),))
         assert capacity_at(None, wanted) == this_machine(wanted) == expected
 
 

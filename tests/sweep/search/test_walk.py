@@ -41,13 +41,13 @@ def test_there_is_room_for_what_fits_on_the_nodes(
     resources: dict[str, Any], there: list[dict[str, float]], room: int, cluster: Callable[..., None]
 ) -> None:
     cluster(*there)
-    assert room_for_packs(Resources.model_validate(resources)) == room
+    assert room_for_packs(Resources.model_validate(resources), None) == room
 
 
 def test_a_dead_node_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     dead = {"Alive": False, "Resources": {"CPU": 64}}
     monkeypatch.setattr("sweep.execution.tune_inputs.ray.nodes", lambda: [*nodes({"CPU": 2}), dead])
-    assert room_for_packs(Resources()) == 2
+    assert room_for_packs(Resources(), None) == 2
 
 
 @pytest.mark.parametrize(("concurrency", "at_once"), [("auto", 2), (1, 1), (7, 7)])
