@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cluster.error import ClusterError
 from sweep.home import Home
 from sweep.planning.capacity import Capacity, capacity_at
+from sweep.planning.placement import Placement, place, placed, with_share
 from sweep.planning.plan import Plan, make_plan
 from sweep.quiet import quieten
 from sweep.spec.file import load_spec, place_in_spec, read_spec_text
@@ -30,6 +31,7 @@ def run(
     tracking_uri: str | None = None,
     address: str | None = None,
     retry_failed: bool = False,
+    resources: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Do what of a spec is not done yet, and return its status as `status` does.
 
@@ -39,16 +41,23 @@ def run(
         tracking_uri: MLflow store; the home's own, or $MLFLOW_TRACKING_URI, where none is given.
         address: Address of a Ray cluster; none starts one on this machine.
         retry_failed: Whether members that failed before run again.
+        resources: What stands in place of the spec's own `resources`, for example `{"gpus": "auto,0"}`.
 
     Raises:
         SpecError, HomeError, StoreError, DataError, ClusterError: If it cannot start; nothing has changed.
     """
-    execute(spec, Home.resolve(home, tracking_uri), address=address, retry_failed=retry_failed)
+    place = Home.resolve(home, tracking_uri)
+    execute(spec, place, address=address, retry_failed=retry_failed, resources=resources)
     return status(spec, home=home, tracking_uri=tracking_uri)
 
 
 def execute(
-    spec: str | Path, home: Home, *, address: str | None = None, retry_failed: bool = False
+    spec: str | Path,
+    home: Home,
+    *,
+    address: str | None = None,
+    retry_failed: bool = False,
+    resources: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Do what `run` does in this home, and return how it ended."""
     quieten()
@@ -56,17 +65,49 @@ def execute(
 
     text, _ = read_spec_text(spec)
     with _line_of_resources(spec):
-        return run_sweep(load_spec(spec), text, home, address=address, retry_failed=retry_failed)
+        loaded = load_spec(spec, resources)
+        return run_sweep(loaded, text, home, address=address, retry_failed=retry_failed)
 
 
-def capacity(spec: str | Path, plan: Plan, address: str | None = None) -> Capacity:
-    """Return what a plan's packs would be trained on: this machine, or the cluster at an address.
+@dataclass(frozen=True)
+class PlacedPlan:
+    """A plan, with what its packs would be trained on.
+
+    Args:
+        plan: The plan.
+        capacity: This machine, or the cluster at an address.
+        placement: What packs get there.
+    """
+
+    plan: Plan
+    capacity: Capacity
+    placement: Placement
+
+
+def placed_plan(
+    spec: str | Path,
+    home: Home,
+    *,
+    address: str | None = None,
+    retry_failed: bool = False,
+    resources: Mapping[str, str] | None = None,
+) -> PlacedPlan:
+    """Return the plan of a spec as `current_plan` does, and what packs get; arguments as for `run`.
 
     Raises:
+        SpecError, StoreError: If the spec or the store cannot be used.
         ClusterError: If the cluster cannot be reached, or no pack fits on it.
     """
+    quieten()
+    loaded, stored = load_spec(spec, resources), Store(home).members()
     with _line_of_resources(spec):
-        return capacity_at(address, plan.spec.resources)
+        capacity = capacity_at(address, loaded.resources)
+        placement = place(loaded.resources, capacity)
+        plan = make_plan(placed(loaded, placement), stored, home, retry_failed=retry_failed)
+        shared = with_share(placement, plan.members_to_run, capacity, home)
+        if shared != placement:
+            plan = make_plan(placed(loaded, shared), stored, home, retry_failed=retry_failed)
+    return PlacedPlan(plan, capacity, shared)
 
 
 @contextmanager

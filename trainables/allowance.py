@@ -31,7 +31,7 @@ def usable_cores(root: Path | None = None) -> int:
 def usable_memory(root: Path | None = None) -> int:
     """Return how many bytes of memory this process may use with all that it starts.
 
-    The least of the machine's memory, the limits of its control groups, and what SLURM's job has on this node.
+    The least of the machine's memory, the limits of its control groups, and what SLURM's job has here.
 
     Args:
         root: Where `proc` and `sys` are; none stands for the machine's own.

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
+from sweep.cli.options import (
+    CpusOption,
+    GpusOption,
+    HomeOption,
+    PackSizeOption,
+    SpecArgument,
+    TrackingOption,
+    typed_resources,
+)
 from sweep.cli.plan import note_others, print_summary
 from sweep.cli.search_summary import as_search, best_line
 from sweep.cli.tables import table_text
@@ -41,6 +49,9 @@ def command(
         str | None,
         typer.Option(help="Ray cluster: auto or host:port. [default: start one on this machine]"),
     ] = None,
+    gpus: GpusOption = None,
+    cpus: CpusOption = None,
+    members_per_pack: PackSizeOption = None,
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
@@ -62,13 +73,14 @@ def command(
     from sweep.home import Home
 
     place = Home.resolve(home, tracking_uri)
+    resources = typed_resources(gpus, cpus, members_per_pack)
     if dry_run:
-        plan = api.current_plan(spec, place, retry_failed=retry_failed)
-        note_others(plan)
-        print_summary(plan, place, api.capacity(spec, plan, address))
+        found = api.placed_plan(spec, place, address=address, retry_failed=retry_failed, resources=resources)
+        note_others(found.plan)
+        print_summary(found.plan, place, found.capacity, placement=str(found.placement))
         return
     start = time.monotonic()
-    outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
+    outcome = api.execute(spec, place, address=address, retry_failed=retry_failed, resources=resources)
     shown, others = _comparisons(spec)
     if not outcome.is_interrupted:
         echo(_table(spec, place, shown))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune.search import ConcurrencyLimiter
 
+from sweep.execution.kinds_of_place import KindsOfPlace
 from sweep.execution.pack_queue import PackQueue
 from sweep.execution.progress import Progress
 from sweep.home import Home
-from sweep.planning.capacity import Node
+from sweep.planning.capacity import Capacity
 from sweep.planning.estimates import start_order
 from sweep.planning.plan import Plan
 from sweep.spec.sweep_spec import Resources
-from trainables.allowance import usable_memory
 from trainables.pack import Pack
+from trainables.pack_trainable import PACK
 from trainables.training_code import own_code
 
 
@@ -45,40 +44,38 @@ class Walk:
 
 
 def pack_config(pack: Pack, home: Home, resources: Resources) -> dict[str, object]:
-    """Return what a pack's trainable is told under the key `PACK`."""
+    """Return what a pack's trainable is told under the key `PACK`, given what it gets."""
     return {
         "members": pack.to_params(),
         "checkpoint_folder": str(home.checkpoints / pack.hash),
         "num_threads": resources.cpus,
-        "gpus": resources.gpus,
+        "gpus": resources.share,
         "code": own_code(),
-        "device": "cuda" if resources.gpus > 0 else "cpu",
+        "device": "cuda" if resources.share > 0 else "cpu",
     }
 
 
-def room_for_packs(resources: Resources, address: str | None) -> int:
-    """Return how many packs fit at once on the nodes that the cluster has now, at least one.
-
-    On a cluster that was started for this run, on this machine, they also have room in its memory.
-    """
-    memory = usable_memory() if address is None else math.inf
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    nodes = [Node(there.get("CPU", 0), there.get("GPU", 0), memory) for there in alive]
-    return max(1, sum(node.num_packs(resources) for node in nodes))
+def resources_of_trial(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+    """Return what a trial gets, given its config."""
+    own = config[PACK]
+    return tune.PlacementGroupFactory([{"CPU": own["num_threads"], "GPU": own["gpus"]}])
 
 
-def grid_walk(plan: Plan, home: Home, num_at_once: int | None = None) -> Walk:
+def grid_walk(plan: Plan, home: Home, capacity: Capacity, *, is_fixed: bool) -> Walk:
     """Return the walk through all packs of a plan.
 
     Args:
         plan: What is to be done.
         home: Where checkpoints are.
-        num_at_once: How many packs the cluster has room for, where that stays so: Tune then gets a pack when
-            there is room for it, and asks for no place that is never used. None where nodes may come; packs
-            that wait for room are what makes an autoscaler start them.
+        capacity: What there is to train on.
+        is_fixed: Whether no more will come: Tune then gets a pack when there is room for it, and asks for no
+            place that is never used. Packs that wait for room are what makes an autoscaler start nodes.
     """
     done = len(plan.members) - len(plan.members_to_run)
-    queue = PackQueue(start_order(plan, home), lambda pack: pack_config(pack, home, plan.spec.resources))
+    kinds = KindsOfPlace(plan.spec.resources, capacity)
+    # A pack that waits waits for one kind of place, and another kind may be free sooner.
+    is_fixed = is_fixed or (len(plan.spec.resources.gpus) > 1 and not capacity.to_come)
+    queue = PackQueue(start_order(plan, home), kinds, lambda pack, kind: pack_config(pack, home, kind))
     return Walk(
         plan=plan,
         progress=Progress(plan),
@@ -88,7 +85,7 @@ def grid_walk(plan: Plan, home: Home, num_at_once: int | None = None) -> Walk:
         ),
         param_space={},
         tune_config=tune.TuneConfig(
-            search_alg=queue if num_at_once is None else ConcurrencyLimiter(queue, num_at_once),
+            search_alg=ConcurrencyLimiter(queue, kinds.room) if is_fixed else queue,
             num_samples=len(plan.packs),
             reuse_actors=True,
         ),

@@ -46,7 +46,7 @@ class _MemberWrite(_Write):
 class StartMember(_MemberWrite):
     """A member is in training: it has a run with its params, under its cell; `rows` is what it gave since.
 
-    `dataset_content` is that of `ImageDataset`, `code` what trains it.
+    `dataset_content` is that of `ImageDataset`, `code` what trains it, `device` as for `LogMetrics`.
     """
 
     kind: Literal["start"] = "start"
@@ -55,13 +55,15 @@ class StartMember(_MemberWrite):
     pack_size: int
     dataset_content: str = ""
     code: str = ""
+    device: str = ""
     rows: tuple[MetricRow, ...] = ()
 
 
 class LogMetrics(_MemberWrite):
-    """What epochs gave."""
+    """What epochs gave; `device` is the processor that trains the member, where that is news."""
 
     kind: Literal["metrics"] = "metrics"
+    device: str = ""
     rows: tuple[MetricRow, ...]
 
 
@@ -158,5 +160,6 @@ def joined(writes: Sequence[Write]) -> tuple[StartMember, int] | None:
         if first.member in write.touched_members:
             if not isinstance(write, LogMetrics):
                 return None
-            return first.model_copy(update={"rows": (*first.rows, *write.rows)}), index
+            news = {"rows": (*first.rows, *write.rows), "device": write.device or first.device}
+            return first.model_copy(update=news), index
     return None

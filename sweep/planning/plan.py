@@ -79,5 +79,6 @@ def make_plan(
         if member.hash not in stored
         or not (stored[member.hash].is_finished or (stored[member.hash].has_failed and not retry_failed))
     ]
-    packs = form_packs(left, home.checkpoints, pack_sizes(spec.resources, home))
+    sizes, is_on_gpu = pack_sizes(spec.resources, home), spec.resources.share > 0
+    packs = form_packs(left, home.checkpoints, sizes, is_on_gpu=is_on_gpu)
     return Plan(spec, requests, stored, packs)

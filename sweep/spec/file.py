@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -78,24 +78,33 @@ def read_spec_text(spec: str | Path) -> tuple[str, str]:
     )
 
 
-def load_spec(spec: str | Path) -> Spec:
+def load_spec(spec: str | Path, resources: Mapping[str, str] | None = None) -> Spec:
     """Read and validate a spec.
 
     Args:
         spec: Path of a YAML file, or the name of a preset.
+        resources: Values that were typed in place of the spec's own under `resources`; a comma separates
+            several. No hash depends on them.
 
     Raises:
         SpecError: If anything is wrong with it, naming file, line, key, value and what is allowed.
     """
     text, source = read_spec_text(spec)
     root = _compose(text, source)
+    content, typed = _content(root), resources or {}
+    if typed and isinstance(own := content.setdefault("resources", {}) or {}, dict):
+        content["resources"] = {**own, **{key: _typed(value) for key, value in typed.items()}}
     try:
-        return Spec.model_validate(_content(root))
+        return Spec.model_validate(content)
     except ValidationError as invalid:
         errors = invalid.errors()
-        problems = [_describe(error, root, source) for error in errors[:MAX_ERRORS]]
+        problems = [_describe(error, root, source, typed) for error in errors[:MAX_ERRORS]]
         more = [f"{source}: {len(errors) - MAX_ERRORS:,} more errors"] if len(errors) > MAX_ERRORS else []
         raise SpecError("\n".join([*problems, *more])) from None
+
+
+def _typed(value: str) -> str | list[str]:
+    return [part.strip() for part in value.split(",")] if "," in value else value
 
 
 def place_in_spec(spec: str | Path, *location: str | int) -> str:
@@ -170,9 +179,11 @@ def _refuse_repeated_keys(node: yaml.Node, source: str, seen_nodes: set[int] | N
         _refuse_repeated_keys(child, source, seen_nodes)
 
 
-def _describe(error: ErrorDetails, root: yaml.Node, source: str) -> str:
+def _describe(error: ErrorDetails, root: yaml.Node, source: str, typed: Collection[str]) -> str:
     cause = error.get("ctx", {}).get("error")
     location = (*error["loc"], *(cause.place if isinstance(cause, SpecValueError) else ()))
+    if location[:1] == ("resources",) and location[-1] in typed:
+        return f"--{str(location[-1]).replace('_', '-')}: {_problem(error, location)}"
     line = _line(root, location)
     index = location[1] if location[0] == "grid" and len(location) > 1 else None
     block = f" (grid block {index + 1})" if isinstance(index, int) else ""

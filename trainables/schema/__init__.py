@@ -27,6 +27,7 @@ TAG_NOTE = "catsweep.note"
 TAG_PACK_SIZE = "catsweep.pack_size"
 TAG_DATASET_CONTENT = "catsweep.dataset_content"
 TAG_CODE = "catsweep.code"
+TAG_DEVICE = "catsweep.device"
 """Of a member's run: version, hash and commit of the code that trained it, of all where it was several."""
 TAG_PARENT = "mlflow.parentRunId"
 
