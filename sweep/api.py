@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from sweep.home import Home
 from sweep.planning.capacity import Capacity, capacity_at
 from sweep.planning.placement import Placement, place, placed, with_share
 from sweep.planning.plan import Plan, make_plan
+from sweep.planning.shard import Shard
 from sweep.quiet import quieten
 from sweep.spec.file import load_spec, place_in_spec, read_spec_text
 from sweep.store.cell_status import sweep_status
@@ -58,15 +60,16 @@ def execute(
     address: str | None = None,
     retry_failed: bool = False,
     resources: Mapping[str, str] | None = None,
+    shard: Shard | None = None,
 ) -> Outcome:
-    """Do what `run` does in this home, and return how it ended."""
+    """Do what `run` does in this home, or a shard of it, and return how it ended."""
     quieten()
     from sweep.runner import run_sweep
 
     text, _ = read_spec_text(spec)
     with _line_of_resources(spec):
         loaded = load_spec(spec, resources)
-        return run_sweep(loaded, text, home, address=address, retry_failed=retry_failed)
+        return run_sweep(loaded, text, home, address=address, retry_failed=retry_failed, shard=shard)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def placed_plan(
     address: str | None = None,
     retry_failed: bool = False,
     resources: Mapping[str, str] | None = None,
+    shard: Shard | None = None,
 ) -> PlacedPlan:
     """Return the plan of a spec as `current_plan` does, and what packs get; arguments as for `run`.
 
@@ -103,10 +107,11 @@ def placed_plan(
     with _line_of_resources(spec):
         capacity = capacity_at(address, loaded.resources)
         placement = place(loaded.resources, capacity)
-        plan = make_plan(placed(loaded, placement), stored, home, retry_failed=retry_failed)
+        planned = partial(make_plan, stored=stored, home=home, retry_failed=retry_failed, shard=shard)
+        plan = planned(placed(loaded, placement))
         shared = with_share(placement, plan.members_to_run, capacity, home)
         if shared != placement:
-            plan = make_plan(placed(loaded, shared), stored, home, retry_failed=retry_failed)
+            plan = planned(placed(loaded, shared))
     return PlacedPlan(plan, capacity, shared)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -29,6 +30,7 @@ from sweep.planning.pack_sizes import measure_pack_sizes
 from sweep.planning.packing import finished_folders
 from sweep.planning.placement import MOST_PACKS_TO_A_GPU, placed, with_share
 from sweep.planning.plan import Plan, make_plan
+from sweep.planning.shard import Shard
 from sweep.spec.sweep_spec import Spec
 from sweep.store.dataset_content import require_same_content
 from sweep.store.lease import Lease
@@ -95,6 +97,7 @@ def run_sweep(
     address: str | None = None,
     retry_failed: bool = False,
     training: Training | None = None,
+    shard: Shard | None = None,
 ) -> Outcome:
     """Do what of a spec is not done yet.
 
@@ -105,6 +108,7 @@ def run_sweep(
         address: Address of a Ray cluster; none starts one on this machine.
         retry_failed: Whether members that failed before run again.
         training: What trains the packs; none stands for what every command trains them by.
+        shard: What part of the spec to do; none stands for all of it.
 
     Raises:
         HomeError: If the home cannot be written, or another driver is at work in it.
@@ -113,6 +117,7 @@ def run_sweep(
         ClusterError: If the cluster does not fit the spec.
     """
     store, training = Store(home), training or REAL
+    planned = partial(make_plan, home=home, retry_failed=retry_failed, shard=shard)
     if home.sqlite_path is None:
         store.check()  # before a folder is made; an SQLite store needs the folder first
     home.make_folders()
@@ -120,9 +125,9 @@ def run_sweep(
         store.check()
         settle(home, say)
         send_spools(store, say)
-        if not spec.search.is_grid:
+        if not spec.search.is_grid and shard is None:
             return _search(spec, spec_text, store, address, training, retry_failed=retry_failed)
-        plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
+        plan = planned(spec, store.members())
         if not plan.packs:
             with _lease(spec, store) as lease:
                 _tracker(plan, store, lease, spec_text).close(is_complete=True)
@@ -132,7 +137,7 @@ def run_sweep(
         with joining as joined, _lease(spec, store) as lease:
             spec, why = _placed(spec, joined, plan.members_to_run, dataset, home)
             # Anew, since another driver may have been at work until now.
-            plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
+            plan = planned(spec, store.members())
             require_same_content(plan.stored, dataset, home)
             walk = grid_walk(plan, home, joined.capacity, is_fixed=address is None)
             return _train(walk, store, lease, spec_text, training.trainable, dataset, joined.scratch, why)

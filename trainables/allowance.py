@@ -7,7 +7,7 @@ then promise what nobody will get. The standard library has no answer for a cont
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 ROOT = Path("/")
@@ -24,7 +24,7 @@ def usable_cores(root: Path | None = None) -> int:
     Args:
         root: Where `proc` and `sys` are; none stands for the machine's own.
     """
-    counts = [_cores_of_affinity(), *_quotas(root or ROOT), *_number(os.environ, "SLURM_CPUS_ON_NODE")]
+    counts = [_cores_of_affinity(), *_quotas(root or ROOT), *_number("SLURM_CPUS_ON_NODE")]
     return max(1, int(min(counts)))
 
 
@@ -36,7 +36,7 @@ def usable_memory(root: Path | None = None) -> int:
     Args:
         root: Where `proc` and `sys` are; none stands for the machine's own.
     """
-    of_job = [mebibytes * 2**20 for mebibytes in _number(os.environ, "SLURM_MEM_PER_NODE")]
+    of_job = [mebibytes * 2**20 for mebibytes in _number("SLURM_MEM_PER_NODE")]
     return int(min([_memory_of_machine(), *_memory_limits(root or ROOT), *of_job]))
 
 
@@ -101,7 +101,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _number(settings: Mapping[str, str], name: str) -> Iterator[int]:
-    value = settings.get(name, "")
+def _number(variable: str) -> Iterator[int]:
+    value = os.environ.get(variable, "")
     if value.isdigit() and int(value) > 0:  # of memory, 0 is all of it
         yield int(value)

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from sweep.cli import data, doctor, figures, plan, report, run, status, sync, tables, ui
+from sweep.cli import data, doctor, figures, plan, report, run, slurm, status, sync, tables, ui
 from sweep.cli.supervisor import supervise
 from sweep.quiet import quieten
 from sweep.redaction import redact
@@ -81,7 +81,7 @@ def _options(
     pass
 
 
-for module in (run, plan, status, sync, tables, figures, report, ui, doctor):
+for module in (run, plan, status, sync, tables, figures, report, ui, doctor, slurm):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.add_typer(data.app, name="data")
 

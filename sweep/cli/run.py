@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sweep.home import Home
+    from sweep.planning.shard import Shard
     from sweep.runner import Outcome
 
 EXIT_MEMBERS_FAILED = 1
@@ -54,6 +55,13 @@ def command(
     members_per_pack: PackSizeOption = None,
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="i/N",
+            help="Do the i-th of N parts only, in a home of its own, HOME/shards/i-of-N, anywhere.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed members again.")] = False,
 ) -> None:
@@ -71,16 +79,30 @@ def command(
     from sweep import api
     from sweep.execution.display import duration
     from sweep.home import Home
+    from sweep.planning.shard import Shard
 
-    place = Home.resolve(home, tracking_uri)
+    whole = place = Home.resolve(home, tracking_uri)
+    part = Shard.parse(shard) if shard else None
+    if part:
+        if tracking_uri:
+            raise typer.BadParameter("a shard has a store of its own", param_hint="--tracking-uri")
+        place = whole.shard(part.folder)
     resources = typed_resources(gpus, cpus, members_per_pack)
     if dry_run:
-        found = api.placed_plan(spec, place, address=address, retry_failed=retry_failed, resources=resources)
+        found = api.placed_plan(
+            spec, place, address=address, retry_failed=retry_failed, resources=resources, shard=part
+        )
         note_others(found.plan)
         print_summary(found.plan, place, found.capacity, placement=str(found.placement))
         return
     start = time.monotonic()
-    outcome = api.execute(spec, place, address=address, retry_failed=retry_failed, resources=resources)
+    outcome = api.execute(
+        spec, place, address=address, retry_failed=retry_failed, resources=resources, shard=part
+    )
+    if part:
+        _end_of_shard(part, outcome, whole, duration(time.monotonic() - start))
+        _exit(outcome)
+        return
     shown, others = _comparisons(spec)
     if not outcome.is_interrupted:
         echo(_table(spec, place, shown))
@@ -92,10 +114,25 @@ def command(
         duration(time.monotonic() - start),
         others,
     )
+    _exit(outcome)
+
+
+def _exit(outcome: Outcome) -> None:
     if outcome.is_interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.num_failed:
         raise typer.Exit(EXIT_MEMBERS_FAILED)
+
+
+def _end_of_shard(shard: Shard, outcome: Outcome, whole: Home, seconds: str) -> None:
+    """Say how a shard ended, and what brings shards together; the table of a part would mislead."""
+    end = "interrupted after" if outcome.is_interrupted else "ended after"
+    path = shlex.quote(str(whole.path))
+    echo(
+        f"shard {shard} {end} {seconds}: {outcome.num_run} members finished, {outcome.num_failed} failed\n"
+        f"to bring the shards together: {_program()} import {path}/shards/* --home {path}",
+        err=True,
+    )
 
 
 def _table(spec: str, place: Home, compare: str | None) -> str:
