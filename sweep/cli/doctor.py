@@ -98,14 +98,21 @@ def _home(place: Home) -> Iterator[Finding]:
 
 
 def _store(place: Home) -> Finding:
+    from sweep.store.file_system import remote_kind
     from sweep.store.store import Store, StoreError
 
     store = Store(place)
+    kind = remote_kind(place.sqlite_path) if place.sqlite_path else ""
+    warning = (
+        f"; an SQLite file on {kind} is for one driver at a time, for more let a server keep it"
+        if kind
+        else ""
+    )
     if store.is_empty_file:
-        return Finding("store", True, f"{place.shown_uri} (none yet)")
+        return Finding("store", True, f"{place.shown_uri} (none yet){warning}")
     try:
         store.check()
-        return Finding("store", True, f"{place.shown_uri}, {len(store.members())} members")
+        return Finding("store", True, f"{place.shown_uri}, {len(store.members())} members{warning}")
     except StoreError as error:
         return Finding("store", False, str(error))
 
