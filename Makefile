@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # The variable keeps a notice about another project's plans off the terminal.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: help quickstart test test-all check bench docs docs-serve ui constraints clean
+.PHONY: help quickstart test test-all check bench docs docs-serve ui reproduction constraints clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,7 +32,7 @@ check: $(READY)  ## Check format, style and types, and that the documentation bu
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(MKDOCS) build --quiet
+	$(MKDOCS) build
 
 bench: $(READY)  ## Compare with the authors' curves, then time steps, growing epochs, a sweep and many members
 	$(BIN)/python benchmarks/reference_curves.py
@@ -50,6 +50,12 @@ docs-serve: $(READY)  ## Show the documentation site, with search, at http://127
 
 ui: $(READY)  ## Open the MLflow UI on this folder's store
 	$(BIN)/catsweep ui
+
+reproduction: $(READY)  ## Print Table 2 at 8x4 from the results in docs/reproduction, without training
+	$(BIN)/catsweep import docs/reproduction/table2-8x4.csv.gz --home build/reproduction
+	$(BIN)/catsweep tables table2-8x4 --metric test_neg_elbo,train_neg_elbo --compare published --test \
+		--home build/reproduction
+	$(BIN)/catsweep figures table2-8x4 --out build/reproduction/figures --home build/reproduction
 
 constraints: $(READY)  ## Pin every dependency anew
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --upgrade --allow-unsafe --no-header \

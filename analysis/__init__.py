@@ -10,16 +10,18 @@ if TYPE_CHECKING:
     from analysis.formats.rendering import render
     from analysis.runs.frame import load_runs
     from analysis.runs.history import load_history
+    from analysis.runs.member_table import load_members
     from analysis.tables.table import table
 
 # MLflow starts to report usage when it is imported, unless told not to.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-__all__ = ["load_runs", "load_history", "table", "render"]
+__all__ = ["load_runs", "load_history", "load_members", "table", "render"]
 
 _HOMES = {
     "load_runs": "analysis.runs.frame",
     "load_history": "analysis.runs.history",
+    "load_members": "analysis.runs.member_table",
     "table": "analysis.tables.table",
     "render": "analysis.formats.rendering",
 }

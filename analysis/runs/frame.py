@@ -61,7 +61,7 @@ def load_runs(tracking_uri: str, *, metrics: Sequence[str] | None = None) -> pd.
         ValueError: If the URI is neither of a database nor of a server.
     """
     wanted = tuple(METRICS if metrics is None else (metrics,) if isinstance(metrics, str) else metrics)
-    return runs_frame(_read_records(tracking_uri, wanted), wanted)
+    return runs_frame(read_run_records(tracking_uri, wanted), wanted)
 
 
 def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataFrame:
@@ -128,7 +128,8 @@ def is_server(tracking_uri: str) -> bool:
     return False
 
 
-def _read_records(tracking_uri: str, metrics: Sequence[str]) -> Iterable[RunRecord]:
+def read_run_records(tracking_uri: str, metrics: Sequence[str]) -> Iterable[RunRecord]:
+    """Return the member runs of a store; arguments and errors as for `load_runs`."""
     if is_server(tracking_uri):
         return store_http.read_records(tracking_uri)
     return run_tables.read_records(tracking_uri, metrics)

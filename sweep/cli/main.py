@@ -16,7 +16,22 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from sweep.cli import data, doctor, figures, plan, report, run, slurm, status, sync, tables, ui
+from sweep.cli import (
+    data,
+    delete,
+    doctor,
+    export,
+    figures,
+    import_members,
+    plan,
+    report,
+    run,
+    slurm,
+    status,
+    sync,
+    tables,
+    ui,
+)
 from sweep.cli.supervisor import supervise
 from sweep.quiet import quieten
 from sweep.redaction import redact
@@ -81,8 +96,9 @@ def _options(
     pass
 
 
-for module in (run, plan, status, sync, tables, figures, report, ui, doctor, slurm):
+for module in (run, plan, status, sync, tables, figures, report, export, delete, slurm, ui, doctor):
     app.command(module.__name__.rpartition(".")[2])(module.command)
+app.command("import")(import_members.command)
 app.add_typer(data.app, name="data")
 
 
@@ -137,8 +153,10 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from sweep.store.store import StoreError
     from trainables.data import DataError
     from trainables.store.database import DatabaseError
+    from trainables.store.member_file import MemberFileError
 
     return (
+        MemberFileError,
         UnknownNameError,
         FigureError,
         ReportError,

@@ -22,6 +22,7 @@ _READ_TAGS = (
     schema.TAG_NOTE,
     schema.TAG_PACK_SIZE,
     schema.TAG_DATASET_CONTENT,
+    schema.TAG_CODE,
 )
 _MEMBERS = "SELECT k.run_uuid FROM tags k WHERE k.key = :kind_tag AND k.value = :member"
 _RUNS = """

@@ -14,8 +14,8 @@ from sweep.cli import console_script
 from tests.sweep.conftest import Answer
 
 COMMANDS = (
-    "run", "plan", "status", "sync", "tables", "figures", "report", "ui", "doctor", "data fetch",
-    "data verify",
+    "run", "plan", "status", "sync", "tables", "figures", "report", "export", "import", "delete", "ui",
+    "doctor", "data fetch", "data verify",
 )  # fmt: skip
 Command = Callable[..., Answer]
 
