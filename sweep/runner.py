@@ -139,7 +139,7 @@ def run_sweep(
             # Anew, since another driver may have been at work until now.
             plan = planned(spec, store.members())
             require_same_content(plan.stored, dataset, home)
-            walk = grid_walk(plan, home, joined.capacity, is_fixed=address is None)
+            walk = grid_walk(plan, home, joined.capacity, lease.stopped_cells, is_fixed=address is None)
             return _train(walk, store, lease, spec_text, training.trainable, dataset, joined.scratch, why)
 
 
@@ -296,6 +296,7 @@ def _tuner(
             # Packs keep checkpoints of their own, from which any later run goes on.
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=RETRIES_OF_A_PACK),
+            stop=walk.stops,
             verbose=0,
         ),
     )

@@ -28,6 +28,7 @@ from sweep.cli import (
     run,
     slurm,
     status,
+    stop,
     sync,
     tables,
     ui,
@@ -96,7 +97,7 @@ def _options(
     pass
 
 
-for module in (run, plan, status, sync, tables, figures, report, export, delete, slurm, ui, doctor):
+for module in (run, plan, status, sync, tables, figures, report, export, delete, stop, slurm, ui, doctor):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.command("import")(import_members.command)
 app.add_typer(data.app, name="data")

@@ -9,6 +9,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from sweep.execution.kinds_of_place import KindsOfPlace
+from sweep.execution.stops import Stops
 from sweep.spec.sweep_spec import Resources
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK
@@ -23,6 +24,8 @@ class PackQueue(Searcher):  # type: ignore[misc]
     Args:
         packs: The packs.
         kinds: Says what each gets.
+        stops: Says which are not to be trained.
+        skip: Is told of those.
         config_of: Maps a pack and what it gets to the config that its trainable takes.
     """
 
@@ -30,11 +33,15 @@ class PackQueue(Searcher):  # type: ignore[misc]
         self,
         packs: Iterable[Pack],
         kinds: KindsOfPlace,
+        stops: Stops,
+        skip: Callable[[Pack], None],
         config_of: Callable[[Pack, Resources], Mapping[str, object]],
     ) -> None:
         super().__init__()
         self._packs = iter(packs)
         self._kinds = kinds
+        self._stops = stops
+        self._skip = skip
         self._config_of = config_of
 
     def __getstate__(self) -> dict[str, Any]:
@@ -44,6 +51,10 @@ class PackQueue(Searcher):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """Return the config of the next pack, or that there is none."""
         for pack in self._packs:
+            if self._stops.stops(pack):
+                self._skip(pack)
+                continue
+            self._stops.note(trial_id, pack)
             return {PACK: dict(self._config_of(pack, self._kinds.take(trial_id)))}
         return str(Searcher.FINISHED)
 

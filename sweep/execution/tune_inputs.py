@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from ray.tune.search import ConcurrencyLimiter
 from sweep.execution.kinds_of_place import KindsOfPlace
 from sweep.execution.pack_queue import PackQueue
 from sweep.execution.progress import Progress
+from sweep.execution.stops import Stops
 from sweep.home import Home
 from sweep.planning.capacity import Capacity
 from sweep.planning.estimates import start_order
@@ -33,6 +34,7 @@ class Walk:
         param_space: Tune's space of configs.
         tune_config: Tune's searcher and scheduler.
         pruned: Packs that an earlier run gave up, and when, of which the store is still to be told.
+        stops: Ends packs of cells that somebody has stopped.
     """
 
     plan: Plan
@@ -41,6 +43,7 @@ class Walk:
     param_space: Mapping[str, Any]
     tune_config: tune.TuneConfig
     pruned: Sequence[tuple[Pack, int]] = ()
+    stops: Stops | None = None
 
 
 def pack_config(pack: Pack, home: Home, resources: Resources) -> dict[str, object]:
@@ -61,13 +64,21 @@ def resources_of_trial(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([{"CPU": own["num_threads"], "GPU": own["gpus"]}])
 
 
-def grid_walk(plan: Plan, home: Home, capacity: Capacity, *, is_fixed: bool) -> Walk:
+def grid_walk(
+    plan: Plan,
+    home: Home,
+    capacity: Capacity,
+    stopped_cells: Callable[[], Collection[str]],
+    *,
+    is_fixed: bool,
+) -> Walk:
     """Return the walk through all packs of a plan.
 
     Args:
         plan: What is to be done.
         home: Where checkpoints are.
         capacity: What there is to train on.
+        stopped_cells: Returns the hashes of the cells that are stopped by now.
         is_fixed: Whether no more will come: Tune then gets a pack when there is room for it, and asks for no
             place that is never used. Packs that wait for room are what makes an autoscaler start nodes.
     """
@@ -75,14 +86,23 @@ def grid_walk(plan: Plan, home: Home, capacity: Capacity, *, is_fixed: bool) -> 
     kinds = KindsOfPlace(plan.spec.resources, capacity)
     # A pack that waits waits for one kind of place, and another kind may be free sooner.
     is_fixed = is_fixed or (len(plan.spec.resources.gpus) > 1 and not capacity.to_come)
-    queue = PackQueue(start_order(plan, home), kinds, lambda pack, kind: pack_config(pack, home, kind))
+    stops = Stops(stopped_cells)
+    progress = Progress(plan)
+    queue = PackQueue(
+        start_order(plan, home),
+        kinds,
+        stops,
+        lambda pack: progress.ended(pack, has_failed=False, is_pruned=True),
+        lambda pack, kind: pack_config(pack, home, kind),
+    )
     return Walk(
         plan=plan,
-        progress=Progress(plan),
+        progress=progress,
         announcement=(
             f"{plan.spec.name}: {len(plan.requests)} cells, {len(plan.members)} members; "
             f"{done} done before, {len(plan.members_to_run)} to run in {len(plan.packs)} packs"
         ),
+        stops=stops,
         param_space={},
         tune_config=tune.TuneConfig(
             search_alg=ConcurrencyLimiter(queue, kinds.room) if is_fixed else queue,

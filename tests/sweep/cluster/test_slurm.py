@@ -213,7 +213,7 @@ def check_requeued(jobs: Jobs, cut: Home, job: str, epochs: int) -> None:
 
 
 def test_a_job_that_is_told_that_its_time_is_up_goes_on_to_the_same_bits(jobs: Jobs) -> None:
-    cut, epochs = jobs.home("cut"), 40
+    cut, epochs = jobs.home("cut"), 6
     job = jobs.submit(cut, "--time", "60", epochs=epochs, seeds=1)
     while not list(cut.checkpoints.glob("*/*.pt")) and jobs.run("squeue", "--noheader", f"--jobs={job}"):
         time.sleep(0.2)
@@ -234,3 +234,7 @@ def test_shards_of_an_array_together_are_the_sweep(jobs: Jobs) -> None:
     shards = [members(home.shard(f"{index}-of-2")) for index in (1, 2)]
     assert [len(shard) for shard in shards] == [1, 1]
     assert shards[0] != shards[1]
+    program = Path(sys.executable).parent / "catsweep"
+    folders = sorted((home.path / "shards").iterdir())
+    jobs.run(str(program), "import", *map(str, folders), "--home", str(home.path))
+    assert members(home) == shards[0] | shards[1]
