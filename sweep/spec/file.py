@@ -103,8 +103,10 @@ def load_spec(spec: str | Path, resources: Mapping[str, str] | None = None) -> S
         raise SpecError("\n".join([*problems, *more])) from None
 
 
-def _typed(value: str) -> str | list[str]:
-    return [part.strip() for part in value.split(",")] if "," in value else value
+def _typed(value: str) -> str | int | list[str]:
+    if "," in value:
+        return [part.strip() for part in value.split(",")]
+    return int(value) if value.isdecimal() and len(value) < 10 else value
 
 
 def place_in_spec(spec: str | Path, *location: str | int) -> str:

@@ -242,7 +242,7 @@ def test_what_is_typed_stands_in_place_of_the_spec_s_resources_and_changes_no_me
     [
         ("--gpus", "many", "--gpus: gpus must be a number, got 'many'"),
         ("--gpus", "auto,", "--gpus: gpus must be a number, got ''"),
-        ("--cpus", "0", "--cpus: cpus must be an integer >= 1, got '0'"),
+        ("--cpus", "0", "--cpus: cpus must be an integer >= 1, got 0"),
         (
             "--members-per-pack",
             "1.5",
