@@ -34,6 +34,7 @@ from sweep.cluster.environment import environment
 from sweep.home import HOME_VARIABLE, TRACKING_VARIABLE, Home
 from sweep.quiet import quieten
 from sweep.spec.file import read_spec_text
+from trainables.allowance import usable_cores
 from trainables.data import fetch, load
 from trainables.schema import EPOCH_SECONDS
 
@@ -203,7 +204,7 @@ def measure(arguments: argparse.Namespace) -> Result:
         spec = Path(folder, "spec.yaml")
         spec.write_text(text)
         run = run_command(spec, home)
-        return summarise(run, list(stored_epochs(home)), os.cpu_count() or 1, data_mib)
+        return summarise(run, list(stored_epochs(home)), usable_cores(), data_mib)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

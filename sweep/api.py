@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.cluster.error import ClusterError
 from sweep.home import Home
 from sweep.planning.capacity import Capacity, capacity_at
+from sweep.planning.placement import Placement, place, placed, with_share
 from sweep.planning.plan import Plan, make_plan
+from sweep.planning.shard import Shard
 from sweep.quiet import quieten
 from sweep.spec.file import load_spec, place_in_spec, read_spec_text
 from sweep.spec.use import register_function
@@ -32,6 +35,7 @@ def run(
     address: str | None = None,
     retry_failed: bool = False,
     use: Sequence[Callable[..., Any]] = (),
+    resources: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Do what of a spec is not done yet, and return its status as `status` does.
 
@@ -42,6 +46,7 @@ def run(
         address: Address of a Ray cluster; none starts one on this machine.
         retry_failed: Whether members that failed before run again.
         use: Estimators of your own, functions, for example of a notebook's cells; their ids are in the spec.
+        resources: What stands in place of the spec's own `resources`, for example `{"gpus": "auto,0"}`.
 
     Raises:
         SpecError, UseError, HomeError, StoreError, DataError, ClusterError: If it cannot start; nothing has
@@ -49,31 +54,73 @@ def run(
     """
     for function in use:
         register_function(function)
-    execute(spec, Home.resolve(home, tracking_uri), address=address, retry_failed=retry_failed)
+    place = Home.resolve(home, tracking_uri)
+    execute(spec, place, address=address, retry_failed=retry_failed, resources=resources)
     return status(spec, home=home, tracking_uri=tracking_uri)
 
 
 def execute(
-    spec: str | Path, home: Home, *, address: str | None = None, retry_failed: bool = False
+    spec: str | Path,
+    home: Home,
+    *,
+    address: str | None = None,
+    retry_failed: bool = False,
+    resources: Mapping[str, str] | None = None,
+    shard: Shard | None = None,
 ) -> Outcome:
-    """Do what `run` does in this home, and return how it ended."""
+    """Do what `run` does in this home, or a shard of it, and return how it ended."""
     quieten()
     from sweep.runner import run_sweep
 
     text, _ = read_spec_text(spec)
     with _line_of_resources(spec):
-        loaded = load_spec(spec, Store(home).declared_estimators)
-        return run_sweep(loaded, text, home, address=address, retry_failed=retry_failed)
+        loaded = load_spec(spec, resources, declared=Store(home).declared_estimators)
+        return run_sweep(loaded, text, home, address=address, retry_failed=retry_failed, shard=shard)
 
 
-def capacity(spec: str | Path, plan: Plan, address: str | None = None) -> Capacity:
-    """Return what a plan's packs would be trained on: this machine, or the cluster at an address.
+@dataclass(frozen=True)
+class PlacedPlan:
+    """A plan, with what its packs would be trained on.
+
+    Args:
+        plan: The plan.
+        capacity: This machine, or the cluster at an address.
+        placement: What packs get there.
+    """
+
+    plan: Plan
+    capacity: Capacity
+    placement: Placement
+
+
+def placed_plan(
+    spec: str | Path,
+    home: Home,
+    *,
+    address: str | None = None,
+    retry_failed: bool = False,
+    resources: Mapping[str, str] | None = None,
+    shard: Shard | None = None,
+) -> PlacedPlan:
+    """Return the plan of a spec as `current_plan` does, and what packs get; arguments as for `run`.
 
     Raises:
+        SpecError, StoreError: If the spec or the store cannot be used.
         ClusterError: If the cluster cannot be reached, or no pack fits on it.
     """
+    quieten()
+    store = Store(home)
+    loaded = load_spec(spec, resources, declared=store.declared_estimators)
+    stored = store.members()
     with _line_of_resources(spec):
-        return capacity_at(address, plan.spec.resources)
+        capacity = capacity_at(address, loaded.resources)
+        placement = place(loaded.resources, capacity)
+        planned = partial(make_plan, stored=stored, home=home, retry_failed=retry_failed, shard=shard)
+        plan = planned(placed(loaded, placement))
+        shared = with_share(placement, plan.members_to_run, capacity, home)
+        if shared != placement:
+            plan = planned(placed(loaded, shared))
+    return PlacedPlan(plan, capacity, shared)
 
 
 @contextmanager
@@ -118,7 +165,7 @@ def current_plan(spec: str | Path, home: Home, *, retry_failed: bool = False) ->
         SpecError, StoreError: If the spec or the store cannot be used.
     """
     quieten()
-    loaded = load_spec(spec, Store(home).declared_estimators)
+    loaded = load_spec(spec, declared=Store(home).declared_estimators)
     return make_plan(loaded, Store(home).members(), home, retry_failed=retry_failed)
 
 

@@ -32,10 +32,12 @@ class Home:
     Args:
         path: Absolute path of the folder.
         tracking_uri: URI of the tracking store.
+        shared_data: Folder of the data sets, where it is not in the home.
     """
 
     path: Path
     tracking_uri: str
+    shared_data: Path | None = None
 
     @classmethod
     def resolve(cls, path: str | Path | None = None, tracking_uri: str | None = None) -> Home:
@@ -49,6 +51,11 @@ class Home:
         _check_folder(folder)
         _check_file_of(uri)
         return cls(folder, uri)
+
+    def shard(self, folder: str) -> Home:
+        """Return the home of a shard, a folder of this one, with a store of its own and the same data."""
+        path = self.path / "shards" / folder
+        return Home(path, sqlite_uri(path / "mlflow.db"), self.data)
 
     @property
     def shown_uri(self) -> str:
@@ -72,7 +79,7 @@ class Home:
     @property
     def data(self) -> Path:
         """Datasets, a folder each."""
-        return self.path / "data"
+        return self.shared_data or self.path / "data"
 
     @property
     def spool(self) -> Path:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from ray import tune
 
-from sweep.cluster.cluster import cluster
+from sweep.cluster.cluster import Joined, cluster
 from sweep.cluster.environment import code, environment
 from sweep.execution.display import Display, make_display, say
 from sweep.execution.outbox import STORE_AWAY, Outbox
@@ -21,13 +22,15 @@ from sweep.execution.spool import Spool
 from sweep.execution.sync import send_spools
 from sweep.execution.tracking import Tracker, open_experiment
 from sweep.execution.training import REAL, Training
-from sweep.execution.tune_inputs import Walk, grid_walk, room_for_packs
+from sweep.execution.tune_inputs import Walk, grid_walk, resources_of_trial
 from sweep.execution.writes import Write
 from sweep.home import Home, HomeError
 from sweep.planning.namesake import note_of_others
 from sweep.planning.pack_sizes import measure_pack_sizes
 from sweep.planning.packing import finished_folders
+from sweep.planning.placement import MOST_PACKS_TO_A_GPU, placed, with_share
 from sweep.planning.plan import Plan, make_plan
+from sweep.planning.shard import Shard
 from sweep.spec.sweep_spec import Spec
 from sweep.spec.use import check_code
 from sweep.store.dataset_content import require_same_content
@@ -38,6 +41,7 @@ from sweep.store.store_file import StoreFile
 from trainables.data import ImageDataset
 from trainables.error_reason import reason_of
 from trainables.pack import Pack
+from trainables.schema import Member
 from trainables.training.checkpoint import CheckpointFolder
 
 RETRIES_OF_A_PACK = 2
@@ -94,6 +98,7 @@ def run_sweep(
     address: str | None = None,
     retry_failed: bool = False,
     training: Training | None = None,
+    shard: Shard | None = None,
 ) -> Outcome:
     """Do what of a spec is not done yet.
 
@@ -104,6 +109,7 @@ def run_sweep(
         address: Address of a Ray cluster; none starts one on this machine.
         retry_failed: Whether members that failed before run again.
         training: What trains the packs; none stands for what every command trains them by.
+        shard: What part of the spec to do; none stands for all of it.
 
     Raises:
         HomeError: If the home cannot be written, or another driver is at work in it.
@@ -112,6 +118,7 @@ def run_sweep(
         ClusterError: If the cluster does not fit the spec.
     """
     store, training = Store(home), training or REAL
+    planned = partial(make_plan, home=home, retry_failed=retry_failed, shard=shard)
     if home.sqlite_path is None:
         store.check()  # before a folder is made; an SQLite store needs the folder first
     home.make_folders()
@@ -119,24 +126,23 @@ def run_sweep(
         store.check()
         settle(home, say)
         send_spools(store, say)
-        if not spec.search.is_grid:
+        if not spec.search.is_grid and shard is None:
             return _search(spec, spec_text, store, address, training, retry_failed=retry_failed)
-        plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
+        plan = planned(spec, store.members())
         check_code(plan.members_to_run)
         if not plan.packs:
             with _lease(spec, store) as lease:
                 _tracker(plan, store, lease, spec_text).close(is_complete=True)
             return _outcome(Progress(plan), is_interrupted=False)
         dataset = _images(spec, plan.stored, training, home)
-        with cluster(address, spec.resources, home.checkpoints) as scratch, _lease(spec, store) as lease:
-            if spec.resources.is_pack_size_measured and dataset is not None:
-                measure_pack_sizes(plan.members_to_run, spec.resources, dataset, home)
+        joining = cluster(address, spec.resources, home.checkpoints, training.gpu_problem)
+        with joining as joined, _lease(spec, store) as lease:
+            spec, why = _placed(spec, joined, plan.members_to_run, dataset, home)
             # Anew, since another driver may have been at work until now.
-            plan = make_plan(spec, store.members(), home, retry_failed=retry_failed)
+            plan = planned(spec, store.members())
             require_same_content(plan.stored, dataset, home)
-            num_at_once = room_for_packs(spec.resources) if address is None else None
-            walk = grid_walk(plan, home, num_at_once)
-            return _train(walk, store, lease, spec_text, training.trainable, dataset, scratch)
+            walk = grid_walk(plan, home, joined.capacity, lease.stopped_cells, is_fixed=address is None)
+            return _train(walk, store, lease, spec_text, training.trainable, dataset, joined.scratch, why)
 
 
 def _search(
@@ -163,9 +169,23 @@ def _search(
             tracker.close(is_complete=True)
             return _outcome(SearchProgress(plan, queue=queue), is_interrupted=False)
         dataset = _images(spec, stored, training, home)
-        with cluster(address, spec.resources, home.checkpoints) as scratch:
-            walk = search_walk(search_plan(spec, stored, home), queue, home)
-            return _train(walk, store, lease, spec_text, training.trainable, dataset, scratch)
+        with cluster(address, spec.resources, home.checkpoints, training.gpu_problem) as joined:
+            spec = placed(spec, joined.placement)
+            walk = search_walk(search_plan(spec, stored, home), queue, home, joined.capacity)
+            why = str(joined.placement)
+            return _train(walk, store, lease, spec_text, training.trainable, dataset, joined.scratch, why)
+
+
+def _placed(
+    spec: Spec, joined: Joined, members: Sequence[Member], dataset: ImageDataset | None, home: Home
+) -> tuple[Spec, str]:
+    """Return the spec with what packs get, and that as a line for people; what is not known is measured."""
+    placement = joined.placement
+    if placement.resources.is_pack_size_measured and dataset is not None:
+        most = MOST_PACKS_TO_A_GPU if placement.is_share_open else 1
+        measure_pack_sizes(members, placement.resources, dataset, home, packs_to_a_gpu=most)
+    placement = with_share(placement, members, joined.capacity, home)
+    return placed(spec, placement), str(placement)
 
 
 def _images(
@@ -239,6 +259,7 @@ def _train(
     trainable: type[tune.Trainable],
     dataset: ImageDataset | None,
     scratch: Path,
+    placement: str,
 ) -> Outcome:
     progress = walk.progress
     is_interrupted = False
@@ -246,6 +267,7 @@ def _train(
         content = dataset.content if dataset is not None else ""
         tracker = _tracker(walk.plan, store, lease, spec_text, display.say, walk.pruned, content)
         display.say(walk.announcement)
+        display.say(placement)
         try:
             with_data = tune.with_parameters(trainable, dataset=dataset)
             _tuner(walk, store.home, with_data, scratch / _TUNE, tracker, display).fit()
@@ -266,7 +288,7 @@ def _tuner(
 ) -> tune.Tuner:
     spec = walk.plan.spec
     return tune.Tuner(
-        tune.with_resources(trainable, {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus}),
+        tune.with_resources(trainable, resources_of_trial),
         param_space=walk.param_space,
         tune_config=walk.tune_config,
         run_config=tune.RunConfig(
@@ -276,6 +298,7 @@ def _tuner(
             # Packs keep checkpoints of their own, from which any later run goes on.
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=RETRIES_OF_A_PACK),
+            stop=walk.stops,
             verbose=0,
         ),
     )

@@ -40,15 +40,19 @@ def free_params(task: str) -> frozenset[str]:
     return task_of(task).free_params
 
 
-def shared_params(member: Member) -> tuple[tuple[str, str], ...]:
-    """Return the params that every member of this member's pack must have, as a hashable key."""
-    free = free_params_of(member)
+def shared_params(member: Member, *, is_on_gpu: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return the params that every member of this member's pack must have, as a hashable key.
+
+    On a GPU packs had better be large, and members may differ in more.
+    """
+    free = free_params_of(member, is_on_gpu=is_on_gpu)
     return tuple((name, value) for name, value in member.params.items() if name not in free)
 
 
-def free_params_of(member: Member) -> frozenset[str]:
+def free_params_of(member: Member, *, is_on_gpu: bool = False) -> frozenset[str]:
     """Return what members of this member's pack may differ in: hyperparameters of a user's own, too."""
-    free = free_params(member.params["task"])
+    task = task_of(member.params["task"])
+    free = task.free_params | task.free_on_gpu if is_on_gpu else task.free_params
     return free | frozenset(own_names(member.params)) if "temperature" in free else free
 
 
@@ -59,7 +63,7 @@ def hyperparameter_value(params: Mapping[str, str], one: Hyperparameter) -> floa
 
 @dataclass(frozen=True)
 class Pack:
-    """P >= 1 members that differ in nothing but what `free_params` says; it becomes one Tune trial.
+    """P >= 1 members that differ in nothing but what their task says; it becomes one Tune trial.
 
     Args:
         members: The members, in the order of the leading axis of every tensor.
@@ -75,8 +79,8 @@ class Pack:
             raise ValueError("a pack must have at least one member")
         if len({member.hash for member in self.members}) < len(self.members):
             raise ValueError("the members of a pack must differ")
-        if len({shared_params(member) for member in self.members}) > 1:
-            free = free_params_of(self.members[0])
+        if len({shared_params(member, is_on_gpu=True) for member in self.members}) > 1:
+            free = free_params_of(self.members[0], is_on_gpu=True)
             raise ValueError(f"members of a pack may differ only in {', '.join(sorted(free))}")
 
     @classmethod
@@ -102,8 +106,8 @@ class Pack:
 
     @property
     def shared(self) -> Mapping[str, str]:
-        """The params that all members share."""
-        return dict(shared_params(self.members[0]))
+        """The params that all members share, wherever they train."""
+        return dict(shared_params(self.members[0], is_on_gpu=True))
 
     @property
     def task(self) -> Task:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from ray import tune
 
 from trainables.data.image_dataset import ImageDataset
@@ -14,7 +15,7 @@ from trainables.own_estimators import take_over
 from trainables.pack import Pack
 from trainables.tasks.trainers import Trainer, pictures_of, trainer_of
 from trainables.training.checkpoint import CheckpointFolder
-from trainables.training.process import prepare_process
+from trainables.training.process import device_name, prepare_process, required_device
 from trainables.training.training_data import TrainingData
 from trainables.training_code import require_code
 
@@ -24,6 +25,8 @@ PACK = "pack"
 of users, as bytes)."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
+DEVICE = "device"
+"""Key of a pack's first result in a process: the model of the processor or GPU that trains it."""
 PICTURES = "pictures"
 """Key of a pack's last result: for each member a PNG of what it has learned, as bytes, or none."""
 WARNINGS = "warnings"
@@ -56,12 +59,14 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         if not self._trainer.is_finished:
             self._trainer.run_epoch()
             self._checkpoints.save(self._trainer.state_dict(), self._trainer.epoch)
+        device = {} if self._num_reported else {DEVICE: self._device_name}
         records = self._trainer.history[self._num_reported :]
         self._num_reported = len(self._trainer.history)
         warnings, self._warnings[:] = list(self._warnings), []
         return {
             RECORDS: [record.to_state() for record in records],
             WARNINGS: warnings,
+            **device,
             **({PICTURES: pictures_of(self._trainer, self._pack)} if self._trainer.is_finished else {}),
             "done": self._trainer.is_finished,
         }
@@ -74,10 +79,21 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         self._pack = Pack.from_params(own["members"])
         self._warnings: list[str] = []
         self._checkpoints = CheckpointFolder(Path(own["checkpoint_folder"]), self._warnings.append)
-        self._trainer = self._checkpoints.resume(partial(self._trainer_of, own["device"]))
+        device, self._device_name = self.device_of(own["device"])
+        self._trainer = self._checkpoints.resume(partial(self._trainer_of, device))
         self._num_reported = 0
 
-    def _trainer_of(self, device: str, state: Mapping[str, Any] | None) -> Trainer:
+    @staticmethod
+    def device_of(name: str) -> tuple[torch.device, str]:
+        """Return the device that packs are trained on here, given "cpu" or "cuda", and its model.
+
+        Raises:
+            RuntimeError: If PyTorch cannot use a GPU here.
+        """
+        device = required_device(name)
+        return device, device_name(device)
+
+    def _trainer_of(self, device: torch.device, state: Mapping[str, Any] | None) -> Trainer:
         trainer = trainer_of(self._pack, self._data, device)
         if state is not None:
             trainer.load_state_dict(state)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from sweep.cli.cells import chosen_requests
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from trainables.terminal import echo
-
-if TYPE_CHECKING:
-    from trainables.schema import Cell, CellRequest
 
 
 def command(
@@ -45,9 +42,7 @@ def command(
     store = Store(place)
     store.check_readable()
     plan = api.current_plan(spec, place)
-    chosen = [one for one in plan.requests if not cell or any(_is_of(one.cell, text) for text in cell)]
-    if cell:
-        _check_any(cell, plan.requests)
+    chosen = chosen_requests(plan.requests, cell or ())
     wanted = {member.hash for request in chosen for member in request.members}
     others = {one.member.cell.hash for key, one in plan.stored.items() if one.member and key not in wanted}
     emptied = {request.cell.hash for request in chosen} - others
@@ -62,31 +57,3 @@ def command(
     for _, run_id in runs:
         store.client.delete_run(run_id)
     echo(f"{num_members:,} runs of members deleted; the next catsweep run {spec} trains them again")
-
-
-def _check_any(texts: Sequence[str], requests: Sequence[CellRequest]) -> None:
-    from sweep.spec.file import SpecError
-
-    for text in texts:
-        if not any(_is_of(one.cell, text) for one in requests):
-            raise SpecError(
-                f"--cell {text} is none of the sweep's {len(requests):,} cells; name a hash of "
-                "catsweep status --json, or values such as estimator=reinmax,latent=8x4"
-            )
-
-
-def _is_of(cell: Cell, text: str) -> bool:
-    """Whether a cell has this hash, or all of these values in any form of a number."""
-    from trainables.schema import format_param
-
-    if "=" not in text:
-        return cell.hash == text
-    known = {**cell.params, "latent": cell.latent}
-    for part in text.split(","):
-        name, _, value = (word.strip() for word in part.partition("="))
-        try:
-            if known.get(name) != format_param(name, value):
-                return False
-        except ValueError:
-            return False
-    return True

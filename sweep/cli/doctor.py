@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -72,10 +71,17 @@ def _findings(home: Path | None, tracking_uri: str | None) -> Iterator[Finding]:
 
 
 def _processors() -> Finding:
+    import os
+
     import torch
 
+    from trainables.allowance import usable_cores, usable_memory
+
+    cores, all_cores = usable_cores(), os.cpu_count()
+    of_all = f" of {all_cores}, all that this process may use" if cores != all_cores else ""
+    memory = f"{usable_memory() / 2**30:.1f} GiB of memory"
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return Finding("processors", True, f"{os.cpu_count()} cores; GPUs: {', '.join(gpus) or 'none'}")
+    return Finding("processors", True, f"{cores} cores{of_all}; {memory}; GPUs: {', '.join(gpus) or 'none'}")
 
 
 def _home(place: Home) -> Iterator[Finding]:
@@ -92,14 +98,21 @@ def _home(place: Home) -> Iterator[Finding]:
 
 
 def _store(place: Home) -> Finding:
+    from sweep.store.file_system import remote_kind
     from sweep.store.store import Store, StoreError
 
     store = Store(place)
+    kind = remote_kind(place.sqlite_path) if place.sqlite_path else ""
+    warning = (
+        f"; an SQLite file on {kind} is for one driver at a time, for more let a server keep it"
+        if kind
+        else ""
+    )
     if store.is_empty_file:
-        return Finding("store", True, f"{place.shown_uri} (none yet)")
+        return Finding("store", True, f"{place.shown_uri} (none yet){warning}")
     try:
         store.check()
-        return Finding("store", True, f"{place.shown_uri}, {len(store.members())} members")
+        return Finding("store", True, f"{place.shown_uri}, {len(store.members())} members{warning}")
     except StoreError as error:
         return Finding("store", False, str(error))
 

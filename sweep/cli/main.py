@@ -28,7 +28,9 @@ from sweep.cli import (
     plan,
     report,
     run,
+    slurm,
     status,
+    stop,
     sync,
     tables,
     ui,
@@ -97,7 +99,9 @@ def _options(
     pass
 
 
-for module in (run, plan, status, sync, tables, figures, report, init, check, export, delete, ui, doctor):
+for module in (
+    run, plan, status, sync, tables, figures, report, init, check, export, delete, stop, slurm, ui, doctor,
+):  # fmt: skip
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.command("import")(import_members.command)
 app.add_typer(data.app, name="data")

@@ -13,11 +13,15 @@ from rich.table import Table
 
 from sweep.cli.groups import in_few_groups
 from sweep.cli.options import (
+    CpusOption,
     EstimateAddressOption,
+    GpusOption,
     HomeOption,
     JsonOption,
+    PackSizeOption,
     SpecArgument,
     TrackingOption,
+    typed_resources,
 )
 from sweep.cli.search_summary import as_search, search_as_json, search_lines
 from trainables.terminal import echo, make_console
@@ -48,6 +52,9 @@ def command(
         ),
     ] = False,
     address: EstimateAddressOption = None,
+    gpus: GpusOption = None,
+    cpus: CpusOption = None,
+    members_per_pack: PackSizeOption = None,
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -62,16 +69,18 @@ def command(
     from sweep.home import Home
 
     place = Home.resolve(home, tracking_uri)
-    plan = api.current_plan(spec, place)
-    capacity = api.capacity(spec, plan, address)
+    resources = typed_resources(gpus, cpus, members_per_pack)
+    found = api.placed_plan(spec, place, address=address, resources=resources)
+    plan, capacity = found.plan, found.capacity
     note_others(plan)
     if calibrate:
         _calibrate(plan, place, capacity, address)
     timed = _timed(plan, place, capacity) if address is None else {}
     if as_json:
-        echo(json.dumps(_as_json(plan, place, capacity, timed), indent=1))
+        placement = {**plan.spec.resources.model_dump(), "why": found.placement.why}
+        echo(json.dumps({**_as_json(plan, place, capacity, timed), "resources": placement}, indent=1))
     else:
-        print_summary(plan, place, capacity, timed)
+        print_summary(plan, place, capacity, timed, str(found.placement))
 
 
 def _timed(plan: Plan, home: Home, capacity: Capacity) -> Mapping[str, float]:
@@ -95,7 +104,11 @@ def note_others(plan: Plan) -> None:
 
 
 def print_summary(
-    plan: Plan, home: Home, capacity: Capacity, timed: Mapping[str, float] | None = None
+    plan: Plan,
+    home: Home,
+    capacity: Capacity,
+    timed: Mapping[str, float] | None = None,
+    placement: str = "",
 ) -> None:
     """Print a plan for people.
 
@@ -104,6 +117,7 @@ def print_summary(
         home: Where its store and its calibration are.
         capacity: What there is to train on.
         timed: As for `sweep.planning.estimates.estimate`.
+        placement: What packs get, and why.
     """
     for line in _heading(plan):
         echo(line)
@@ -117,6 +131,8 @@ def print_summary(
         table.add_row(*label, *map(str, (len(requests), len(members), done)))
     if groups:  # a search may have tried nothing yet
         make_console().print(table)
+    if placement and plan.packs:
+        echo(placement)
     for line in estimate_lines(plan, home, capacity, timed):
         echo(line)
 
@@ -167,10 +183,10 @@ def estimate_lines(
 def _hours(plan: Plan, estimate: Estimate) -> str:
     resources = plan.spec.resources
     hours = [f"{estimate.core_hours:.2f} core-hours"]
-    hours += [f"{estimate.gpu_hours:.2f} GPU-hours"] if resources.gpus else []
+    hours += [f"{estimate.gpu_hours:.2f} GPU-hours"] if resources.share else []
     if estimate.wall_hours is None:
         wall = (
-            f"but no pack, with {resources.cpus} cpus and {resources.gpus:g} gpus, fits on {estimate.where}"
+            f"but no pack, with {resources.cpus} cpus and {resources.share:g} gpus, fits on {estimate.where}"
         )
     else:
         wall = f"{estimate.wall_hours:.2f} hours on {estimate.where}, {estimate.num_at_once} packs at once"

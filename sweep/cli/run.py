@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
+from sweep.cli.options import (
+    CpusOption,
+    GpusOption,
+    HomeOption,
+    PackSizeOption,
+    SpecArgument,
+    TrackingOption,
+    typed_resources,
+)
 from sweep.cli.plan import note_others, print_summary
 from sweep.cli.search_summary import as_search, best_line
 from sweep.cli.tables import table_text
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sweep.home import Home
+    from sweep.planning.shard import Shard
     from sweep.runner import Outcome
 
 EXIT_MEMBERS_FAILED = 1
@@ -41,8 +50,18 @@ def command(
         str | None,
         typer.Option(help="Ray cluster: auto or host:port. [default: start one on this machine]"),
     ] = None,
+    gpus: GpusOption = None,
+    cpus: CpusOption = None,
+    members_per_pack: PackSizeOption = None,
     tracking_uri: TrackingOption = None,
     home: HomeOption = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="i/N",
+            help="Do the i-th of N parts only, in a home of its own, HOME/shards/i-of-N, anywhere.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed members again.")] = False,
 ) -> None:
@@ -60,15 +79,30 @@ def command(
     from sweep import api
     from sweep.execution.display import duration
     from sweep.home import Home
+    from sweep.planning.shard import Shard
 
-    place = Home.resolve(home, tracking_uri)
+    whole = place = Home.resolve(home, tracking_uri)
+    part = Shard.parse(shard) if shard else None
+    if part:
+        if tracking_uri:
+            raise typer.BadParameter("a shard has a store of its own", param_hint="--tracking-uri")
+        place = whole.shard(part.folder)
+    resources = typed_resources(gpus, cpus, members_per_pack)
     if dry_run:
-        plan = api.current_plan(spec, place, retry_failed=retry_failed)
-        note_others(plan)
-        print_summary(plan, place, api.capacity(spec, plan, address))
+        found = api.placed_plan(
+            spec, place, address=address, retry_failed=retry_failed, resources=resources, shard=part
+        )
+        note_others(found.plan)
+        print_summary(found.plan, place, found.capacity, placement=str(found.placement))
         return
     start = time.monotonic()
-    outcome = api.execute(spec, place, address=address, retry_failed=retry_failed)
+    outcome = api.execute(
+        spec, place, address=address, retry_failed=retry_failed, resources=resources, shard=part
+    )
+    if part:
+        _end_of_shard(part, outcome, whole, duration(time.monotonic() - start))
+        _exit(outcome)
+        return
     shown, others = _comparisons(spec, place)
     if not outcome.is_interrupted:
         echo(_table(spec, place, shown))
@@ -80,10 +114,25 @@ def command(
         duration(time.monotonic() - start),
         others,
     )
+    _exit(outcome)
+
+
+def _exit(outcome: Outcome) -> None:
     if outcome.is_interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.num_failed:
         raise typer.Exit(EXIT_MEMBERS_FAILED)
+
+
+def _end_of_shard(shard: Shard, outcome: Outcome, whole: Home, seconds: str) -> None:
+    """Say how a shard ended, and what brings shards together; the table of a part would mislead."""
+    end = "interrupted after" if outcome.is_interrupted else "ended after"
+    path = shlex.quote(str(whole.path))
+    echo(
+        f"shard {shard} {end} {seconds}: {outcome.num_run} members finished, {outcome.num_failed} failed\n"
+        f"to bring the shards together: {_program()} import {path}/shards/* --home {path}",
+        err=True,
+    )
 
 
 def _table(spec: str, place: Home, compare: str | None) -> str:
@@ -91,7 +140,7 @@ def _table(spec: str, place: Home, compare: str | None) -> str:
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    num_cells = load_spec(spec, Store(place).declared_estimators).num_cells
+    num_cells = load_spec(spec, declared=Store(place).declared_estimators).num_cells
     if num_cells > MAX_LINES:
         return f"{num_cells:,} cells, too many for a table here; `{_program()} tables` prints one"
     return table_text(spec, place, compare=compare)
@@ -112,7 +161,7 @@ def _comparisons(spec: str, home: Home) -> tuple[str | None, tuple[str, ...]]:
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    loaded = load_spec(spec, Store(home).declared_estimators)
+    loaded = load_spec(spec, declared=Store(home).declared_estimators)
     if not loaded.search.is_grid:
         return None, ()
     headline = task_of(loaded.task).headline

@@ -54,8 +54,8 @@ def command(
     from sweep.store.store import Store
 
     place = Home.resolve(home, tracking_uri)
-    plan = api.current_plan(spec, place)
-    capacity = api.capacity(spec, plan, address)
+    found = api.placed_plan(spec, place, address=address)
+    plan, capacity = found.plan, found.capacity
     if Store(place).is_empty_file:
         echo(f"warning: there is no tracking store at {place.shown_uri} yet", err=True)
     cells = sweep_status(plan)

@@ -119,7 +119,7 @@ def table_text(
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    loaded = load_spec(spec, Store(home).declared_estimators)
+    loaded = load_spec(spec, declared=Store(home).declared_estimators)
     task = TASKS[loaded.task]
     is_search = not loaded.search.is_grid
     searched = (loaded.search.metric,) if is_search else ()
@@ -157,7 +157,7 @@ def measured_text(spec: str, home: Home) -> tuple[str, tuple[str, ...]]:
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    loaded = load_spec(spec, Store(home).declared_estimators)
+    loaded = load_spec(spec, declared=Store(home).declared_estimators)
     Store(home).check_readable()
     return measured_table(home.tracking_uri, loaded.requests())
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from sweep.cluster.nodes import holds, node_problems
 from sweep.cluster.scratch import RAY, scratch_folder
 from sweep.cluster.worker_path import WorkerPath
 from sweep.execution.display import say
+from sweep.planning.capacity import THIS_MACHINE, Capacity, Node, num_gpus_here
+from sweep.planning.placement import Placement, place
 from sweep.spec.sweep_spec import Resources
+from trainables.allowance import usable_cores, usable_memory
+from trainables.gpu_problem import gpu_problem_here
 from trainables.training_code import code_hash, own_code
 
 _OBJECT_STORE_BYTES = 400 * 2**20
@@ -34,40 +39,73 @@ _TRIES_VARIABLE = "RAY_gcs_server_port_wait_time_s"
 _TRIES = "2"
 
 
-@contextmanager
-def cluster(address: str | None, resources: Resources, checkpoints: Path | None = None) -> Iterator[Path]:
-    """Connect to a Ray cluster, or start one on this machine, for as long as the context lasts.
+@dataclass(frozen=True)
+class Joined:
+    """A cluster that this process is connected to.
 
-    The context gives a folder of this machine that ends with it, for its user alone.
+    Args:
+        scratch: A folder of this machine that ends with the connection, for its user alone.
+        capacity: What the cluster has, and what may come.
+        placement: What packs get there.
+    """
+
+    scratch: Path
+    capacity: Capacity
+    placement: Placement
+
+
+@contextmanager
+def cluster(
+    address: str | None,
+    resources: Resources,
+    checkpoints: Path | None = None,
+    gpu_problem: Callable[[], str] = gpu_problem_here,
+) -> Iterator[Joined]:
+    """Connect to a Ray cluster, or start one on this machine, for as long as the context lasts.
 
     Args:
         address: `auto`, or host:port of the cluster's head; none starts a cluster here.
-        resources: What a pack needs.
+        resources: What is asked for.
         checkpoints: The home's folder of checkpoints, which every node of a cluster that is joined must see;
             none where nothing is trained, and nodes are not asked.
+        gpu_problem: Says on a node why a GPU that a pack gets there cannot be used, or "".
 
     Raises:
         ClusterError: If the cluster cannot be reached, has no node that a pack fits on, or has one that lacks
-            the driver's versions, code or home; or if the code has changed since the driver loaded it.
+            the driver's versions, code or home, or a GPU that PyTorch can use where Ray counts one; or if the
+            code has changed since the driver loaded it.
     """
     _check_code()
     with scratch_folder() as scratch:
         if address is None:
-            _start(scratch / RAY)
+            _start(scratch / RAY, num_gpus_here(resources))
         else:
             _join(address)
         try:
-            wanted = {"CPU": resources.cpus, "GPU": resources.gpus}
-            _check_fit(wanted)
-            if (
-                address is not None
-                and checkpoints is not None
-                and (lacks := node_problems(wanted, checkpoints))
-            ):
-                raise ClusterError("; ".join(lacks))
-            yield scratch
+            capacity = _capacity(address)
+            placement = place(resources, capacity)
+            all_wanted = [{"CPU": kind.cpus, "GPU": kind.share} for kind in placement.resources.kinds]
+            for wanted in all_wanted:
+                _check_fit(wanted)
+            if address is not None and checkpoints is not None:
+                for wanted in all_wanted:
+                    if lacks := node_problems(wanted, checkpoints, gpu_problem):
+                        raise ClusterError("; ".join(lacks))
+            yield Joined(scratch, capacity, placement)
         finally:
             ray.shutdown()
+
+
+def _capacity(address: str | None) -> Capacity:
+    alive = [_node(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    if address is None:
+        return Capacity(THIS_MACHINE, tuple(replace(node, memory=usable_memory()) for node in alive))
+    to_come = {name: _node(resources) for name, resources in _nodes_to_come().items()}
+    return Capacity(f"the Ray cluster at {address}", tuple(alive), to_come)
+
+
+def _node(resources: Mapping[str, float]) -> Node:
+    return Node(resources.get("CPU", 0), resources.get("GPU", 0))
 
 
 def _check_code() -> None:
@@ -79,7 +117,7 @@ def _check_code() -> None:
         )
 
 
-def _start(folder: Path) -> None:
+def _start(folder: Path, num_gpus: int) -> None:
     """Start a cluster that keeps its sockets and logs in a folder."""
     try:
         _make_token()
@@ -88,6 +126,8 @@ def _start(folder: Path) -> None:
             ray.init(
                 "local",
                 include_dashboard=False,
+                num_cpus=usable_cores(),
+                num_gpus=num_gpus,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 _temp_dir=str(folder),
                 job_config=WorkerPath(),

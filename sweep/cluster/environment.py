@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from trainables.allowance import usable_cores
 from trainables.training_code import own_code
 
 PACKAGES = ("catsweep", "torch", "torchvision", "ray", "mlflow", "optuna", "sqlalchemy", "numpy", "pandas")
@@ -64,6 +64,6 @@ def environment() -> dict[str, object]:
         "machine": {
             "platform": platform.platform(),
             "processor": platform.processor() or platform.machine(),
-            "cpus": os.cpu_count(),
+            "cpus": usable_cores(),
         },
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray import cloudpickle
@@ -24,7 +25,9 @@ def holds(resources: Mapping[str, float], wanted: Mapping[str, float]) -> bool:
     return all(resources.get(name, 0) >= amount for name, amount in wanted.items())
 
 
-def node_problems(wanted: Mapping[str, float], checkpoints: Path) -> list[str]:
+def node_problems(
+    wanted: Mapping[str, float], checkpoints: Path, gpu_problem: Callable[[], str]
+) -> list[str]:
     """Ask every node that a pack may run on what it has, and return what is wrong, and on which nodes.
 
     Nodes that an autoscaler starts later are not asked. Python and Ray itself are the driver's on every node:
@@ -33,6 +36,8 @@ def node_problems(wanted: Mapping[str, float], checkpoints: Path) -> list[str]:
     Args:
         wanted: Ray's resources that a pack gets.
         checkpoints: The home's folder of checkpoints; nodes see it where the home is on a shared path.
+        gpu_problem: Says on a node why a GPU that a pack gets there cannot be used, or ""; asked of nodes
+            that have the driver's code, where packs get one.
     """
     look, token = _make_look(), secrets.token_hex(8)
     nodes = {
@@ -42,22 +47,54 @@ def node_problems(wanted: Mapping[str, float], checkpoints: Path) -> list[str]:
     probe.write_text(token)
     try:
         mine = {**look(str(checkpoints), token), "code": training_code.own_code()}
-        answers = {node_id: _ask(look, node_id, str(checkpoints), token) for node_id in nodes}
-        if answers:
-            ray.wait(list(answers.values()), num_returns=len(answers), timeout=_PATIENCE_SECONDS)
-        problems: dict[str, list[str]] = {}
-        for node_id, answer in answers.items():
-            if problem := _problem(answer, mine, checkpoints):
-                problems.setdefault(problem, []).append(nodes[node_id]["NodeManagerAddress"])
+        answers = _answers(nodes, 0, look, str(checkpoints), token)
+        problems = _by_address(
+            nodes, {node: _problem(one, mine, checkpoints) for node, one in answers.items()}
+        )
     finally:
         probe.unlink()
+    if not problems and wanted.get("GPU", 0) > 0:
+        answers = _answers(nodes, wanted["GPU"], gpu_problem)
+        problems = _by_address(nodes, {node: _gpu_problem(one) for node, one in answers.items()})
     return [f"{problem} (node {', '.join(sorted(addresses))})" for problem, addresses in problems.items()]
 
 
-def _ask(look: Look, node_id: str, folder: str, token: str) -> ray.ObjectRef:
-    there = NodeAffinitySchedulingStrategy(node_id, soft=False)
-    task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(look)
-    return task.remote(folder, token)
+def _answers(
+    nodes: Mapping[str, Any], num_gpus: float, question: Callable[..., Any], *words: str
+) -> dict[str, ray.ObjectRef]:
+    """Ask all nodes at once, and wait for them."""
+    answers = {}
+    for node_id in nodes:
+        there = NodeAffinitySchedulingStrategy(node_id, soft=False)
+        task = ray.remote(num_cpus=0, num_gpus=num_gpus, max_retries=0, scheduling_strategy=there)(question)
+        answers[node_id] = task.remote(*words)
+    if answers:
+        ray.wait(list(answers.values()), num_returns=len(answers), timeout=_PATIENCE_SECONDS)
+    return answers
+
+
+def _by_address(nodes: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the addresses of the nodes that have a problem, by the problem."""
+    problems: dict[str, list[str]] = {}
+    for node_id, problem in found.items():
+        if problem:
+            problems.setdefault(problem, []).append(nodes[node_id]["NodeManagerAddress"])
+    return problems
+
+
+def _gpu_problem(answer: ray.ObjectRef) -> str:
+    try:
+        problem = ray.get(answer, timeout=0)
+    except ray.exceptions.GetTimeoutError:
+        return f"a node must give a GPU within {_PATIENCE_SECONDS:.0f} s, others may be using it"
+    except ray.exceptions.RayError as error:
+        return f"a node must answer, got {' '.join(str(error).split())[:200]}"
+    if not problem:
+        return ""
+    return (
+        f"a node that has a GPU for Ray must have one for PyTorch, but {problem}; mend that, or leave GPUs "
+        f"alone with --gpus 0"
+    )
 
 
 def _problem(answer: ray.ObjectRef, mine: Mapping[str, str], checkpoints: Path) -> str:

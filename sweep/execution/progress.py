@@ -92,8 +92,10 @@ class Progress:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every member asked for has finished or failed."""
-        return self.num_members_done + self.num_members_failed == len(self.plan.members)
+        """Whether every member asked for has finished or failed, but for those that somebody stopped."""
+        ended = self.num_members_done + self.num_members_failed
+        stopped = self.pruned - self.finished - self.failed
+        return ended + sum(member.hash in stopped for member in self.plan.members) == len(self.plan.members)
 
     @property
     def seconds_left(self) -> float | None:

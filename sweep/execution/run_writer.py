@@ -38,6 +38,7 @@ from trainables.schema import (
     SPEC_ARTIFACT,
     TAG_CELL,
     TAG_CODE,
+    TAG_DEVICE,
     TAG_DIVERGED,
     TAG_ERROR,
     TAG_KIND,
@@ -126,7 +127,7 @@ class RunWriter:
         stored = self._stored.get(write.member)
         params = [Param(*item) for item in write.params.items()]
         if stored is None:
-            self._log(write.member, write.rows, params)
+            self._log(write.member, write.rows, params, write.device)
             return
         if stored.member is None:  # a param that is there cannot change its form
             self._client.log_batch(run_id, params=params)
@@ -135,7 +136,7 @@ class RunWriter:
             if is_set:
                 self._delete_tag(run_id, tag)
         self._add_code(run_id, write.code)
-        self._log(write.member, write.rows)
+        self._log(write.member, write.rows, device=write.device)
 
     def _add_code(self, run_id: str, code: str) -> None:
         """Add the code that goes on with a run to what its tag says, where that is other code."""
@@ -146,16 +147,20 @@ class RunWriter:
 
     @_apply.register
     def _(self, write: LogMetrics) -> None:
-        self._log(write.member, write.rows)
+        self._log(write.member, write.rows, device=write.device)
 
-    def _log(self, member: str, rows: Sequence[MetricRow], params: Sequence[Param] = ()) -> None:
-        """Log metrics that the store does not have, and params, in as few batches as MLflow takes."""
+    def _log(
+        self, member: str, rows: Sequence[MetricRow], params: Sequence[Param] = (), device: str = ""
+    ) -> None:
+        """Log metrics that the store does not have, params and device, in as few batches as MLflow takes."""
         run_id = self._known_run_id(member)
         logged = self._logged_epochs(member) if rows else set()
         # A member that had to start anew gives the same numbers again, at other times.
         new = [Metric(*row) for row in rows if (row[0], row[3]) not in logged]
-        for start in range(0, max(len(new), len(params[:1])), _MAX_METRICS_PER_BATCH):
-            self._client.log_batch(run_id, new[start:][:_MAX_METRICS_PER_BATCH], () if start else params)
+        tags = [RunTag(TAG_DEVICE, device)] if device else []
+        for start in range(0, max(len(new), len(params[:1]), len(tags)), _MAX_METRICS_PER_BATCH):
+            once = {} if start else {"params": params, "tags": tags}
+            self._client.log_batch(run_id, new[start:][:_MAX_METRICS_PER_BATCH], **once)
         logged.update((metric.key, metric.step) for metric in new)
 
     @_apply.register

@@ -100,6 +100,7 @@ class Tracker:
         }
         self._requests = {request.cell.hash: request for request in plan.requests}
         self._metrics: dict[str, list[MetricRow]] = {}
+        self._devices: dict[str, str] = {}
         self._last_cell_ms = 0
         self._changed_cells: dict[str, Cell] = {key: one.cell for key, one in self._requests.items()}
         self.flush()  # cells whose members finished in other sweeps
@@ -121,9 +122,11 @@ class Tracker:
             )
         )
 
-    def log(self, pack: Pack, records: Sequence[EpochRecord]) -> None:
-        """Note what epochs gave; sent in batches, at the latest after some seconds or with `finish`."""
+    def log(self, pack: Pack, records: Sequence[EpochRecord], device: str = "") -> None:
+        """Note what epochs gave, and on what; sent in batches, after some seconds or with `finish`."""
         unfinished = {member.hash for member in self._unfinished(pack.members)}
+        if device:
+            self._devices.update(dict.fromkeys(unfinished, device))
         for record in records:
             for member, values in zip(pack.members, record.metrics, strict=True):
                 if values is not None and member.hash in unfinished:
@@ -147,10 +150,9 @@ class Tracker:
     def flush(self) -> None:
         """Put into the outbox what has been noted."""
         self._outbox.add(
-            *(LogMetrics(member=key, rows=tuple(rows)) for key, rows in self._metrics.items()),
+            *map(self._metrics_write, list(self._metrics)),
             *(self._cell_write(cell) for cell in self._changed_cells.values()),
         )
-        self._metrics = {}
         self._changed_cells = {}
         self._last_flush = time.monotonic()
 
@@ -206,7 +208,11 @@ class Tracker:
 
     def _flush_members(self, members: Iterable[Member]) -> None:
         keys = [member.hash for member in members if member.hash in self._metrics]
-        self._outbox.add(*(LogMetrics(member=key, rows=tuple(self._metrics.pop(key))) for key in keys))
+        self._outbox.add(*map(self._metrics_write, keys))
+
+    def _metrics_write(self, member: str) -> LogMetrics:
+        rows, device = tuple(self._metrics.pop(member)), self._devices.pop(member, "")
+        return LogMetrics(member=member, rows=rows, device=device)
 
     def _unfinished(self, members: Sequence[Member]) -> list[Member]:
         """Leave out members of a pack that finished elsewhere before it started."""

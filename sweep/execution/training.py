@@ -9,6 +9,7 @@ from pathlib import Path
 from ray import tune
 
 from trainables.data import ImageDataset, fetch, load
+from trainables.gpu_problem import gpu_problem_here
 from trainables.pack_trainable import PackTrainable
 
 
@@ -29,10 +30,12 @@ class Training:
     Args:
         trainable: A Tune trainable that takes what `PackTrainable` takes and reports what it reports.
         images: Maps the name of a dataset and the data folder to the images.
+        gpu_problem: Says, in a process with a GPU, why that cannot be used, or "".
     """
 
     trainable: type[tune.Trainable]
     images: Callable[[str, Path], ImageDataset]
+    gpu_problem: Callable[[], str] = gpu_problem_here
 
     def data_of(self, dataset: str | None, folder: Path) -> ImageDataset | None:
         """Return the data set of a sweep, which may need none.

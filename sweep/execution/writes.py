@@ -46,8 +46,8 @@ class _MemberWrite(_Write):
 class StartMember(_MemberWrite):
     """A member is in training: it has a run with its params, under its cell; `rows` is what it gave since.
 
-    `dataset_content` is that of `ImageDataset`, `code` what trains it, and `estimator` the declaration, as
-    JSON, of one that does not ship.
+    `dataset_content` is that of `ImageDataset`, `code` what trains it, `device` as for `LogMetrics`, and
+    `estimator` the declaration, as JSON, of one that does not ship.
     """
 
     kind: Literal["start"] = "start"
@@ -57,13 +57,15 @@ class StartMember(_MemberWrite):
     dataset_content: str = ""
     code: str = ""
     estimator: str = ""
+    device: str = ""
     rows: tuple[MetricRow, ...] = ()
 
 
 class LogMetrics(_MemberWrite):
-    """What epochs gave."""
+    """What epochs gave; `device` is the processor that trains the member, where that is news."""
 
     kind: Literal["metrics"] = "metrics"
+    device: str = ""
     rows: tuple[MetricRow, ...]
 
 
@@ -160,5 +162,6 @@ def joined(writes: Sequence[Write]) -> tuple[StartMember, int] | None:
         if first.member in write.touched_members:
             if not isinstance(write, LogMetrics):
                 return None
-            return first.model_copy(update={"rows": (*first.rows, *write.rows)}), index
+            news = {"rows": (*first.rows, *write.rows), "device": write.device or first.device}
+            return first.model_copy(update=news), index
     return None

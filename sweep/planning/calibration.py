@@ -34,7 +34,7 @@ def kind_of(member: Member, pack_size: int) -> str:
 
 def kind_with(pack: Pack, resources: Resources) -> str:
     """Return as a key a pack's kind with what it gets of a machine."""
-    return f"{kind_of(pack.members[0], len(pack))} cpus={resources.cpus} gpus={resources.gpus:g}"
+    return f"{kind_of(pack.members[0], len(pack))} cpus={resources.cpus} gpus={resources.share:g}"
 
 
 def read_calibration(home: Home) -> Calibration:
@@ -96,7 +96,7 @@ def _measure(
 
     with cluster(address, resources):
         data = ray.put(dataset)
-        task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(seconds_per_epoch)
+        task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.share)(seconds_per_epoch)
         for kind, pack in packs.items():
             own = shipped_by_value(estimators_of(pack.members))
             yield kind, ray.get(task.remote(pack.to_params(), data, resources, shipped=own))
@@ -125,8 +125,8 @@ def seconds_per_epoch(
     from trainables.training.training_data import TrainingData
 
     take_over(shipped)
-    prepare_process(resources.cpus, resources.gpus)
-    device = own_device() if resources.gpus > 0 else torch.device("cpu")
+    prepare_process(resources.cpus, resources.share)
+    device = own_device() if resources.share > 0 else torch.device("cpu")
     pack = Pack.from_params(members)
     data = TrainingData.of(dataset)
     if data is None:

@@ -110,7 +110,7 @@ def estimate(
     new_cells = {member.cell.hash for member, _ in members_left if member.hash in new_runs}
     return Estimate(
         core_hours=hours * resources.cpus,
-        gpu_hours=hours * resources.gpus,
+        gpu_hours=hours * resources.share,
         wall_hours=makespan(in_order, num_at_once) / 3600 if num_at_once else None,
         num_at_once=num_at_once,
         where=str(capacity),

@@ -25,7 +25,7 @@ class Workers:
 
     def __init__(self, resources: Resources, dataset: ImageDataset) -> None:
         self._resources = resources
-        self._ask = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)
+        self._ask = ray.remote(num_cpus=resources.cpus, num_gpus=resources.share)
         self._dataset = dataset
 
     def hardware(self) -> str:
@@ -49,6 +49,6 @@ def _best_size(
     params: dict[str, str], most: int, resources: Resources, dataset: ImageDataset, shipped: bytes
 ) -> int:
     take_over(shipped)
-    prepare_process(resources.cpus, resources.gpus)
+    prepare_process(resources.cpus, resources.share)
     data = TrainingData.of(dataset)
     return measure_pack_size(Member.from_params(params), most, data, own_device())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -56,22 +56,42 @@ def pack_sizes(resources: Resources, home: Home) -> SizeOf:
     All whose estimators are judged in one training are one pack, unless the spec says otherwise.
     """
     known = {} if not resources.is_pack_size_measured else _read(home)
-    sizes = {kind: measured.size for kind, measured in known.items()}
 
     def size_of(member: Member) -> int:
         if resources.members_per_pack is None and task_of(member.params["task"]).trains_one_model:
             return sys.maxsize
-        return resources.members_per_pack or sizes.get(_kind(member, resources), 1)
+        return resources.members_per_pack or _known_size(member, resources, known) or 1
 
     return size_of
+
+
+def _known_size(member: Member, resources: Resources, known: Mapping[str, MeasuredSize]) -> int | None:
+    """Return what was measured with a member's share of a GPU, else that part of what fills a whole one."""
+    if measured := known.get(_kind(member, resources)):
+        return measured.size
+    if measured := known.get(_kind(member, resources.with_gpus(1.0))):
+        return max(1, int(measured.size * min(1.0, resources.share)))
+    return None
+
+
+def largest_packs(members: Iterable[Member], resources: Resources, home: Home) -> list[tuple[int, int]]:
+    """Return of each kind that was measured how large packs may be, and the size that fills a GPU."""
+    known = _read(home)
+    packs: dict[str, tuple[int, int]] = {}
+    for group in sorted(_groups(members, resources), key=len):
+        kind = _kind(group[0], resources.with_gpus(1.0))
+        if kind in known:
+            packs[kind] = (min(len(group), resources.members_per_pack or len(group)), known[kind].size)
+    return list(packs.values())
 
 
 def are_sizes_known(members: Collection[Member], resources: Resources, home: Home) -> bool:
     """Say whether nothing is left to measure before packs of these members are formed."""
     if not resources.is_pack_size_measured:
         return True
-    kinds = {_kind(group[0], resources) for group in _groups(members) if len(group) > 1}
-    return kinds <= _read(home).keys()
+    known = _read(home)
+    groups = [group for group in _groups(members, resources) if len(group) > 1]
+    return all(_known_size(group[0], resources, known) for group in groups)
 
 
 def measure_pack_sizes(
@@ -80,6 +100,8 @@ def measure_pack_sizes(
     dataset: ImageDataset,
     home: Home,
     bench: Bench | None = None,
+    *,
+    packs_to_a_gpu: int = 1,
 ) -> None:
     """Measure what is not known yet of the GPU that packs get, and keep it.
 
@@ -89,9 +111,10 @@ def measure_pack_sizes(
         dataset: The images.
         home: Where the sizes are kept.
         bench: Where to measure; none stands for workers of the cluster.
+        packs_to_a_gpu: How many packs may share a GPU later, if several fill it no more than one.
     """
     # The largest group of a kind comes last, and stays; one member needs no measurement.
-    groups = sorted(_groups(members), key=len)
+    groups = sorted(_groups(members, resources), key=len)
     largest = {_kind(group[0], resources): group for group in groups if len(group) > 1}
     if not largest:
         return
@@ -101,24 +124,26 @@ def measure_pack_sizes(
         bench = Workers(resources, dataset)
     hardware, known = bench.hardware(), _read(home)
     for kind, group in largest.items():
-        if kind not in known or not known[kind].holds_for(len(group), hardware):
-            most = 1 << (len(group) - 1).bit_length()  # the next power of two, for a pack of all of them
+        num_members = packs_to_a_gpu * len(group)
+        if kind not in known or not known[kind].holds_for(num_members, hardware):
+            most = 1 << (num_members - 1).bit_length()  # the next power of two, for a pack of all of them
             known[kind] = MeasuredSize(bench.best_size(group[0], most), most, hardware)
             home.keep(home.pack_sizes, {name: asdict(measured) for name, measured in known.items()})
 
 
-def _groups(members: Iterable[Member]) -> list[list[Member]]:
+def _groups(members: Iterable[Member], resources: Resources) -> list[list[Member]]:
     """Return the members whose packs are of a measured size, by those with whom they may share one."""
     groups: dict[tuple[tuple[str, str], ...], list[Member]] = {}
     for member in members:
         if not task_of(member.params["task"]).trains_one_model:
-            groups.setdefault(shared_params(member), []).append(member)
+            key = shared_params(member, is_on_gpu=resources.share > 0)
+            groups.setdefault(key, []).append(member)
     return list(groups.values())
 
 
 def _kind(member: Member, resources: Resources) -> str:
     """Return as a key what the best size of a member's pack depends on."""
-    params = {**member.params, "gpus": resources.gpus}
+    params = {**member.params, "gpus": resources.share}
     return " ".join(f"{name}={params[name]}" for name in (*COST_PARAMS, "gpus") if name in params)
 
 

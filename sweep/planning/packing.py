@@ -18,16 +18,21 @@ _MANIFEST = "pack.json"
 _log = logging.getLogger(__name__)
 
 
-def pack_members(members: Iterable[Member], size_of: Callable[[Member], int]) -> tuple[Pack, ...]:
+def pack_members(
+    members: Iterable[Member], size_of: Callable[[Member], int], *, is_on_gpu: bool = False
+) -> tuple[Pack, ...]:
     """Group members that may train together into even packs of at most their size, in their order.
 
     Ten members of size eight are two packs of five, which are no more packs than one of eight and one of two.
+    On a GPU those of one learning rate stand side by side, since the optimiser is called once for each.
     """
     groups: dict[tuple[tuple[str, str], ...], list[Member]] = {}
     for member in members:
-        groups.setdefault(shared_params(member), []).append(member)
+        groups.setdefault(shared_params(member, is_on_gpu=is_on_gpu), []).append(member)
     packs = []
     for group in groups.values():
+        if is_on_gpu:
+            group.sort(key=lambda member: float(member.params.get("lr", 0)))
         size = math.ceil(len(group) / math.ceil(len(group) / size_of(group[0])))
         packs += [Pack(tuple(group[start : start + size])) for start in range(0, len(group), size)]
     return tuple(packs)
@@ -57,7 +62,7 @@ def packs_left_behind(checkpoints: Path) -> list[Pack]:
 
 
 def form_packs(
-    wanted: Iterable[Member], checkpoints: Path, size_of: Callable[[Member], int]
+    wanted: Iterable[Member], checkpoints: Path, size_of: Callable[[Member], int], *, is_on_gpu: bool = False
 ) -> tuple[Pack, ...]:
     """Form the packs to train: first those to go on with, then new ones of the rest.
 
@@ -69,6 +74,7 @@ def form_packs(
         wanted: Members that are not finished, in the order of the plan.
         checkpoints: Folder of all checkpoints.
         size_of: Maps a member to the most members that its new pack may have.
+        is_on_gpu: Whether packs get GPUs.
     """
     waiting = {member.hash: member for member in wanted}
     packs = []
@@ -81,7 +87,7 @@ def form_packs(
             packs.append(pack)
             for key in hashes:
                 waiting.pop(key, None)
-    return (*packs, *pack_members(waiting.values(), size_of))
+    return (*packs, *pack_members(waiting.values(), size_of, is_on_gpu=is_on_gpu))
 
 
 def finished_folders(checkpoints: Path, finished: Collection[str]) -> list[Path]:

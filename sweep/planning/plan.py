@@ -9,6 +9,7 @@ from functools import cached_property
 from sweep.home import Home
 from sweep.planning.pack_sizes import pack_sizes
 from sweep.planning.packing import form_packs
+from sweep.planning.shard import Shard
 from sweep.spec.sweep_spec import Spec
 from sweep.store.store import StoredMember
 from trainables.pack import Pack
@@ -57,7 +58,12 @@ class Plan:
 
 
 def make_plan(
-    spec: Spec, stored: Mapping[str, StoredMember], home: Home, *, retry_failed: bool = False
+    spec: Spec,
+    stored: Mapping[str, StoredMember],
+    home: Home,
+    *,
+    retry_failed: bool = False,
+    shard: Shard | None = None,
 ) -> Plan:
     """Expand a spec and leave out what is done; of a search, say how it stands.
 
@@ -66,12 +72,16 @@ def make_plan(
         stored: Everything the store holds, by member hash.
         home: Where packs that a killed driver left behind have their checkpoints.
         retry_failed: Whether members that failed are to run again.
+        shard: What part of the spec to plan for; none stands for all of it.
+
+    Raises:
+        SpecError: If a search is to be divided.
     """
-    if not spec.search.is_grid:
+    if not spec.search.is_grid and shard is None:
         from sweep.search.planning import search_plan
 
         return search_plan(spec, stored, home)
-    requests = spec.requests()
+    requests = spec.requests() if shard is None else shard.requests(spec, spec.requests())
     members = [member for request in requests for member in request.members]
     left = [
         member
@@ -79,5 +89,6 @@ def make_plan(
         if member.hash not in stored
         or not (stored[member.hash].is_finished or (stored[member.hash].has_failed and not retry_failed))
     ]
-    packs = form_packs(left, home.checkpoints, pack_sizes(spec.resources, home))
+    sizes, is_on_gpu = pack_sizes(spec.resources, home), spec.resources.share > 0
+    packs = form_packs(left, home.checkpoints, sizes, is_on_gpu=is_on_gpu)
     return Plan(spec, requests, stored, packs)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from ray import tune
 from ray.tune.search import ConcurrencyLimiter
 
-from sweep.execution.tune_inputs import Walk, pack_config, room_for_packs
+from sweep.execution.kinds_of_place import KindsOfPlace
+from sweep.execution.tune_inputs import Walk, pack_config
 from sweep.home import Home
+from sweep.planning.capacity import Capacity
 from sweep.search.halving import PackHalving
 from sweep.search.planning import SearchPlan
 from sweep.search.progress import SearchProgress
@@ -14,22 +16,23 @@ from sweep.search.queue import CellQueue
 from sweep.search.searcher import CellSearcher
 
 
-def search_walk(plan: SearchPlan, queue: CellQueue, home: Home) -> Walk:
+def search_walk(plan: SearchPlan, queue: CellQueue, home: Home, capacity: Capacity) -> Walk:
     """Return the walk through the cells of a queue.
 
     Args:
         plan: How the search stands.
         queue: Gives out cells.
         home: Where checkpoints are.
+        capacity: What there is to train on.
     """
     spec = plan.spec
-    search, resources = spec.search, spec.resources
+    search, kinds = spec.search, KindsOfPlace(spec.resources.best, capacity)
     scheduler = None
     if search.early_stopping is not None:
         scheduler = PackHalving(search.early_stopping, search.metric, spec.epochs)
         scheduler.replay(trial.scores for trial in plan.trials.values() if trial.is_told)
-    searcher = CellSearcher(queue, lambda pack: pack_config(pack, home, resources))
-    at_once = search.concurrency or room_for_packs(resources)
+    searcher = CellSearcher(queue, lambda pack: pack_config(pack, home, spec.resources.best))
+    at_once = search.concurrency or kinds.room
     return Walk(
         plan=plan.for_store,
         progress=SearchProgress(plan, queue=queue),

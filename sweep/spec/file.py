@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -82,11 +82,18 @@ def read_spec_text(spec: str | Path) -> tuple[str, str]:
     )
 
 
-def load_spec(spec: str | Path, declared: Callable[[], Iterable[OwnEstimator]] | None = None) -> Spec:
+def load_spec(
+    spec: str | Path,
+    resources: Mapping[str, str] | None = None,
+    *,
+    declared: Callable[[], Iterable[OwnEstimator]] | None = None,
+) -> Spec:
     """Load what a spec uses, read and validate it.
 
     Args:
         spec: Path of a YAML file, or the name of a preset.
+        resources: Values that were typed in place of the spec's own under `resources`; a comma separates
+            several. No hash depends on them.
         declared: Says, where code that the spec uses is not there, which estimators are known from the
             store: with these it can be looked at. Without it, all code must be there.
 
@@ -95,13 +102,15 @@ def load_spec(spec: str | Path, declared: Callable[[], Iterable[OwnEstimator]] |
     """
     text, source = read_spec_text(spec)
     root = _compose(text, source)
-    content = _content(root)
+    content, typed = _content(root), resources or {}
     _load_used(content, root, source, Path(spec).parent, declared)
+    if typed and isinstance(own := content.setdefault("resources", {}) or {}, dict):
+        content["resources"] = {**own, **{key: _typed(value) for key, value in typed.items()}}
     try:
         return Spec.model_validate(content)
     except ValidationError as invalid:
         errors = invalid.errors()
-        problems = [_describe(error, root, source) for error in errors[:MAX_ERRORS]]
+        problems = [_describe(error, root, source, typed) for error in errors[:MAX_ERRORS]]
         more = [f"{source}: {len(errors) - MAX_ERRORS:,} more errors"] if len(errors) > MAX_ERRORS else []
         raise SpecError("\n".join([*problems, *more])) from None
 
@@ -128,6 +137,12 @@ def _load_used(
             for one in known:
                 if one.name not in REGISTRY:
                     register(one)
+
+
+def _typed(value: str) -> str | int | list[str]:
+    if "," in value:
+        return [part.strip() for part in value.split(",")]
+    return int(value) if value.isdecimal() and len(value) < 10 else value
 
 
 def place_in_spec(spec: str | Path, *location: str | int) -> str:
@@ -202,9 +217,11 @@ def _refuse_repeated_keys(node: yaml.Node, source: str, seen_nodes: set[int] | N
         _refuse_repeated_keys(child, source, seen_nodes)
 
 
-def _describe(error: ErrorDetails, root: yaml.Node, source: str) -> str:
+def _describe(error: ErrorDetails, root: yaml.Node, source: str, typed: Collection[str]) -> str:
     cause = error.get("ctx", {}).get("error")
     location = (*error["loc"], *(cause.place if isinstance(cause, SpecValueError) else ()))
+    if location[:1] == ("resources",) and location[-1] in typed:
+        return f"--{str(location[-1]).replace('_', '-')}: {_problem(error, location)}"
     line = _line(root, location)
     index = location[1] if location[0] == "grid" and len(location) > 1 else None
     block = f" (grid block {index + 1})" if isinstance(index, int) else ""

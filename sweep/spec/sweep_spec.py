@@ -129,16 +129,43 @@ class Search(SpecModel):
 
 
 class Resources(SpecModel):
-    """What a pack gets, and the most members that it has (`members_per_pack`; None stands for "auto")."""
+    """What a pack gets, and the most members that it has; None stands for "auto".
+
+    `gpus` lists what packs may get, the best first. What is auto there, `sweep.planning.placement` chooses.
+    """
 
     cpus: Cpus = 1
-    gpus: Gpus = 0.0
+    gpus: Gpus = (None,)
     members_per_pack: PackSize = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be chosen whether packs get GPUs."""
+        return None in self.gpus
+
+    @property
+    def share(self) -> float:
+        """The GPUs of a pack, parts too; none where that is still to be chosen."""
+        return self.gpus[0] or 0.0
+
+    @property
+    def kinds(self) -> tuple[Resources, ...]:
+        """What packs may get, each alone."""
+        return tuple(self.with_gpus(share) for share in self.gpus)
+
+    @property
+    def best(self) -> Resources:
+        """The first of the kinds."""
+        return self.kinds[0]
+
+    def with_gpus(self, *shares: float | None) -> Resources:
+        """Return the same with other GPUs."""
+        return self.model_copy(update={"gpus": shares})
 
     @property
     def is_pack_size_measured(self) -> bool:
         """Whether the best number of members per pack is to be found by measuring; on a CPU it is one."""
-        return self.members_per_pack is None and self.gpus > 0
+        return self.members_per_pack is None and self.share > 0
 
 
 _ANY = {"epochs": 1}
@@ -263,7 +290,7 @@ class Spec(SpecModel):
 
     @model_validator(mode="after")
     def _precision_fits_the_device(self) -> Spec:
-        if self.precision == "tf32" and self.resources.gpus == 0:
+        if self.precision == "tf32" and 0.0 in self.resources.gpus:
             rule = "precision must be float32 where resources.gpus is 0"
             raise SpecValueError(rule, self.precision, place=("precision",))
         return self

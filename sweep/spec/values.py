@@ -231,6 +231,17 @@ def _used(value: Any) -> tuple[str, ...]:
     return tuple(entries)
 
 
+def _gpus(value: Any) -> tuple[float | None, ...]:
+    """Return one share of a GPU or several, each other; None stands for "auto"."""
+    given = value if isinstance(value, list | tuple) else [value]
+    if not given:
+        raise SpecValueError("gpus must not be an empty list", value)
+    shares = tuple(None if one in ("auto", None) else _not_negative("gpus")(one) for one in given)
+    if len(set(shares)) < len(shares):
+        raise SpecValueError("gpus must be a list without repetitions", value)
+    return shares
+
+
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
@@ -263,7 +274,8 @@ IterationsPerEpoch = Annotated[int, BeforeValidator(_count("iterations_per_epoch
 BatchSize = Annotated[int, BeforeValidator(_count("batch_size"))]
 Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
 Cpus = Annotated[int, BeforeValidator(_count("cpus"))]
-Gpus = Annotated[float, BeforeValidator(_not_negative("gpus"))]
+Gpus = Annotated[tuple[float | None, ...], BeforeValidator(_gpus)]
+"""GPUs of a pack, the kinds of which the first is preferred; None stands for "auto"."""
 PackSize = Annotated[int | None, BeforeValidator(_count_or_auto("members_per_pack"))]
 """Members per pack; None stands for "auto"."""
 MeasuredEpochs = Annotated[tuple[int, ...], BeforeValidator(_measured_epochs)]

@@ -10,9 +10,10 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,8 +25,10 @@ from sweep.execution.outbox import STORE_AWAY, TakenOverError
 from sweep.execution.refusal import is_missing, named
 from sweep.store.store import StoreError
 from trainables.error_reason import reason_of
+from trainables.schema import experiment_names
 
 _TAG_PREFIX = "catsweep.driver."
+_STOP_PREFIX = "catsweep.stop."
 BEAT_SECONDS = 10.0
 """How often a driver shows that it is alive."""
 SILENT_BEATS = 4
@@ -33,6 +36,8 @@ SILENT_BEATS = 4
 DOUBTFUL_BEATS = 2
 """After how many beats of silence a driver asks whether it counts as dead before it writes."""
 _MOST_PROCESSES = 2**31
+_MOST_NAMES = 20
+"""How many experiments of a name that were deleted one after the other are looked through."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,6 @@ class Lease:
         experiment_id: The sweep's experiment.
         say: Shows a line to the user.
         beat_seconds: How often to show that this driver is alive.
-
     Raises:
         StoreError: On entering, if another driver is at work; on leaving, if the lease was lost since.
     """
@@ -116,6 +120,7 @@ class Lease:
         self._driver = Driver.this_process()
         self._beat = 0
         self._last_beat = _seconds()
+        self._stopped_cells: frozenset[str] = frozenset()
         self._loss = ""
         self._is_doubtful = False
         self._beating = threading.Lock()
@@ -127,6 +132,7 @@ class Lease:
             self._acquire()
         except STORE_AWAY as error:
             raise StoreError(f"the tracking store does not answer: {reason_of(error)}") from None
+        self._forget_stops()  # they were for a driver before this one
         self._thread.start()
         return self
 
@@ -138,6 +144,7 @@ class Lease:
         if self._loss:
             raise StoreError(f"{self._loss}; this driver writes nothing more") from error
         with suppress(*STORE_AWAY):  # the next driver sees that this process is gone
+            self._forget_stops()
             self._take_down(self._key)
 
     def check(self) -> None:
@@ -153,6 +160,10 @@ class Lease:
             self._beat_if_not_lost()
         if self._loss:
             raise TakenOverError
+
+    def stopped_cells(self) -> frozenset[str]:
+        """Return the hashes of the cells that somebody has stopped since, as of the last beat."""
+        return self._stopped_cells
 
     def _acquire(self) -> None:
         while True:
@@ -216,6 +227,12 @@ class Lease:
         """Whether the driver may have counted as dead, given when it had begun to show its last beat."""
         return _seconds() - beat > (SILENT_BEATS - 1) * self._beat_seconds
 
+    def _forget_stops(self) -> None:
+        self._flags()
+        for cell in self._stopped_cells:
+            self._take_down(f"{_STOP_PREFIX}{cell}")
+        self._stopped_cells = frozenset()
+
     def _show_beat(self) -> None:
         self._beat += 1
         start = _seconds()
@@ -236,7 +253,27 @@ class Lease:
     def _flags(self) -> Mapping[str, str]:
         experiment = self._client.get_experiment(self.experiment_id)
         named(experiment.experiment_id, "experiment")  # else all flags would seem to be down
+        stops = (key for key in experiment.tags if key.startswith(_STOP_PREFIX))
+        self._stopped_cells = frozenset(key.removeprefix(_STOP_PREFIX) for key in stops)
         return {key: flag for key, flag in experiment.tags.items() if key.startswith(_TAG_PREFIX)}
+
+
+def ask_to_stop(client: MlflowClient, sweep: str, cells: Iterable[str]) -> None:
+    """Tell the driver of a sweep to stop cells, given by their hashes; it hears of it with its next beat.
+
+    Raises:
+        StoreError: If no driver is at work on the sweep, or the store does not answer.
+    """
+    try:
+        found = [client.get_experiment_by_name(name) for name in islice(experiment_names(sweep), _MOST_NAMES)]
+        experiments = [one for one in found if one is not None and one.lifecycle_stage == "active"]
+        at_work = [one for one in experiments if any(key.startswith(_TAG_PREFIX) for key in one.tags)]
+        if not at_work:
+            raise StoreError(f"no catsweep run is at work on {sweep}, so that there is nothing to stop")
+        for cell in cells:
+            client.set_experiment_tag(at_work[0].experiment_id, f"{_STOP_PREFIX}{cell}", "asked for")
+    except STORE_AWAY as error:
+        raise StoreError(f"the tracking store does not answer: {reason_of(error)}") from None
 
 
 def _loss(flags: Collection[str]) -> str:

@@ -23,6 +23,7 @@ MEMBERS = {
     "grid-reinmax-rao": (480, 4800),
     "grid-reinmax-cv": (420, 4200),
     "search-reinmax-8x4": (576, 1152),
+    "paper": (930, 9300),
     "table1": (3, 9),
     "table4": (7, 21),
     "figure1": (8, 80),
@@ -60,6 +61,7 @@ HASHES = {
     "gradient-quality-8x4": "dd59a383e12a9865",
     "grid-reinmax-cv": "c0202ab05848265b",
     "grid-reinmax-rao": "f959ebb05aefb1ec",
+    "paper": "167f97800fe45330",
     "quickstart": "2a23c0b34dbf29ee",
     "search-reinmax-8x4": "bbae049bb6fb2d14",
     "table1": "c91108ae9a4203d0",
@@ -205,6 +207,14 @@ def test_the_grid_of_reinmax_cv_has_the_optimiser_and_lr_of_reinmax() -> None:
         for latent, temperature, eta in itertools.product(PAPER_LATENTS, TEMPERATURES, ETAS)
     ]
     assert sorted(found) == sorted(wanted)
+
+
+def test_paper_is_the_two_grids_and_the_baselines_of_the_printed_results() -> None:
+    baselines = {"stgs", "gumbel_rao", "st", "gst", "reinmax"}
+    printed = {cell.hash for cell in cells("table2") if cell.estimator in baselines and not cell.note}
+    grids = {cell.hash for name in ("grid-reinmax-rao", "grid-reinmax-cv") for cell in cells(name)}
+    assert len(printed) == 30
+    assert {cell.hash for cell in cells("paper")} == printed | grids
 
 
 def test_the_cells_that_were_selected_lie_in_the_grids_they_were_selected_from() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,21 @@ if TYPE_CHECKING:  # a spec needs the names alone, and torch takes seconds to im
     import torch
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
+
+LearningRate = float | Sequence[float]
+"""One for all, or one for each entry of the leading axis."""
+
+
+def _slices(lr: LearningRate) -> Iterator[tuple[slice, float]]:
+    """Yield the parts of the leading axis whose neighbours share a learning rate; one for all is one part."""
+    if not isinstance(lr, Sequence):
+        yield slice(None), lr
+        return
+    start = 0
+    for value, run in groupby(lr):
+        stop = start + len(list(run))
+        yield slice(start, stop), value
+        start = stop
 
 
 class FusedAdam:
@@ -22,19 +38,19 @@ class FusedAdam:
     Args:
         parameters: What to optimise, any shape.
         gradients: Where the gradients are found, same shape.
-        lr: Learning rate.
+        lr: Learning rate, or one for each entry of the leading axis: then the kernel is called once for each
+            run of entries that share one.
     Source: Kingma and Ba (2015), Algorithm 1.
     """
 
-    def __init__(self, parameters: torch.Tensor, gradients: torch.Tensor, lr: float) -> None:
+    def __init__(self, parameters: torch.Tensor, gradients: torch.Tensor, lr: LearningRate) -> None:
         import torch
 
         self._kernel = torch._fused_adam_
-        self._parameters = parameters
-        self._gradients = gradients
-        self._lr = lr
         self._first_moment = torch.zeros_like(parameters)
         self._second_moment = torch.zeros_like(parameters)
+        tensors = parameters, gradients, self._first_moment, self._second_moment
+        self._parts = [([[one[part]] for one in tensors], value) for part, value in _slices(lr)]
         self._num_steps = 0
         # The kernel reads the step from the device.
         self._step = torch.zeros((), device=parameters.device)
@@ -43,22 +59,24 @@ class FusedAdam:
         """Take one step."""
         self._num_steps += 1
         self._step += 1
-        lr, eps = self._lr_and_eps(self._num_steps)
-        self._kernel(
-            [self._parameters],
-            [self._gradients],
-            [self._first_moment],
-            [self._second_moment],
-            [],
-            [self._step],
-            lr=lr,
-            beta1=_BETA1,
-            beta2=_BETA2,
-            weight_decay=0.0,
-            eps=eps,
-            amsgrad=False,
-            maximize=False,
-        )
+        for tensors, of_part in self._parts:
+            lr, eps = self._lr_and_eps(of_part, self._num_steps)
+            parameters, gradients, first_moments, second_moments = tensors
+            self._kernel(
+                parameters,
+                gradients,
+                first_moments,
+                second_moments,
+                [],
+                [self._step],
+                lr=lr,
+                beta1=_BETA1,
+                beta2=_BETA2,
+                weight_decay=0.0,
+                eps=eps,
+                amsgrad=False,
+                maximize=False,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that optimisation goes on from."""
@@ -75,9 +93,9 @@ class FusedAdam:
         self._num_steps = state["num_steps"]
         self._step.fill_(self._num_steps)
 
-    def _lr_and_eps(self, step: int) -> tuple[float, float]:  # noqa: ARG002
+    def _lr_and_eps(self, lr: float, step: int) -> tuple[float, float]:  # noqa: ARG002
         """Return the learning rate and ε of a step, from 1."""
-        return self._lr, _EPS
+        return lr, _EPS
 
 
 class FusedRAdam(FusedAdam):
@@ -92,16 +110,16 @@ class FusedRAdam(FusedAdam):
 
     _DWARFING_EPS = 1e12
 
-    def _lr_and_eps(self, step: int) -> tuple[float, float]:
+    def _lr_and_eps(self, lr: float, step: int) -> tuple[float, float]:
         beta2_power = _BETA2**step
         rho_infinity = 2 / (1 - _BETA2) - 1
         rho = rho_infinity - 2 * step * beta2_power / (1 - beta2_power)
         if rho <= 5:
-            return self._lr * self._DWARFING_EPS, self._DWARFING_EPS
+            return lr * self._DWARFING_EPS, self._DWARFING_EPS
         rectification = math.sqrt(
             (rho - 4) * (rho - 2) * rho_infinity / ((rho_infinity - 4) * (rho_infinity - 2) * rho)
         )
-        return self._lr * rectification, _EPS / math.sqrt(1 - beta2_power)
+        return lr * rectification, _EPS / math.sqrt(1 - beta2_power)
 
 
 class RMSprop:
@@ -116,19 +134,20 @@ class RMSprop:
 
     _RHO, _EPS = 0.9, 1e-7
 
-    def __init__(self, parameters: torch.Tensor, gradients: torch.Tensor, lr: float) -> None:
+    def __init__(self, parameters: torch.Tensor, gradients: torch.Tensor, lr: LearningRate) -> None:
         import torch
 
         self._parameters = parameters
         self._gradients = gradients
-        self._lr = lr
+        self._parts = list(_slices(lr))
         self._mean_square = torch.zeros_like(parameters)
 
     def step(self) -> None:
         """Take one step."""
         self._mean_square.mul_(self._RHO).addcmul_(self._gradients, self._gradients, value=1 - self._RHO)
         root = self._mean_square.sqrt().add_(self._EPS)
-        self._parameters.addcdiv_(self._gradients, root, value=-self._lr)
+        for part, lr in self._parts:
+            self._parameters[part].addcdiv_(self._gradients[part], root[part], value=-lr)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that optimisation goes on from."""
@@ -139,7 +158,7 @@ class RMSprop:
         self._mean_square.copy_(state["mean_square"])
 
 
-OPTIMIZERS: Mapping[str, Callable[[torch.Tensor, torch.Tensor, float], FusedAdam | RMSprop]] = (
+OPTIMIZERS: Mapping[str, Callable[[torch.Tensor, torch.Tensor, LearningRate], FusedAdam | RMSprop]] = (
     MappingProxyType({"adam": FusedAdam, "radam": FusedRAdam, "rmsprop": RMSprop})
 )
-"""Optimisers by their id, each made from parameters, gradients and a learning rate."""
+"""Optimisers by their id, each made from parameters, gradients and a learning rate or several."""

@@ -52,6 +52,7 @@ class Task:
         headline: The metric that a table shows where none is asked for.
         progress: The metric that is shown while packs train.
         free_params: What members of one pack may differ in; everything else they share.
+        free_on_gpu: What they may differ in besides, where packs had better be large.
         num_parameters: Maps categories and variables to how many numbers a model's parameters take.
         keys: What a spec of it may state besides name, task, seeds, grid and resources. Any other key is
             refused.
@@ -87,6 +88,7 @@ class Task:
     keys: Keys
     block_keys: Keys
     measure_keys: Keys = field(default_factory=dict)
+    free_on_gpu: frozenset[str] = frozenset()
     datasets: tuple[str, ...] = ()
     fixed: Mapping[str, object] = field(default_factory=dict)
     measured_metrics: tuple[Metric, ...] = ()

@@ -42,10 +42,10 @@ class EpochTrainer(RecordedTrainer):
 
     def _start(self, model: Model) -> None:
         """Take over a model, whose initial parameters came from `_initial`, and make its optimiser."""
-        shared = self.pack.shared
         self.parameters = model.parameters
-        self._optimizer = OPTIMIZERS[shared["optimizer"]](
-            model.parameters, model.gradients, float(shared["lr"])
+        learning_rates = [float(member.params["lr"]) for member in self.pack.members[: self.pack.num_models]]
+        self._optimizer = OPTIMIZERS[self.pack.shared["optimizer"]](
+            model.parameters, model.gradients, learning_rates
         )
 
     def _make_sampler(self, generators: Sequence[torch.Generator]) -> Sampler:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import platform
+from functools import cache
+from pathlib import Path
 
 import torch
+
+from trainables.gpu_problem import gpu_problem_here
 
 # Options of glibc's mallopt, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -33,6 +38,39 @@ def own_device() -> torch.device:
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", torch.cuda.current_device())
+
+
+def required_device(name: str) -> torch.device:
+    """Return the device that a pack is to be trained on.
+
+    Args:
+        name: "cpu", or "cuda" where the process was given a GPU.
+
+    Raises:
+        RuntimeError: If PyTorch cannot use a GPU here.
+    """
+    if name == "cpu":
+        return torch.device(name)
+    if problem := gpu_problem_here():
+        raise RuntimeError(f"Ray gave this process a GPU, but {problem}")
+    return own_device()
+
+
+def device_name(device: torch.device) -> str:
+    """Return the model of a GPU, or "CPU" with the model of the processor where the system tells it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return " ".join(filter(None, ("CPU", _processor())))
+
+
+@cache
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
 
 
 def set_precision(precision: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from sweep.spec.file import load_spec
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import rows
 from tests.trainables.data.test_omniglot import SMALL, write_set
+from trainables.allowance import usable_cores
 from trainables.data import DATASETS, load
 from trainables.data import omniglot_sets as sets_module
 from trainables.data.omniglot import Omniglot
@@ -67,7 +67,7 @@ def test_it_goes_on_where_it_was_and_ends_in_tables_and_a_figure(
     catsweep: Command, home: Home, zipped: Path
 ) -> None:
     # One pack at a time: a second process would have to import torch again.
-    Path("tiny.yaml").write_text(f"{SPEC}resources: {{members_per_pack: 2, cpus: {os.cpu_count()}}}\n")
+    Path("tiny.yaml").write_text(f"{SPEC}resources: {{members_per_pack: 2, cpus: {usable_cores()}}}\n")
     options = ("tiny.yaml", "--home", home.path)
     assert catsweep("data", "fetch", "omniglot", "--from", zipped, "--home", home.path).status == 0
     _interrupt(home)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sweep.execution.training import Training
 from sweep.home import Home
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import rows
+from trainables.allowance import usable_cores
 from trainables.data import ImageDataset
 from trainables.pack import Pack
 from trainables.pack_trainable import PackTrainable
@@ -42,7 +42,7 @@ def test_sums_are_learnt_and_tabled(
     catsweep: Callable[..., Answer], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweep.runner.REAL", Training(PackTrainable, _digits))
-    Path("sums.yaml").write_text(f"{SPEC}resources: {{cpus: {os.cpu_count()}}}\n")
+    Path("sums.yaml").write_text(f"{SPEC}resources: {{cpus: {usable_cores()}}}\n")
     answer = catsweep("run", "sums.yaml", "--home", home.path)
     assert answer.status == 0, answer.err
     assert "Test accuracy of the sum (test_sum_accuracy) on mnist" in answer.out

@@ -53,3 +53,24 @@ def test_damaged_data_are_wrong(catsweep: Command, home: Home) -> None:
     answer = catsweep("doctor", "--home", home.path)
     assert answer.status == 1
     assert findings(answer)["mnist"][0] == "WRONG"
+
+
+def test_a_store_on_a_file_system_of_another_machine_is_told(
+    catsweep: Command, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweep.store.file_system.remote_kind", lambda path: "nfs4")
+    sign, detail = findings(catsweep("doctor", "--home", home.path))["store"]
+    assert sign == "ok"
+    assert detail.endswith(
+        "an SQLite file on nfs4 is for one driver at a time, for more let a server keep it"
+    )
+
+
+def test_cores_and_memory_are_those_that_the_process_may_use(
+    catsweep: Command, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainables.allowance.usable_cores", lambda: 3)
+    monkeypatch.setattr("trainables.allowance.usable_memory", lambda: 5 * 2**30)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    found = findings(catsweep("doctor", "--home", home.path))["processors"][1]
+    assert found.startswith("3 cores of 8, all that this process may use; 5.0 GiB of memory; GPUs: ")

@@ -15,8 +15,8 @@ from tests.sweep.conftest import Answer
 
 COMMANDS = (
     "run", "plan", "status", "sync", "tables", "figures", "report",
-    "init", "check", "export", "import", "delete",
-    "ui", "doctor", "data fetch", "data verify",
+    "init", "check", "export", "import", "delete", "stop",
+    "slurm", "ui", "doctor", "data fetch", "data verify",
 )  # fmt: skip
 Command = Callable[..., Answer]
 
@@ -79,7 +79,7 @@ def test_an_interrupted_command_says_so_by_its_status(
     def interrupt(*words: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sweep.api.current_plan", interrupt)
+    monkeypatch.setattr("sweep.api.placed_plan", interrupt)
     assert catsweep("plan", "quickstart").status == 130
 
 
@@ -87,7 +87,7 @@ def test_an_error_of_ours_is_not_hidden(catsweep: Command, monkeypatch: pytest.M
     def fail(*words: object, **options: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("sweep.api.current_plan", fail)
+    monkeypatch.setattr("sweep.api.placed_plan", fail)
     with pytest.raises(ZeroDivisionError):
         catsweep("plan", "quickstart")
 

@@ -146,7 +146,7 @@ def test_a_crash_of_ours_shows_its_traceback_without_the_password(
     def fail(*words: object, **options: object) -> None:
         raise ZeroDivisionError(f"at http://ann:{SECRET}@store/runs")
 
-    monkeypatch.setattr("sweep.api.current_plan", fail)
+    monkeypatch.setattr("sweep.api.placed_plan", fail)
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
     with pytest.raises(ZeroDivisionError) as caught:
         catsweep("plan", "grid.yaml")

@@ -28,10 +28,11 @@ def test_the_plan_of_table2_counts_cells_by_where_they_come_from(catsweep: Comma
     assert lines[0] == (
         "table2: 45 cells (42 as published, 3 as printed), 450 members (0 done), 450 packs to train"
     )
-    table = {tuple(line.split()[:2]): line.split()[2:] for line in lines[1:-2]}
+    table = {tuple(line.split()[:2]): line.split()[2:] for line in lines[1:-3]}
     assert table["estimator", "latent"] == ["cells", "members", "done"]
     assert len(table) == 1 + 42
     assert (table["st", "8x4"], table["st", "10x30"]) == (["1", "10", "0"], ["2", "20", "0"])
+    assert lines[-3] == "a pack gets 1 core and no GPU (gpus is auto, and this machine has none)"
     assert lines[-2] == (
         "no estimate for 450 packs, of which no epoch has been measured; measure a few steps with --calibrate"
     )
@@ -48,7 +49,7 @@ def test_a_plan_of_which_nothing_is_known_is_timed_and_says_so(
         asked.append(dataset)
         return {kind_with(packs[0], resources): 360.0}
 
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("sweep.planning.capacity.usable_cores", lambda: 2)
     monkeypatch.setattr("sweep.planning.quick_timing.timed_seconds", timed)
     Path("grid.yaml").write_text(SPEC_TEXT)
     words = ("plan", "grid.yaml", "--home", home.path)
@@ -70,13 +71,14 @@ def test_cells_of_no_paper_are_counted_plainly(catsweep: Command) -> None:
 def test_what_the_store_holds_is_counted_and_gives_the_estimate(
     catsweep: Command, home: Home, drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("sweep.planning.capacity.usable_cores", lambda: 2)
     drive(spec_of(seeds=1)).train_all({0: 354.0})  # hence 360 s an epoch
     Path("grid.yaml").write_text(SPEC_TEXT)
     lines = catsweep("plan", "grid.yaml", "--home", home.path).out.splitlines()
     assert lines[0] == "small: 1 cells, 2 members (1 done), 1 packs to train"
     assert lines[2].split() == ["st", "8x4", "1", "2", "1"]
     assert lines[3:] == [
+        "a pack gets 1 core and no GPU (gpus is auto, and this machine has none)",
         "estimate: 0.20 core-hours, 0.20 hours on this machine (2 cores), 2 packs at once; "
         "seconds per epoch: 1 packs recorded in the store, by whatever machines they ran on",
         "disk: up to 37.2 MiB of checkpoints (1 packs at once, 3 files each), 0.0 MiB more in the store "
@@ -87,12 +89,12 @@ def test_what_the_store_holds_is_counted_and_gives_the_estimate(
 def test_gpu_hours_are_told_and_where_no_pack_fits_that_is(
     catsweep: Command, home: Home, drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("sweep.planning.capacity.usable_cores", lambda: 2)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     drive(spec_of(seeds=1)).train_all({0: 354.0})  # hence 360 s an epoch
     Path("grid.yaml").write_text(SPEC_TEXT + "resources: {gpus: 0.5, members_per_pack: 1}\n")
     words = ("plan", "grid.yaml", "--home", home.path)
-    assert catsweep(*words).out.splitlines()[3] == (
+    assert catsweep(*words).out.splitlines()[4] == (
         "estimate: 0.20 core-hours, 0.10 GPU-hours, but no pack, with 1 cpus and 0.5 gpus, fits on "
         "this machine (2 cores); seconds per epoch: 1 packs recorded in the store, by whatever machines "
         "they ran on"
@@ -179,6 +181,12 @@ def test_json_holds_the_same_for_programs(
     plan = json.loads(answer.out)
     (cell,) = plan.pop("cells")
     estimate = plan.pop("estimate")
+    assert plan.pop("resources") == {
+        "cpus": 1,
+        "gpus": [0.0],
+        "members_per_pack": None,
+        "why": "gpus is auto, and this machine has none",
+    }
     assert plan == {"name": "small", "num_cells": 1, "num_members": 2, "num_done": 1, "num_packs": 1}
     assert (estimate["num_known"], estimate["num_unknown"]) == (1, 0)
     (request,) = spec_of().requests()
@@ -209,3 +217,43 @@ def test_a_calibration_measures_what_no_run_has_recorded(
     assert line.startswith("estimate: ")
     assert line.endswith("seconds per epoch: 2 packs calibrated on this machine")
     assert not (own_folder / "home" / "mlflow.db").exists()
+
+
+def test_what_is_typed_stands_in_place_of_the_spec_s_resources_and_changes_no_member(
+    catsweep: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    Path("grid.yaml").write_text(SPEC_TEXT + "resources: {cpus: 2, gpus: 0}\n")
+    typed = ("--gpus", "0.5,0", "--cpus", 1, "--members-per-pack", 2)
+    plain, changed = (json.loads(catsweep("plan", "grid.yaml", "--json", *more).out) for more in ((), typed))
+    assert plain["resources"]["gpus"] == [0.0]
+    assert changed["resources"] == {
+        "cpus": 1,
+        "gpus": [0.5, 0.0],
+        "members_per_pack": 2,
+        "why": "as asked for",
+    }
+    assert (plain["num_packs"], changed["num_packs"]) == (2, 1)
+    assert plain["cells"] == changed["cells"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("--gpus", "many", "--gpus: gpus must be a number, got 'many'"),
+        ("--gpus", "auto,", "--gpus: gpus must be a number, got ''"),
+        ("--cpus", "0", "--cpus: cpus must be an integer >= 1, got 0"),
+        (
+            "--members-per-pack",
+            "1.5",
+            "--members-per-pack: members_per_pack must be an integer >= 1, got '1.5'",
+        ),
+    ],
+)
+def test_what_is_typed_wrong_is_named_as_it_was_typed(
+    option: str, value: str, problem: str, catsweep: Command
+) -> None:
+    Path("grid.yaml").write_text(SPEC_TEXT)
+    for command in ("plan", "run"):
+        answer = catsweep(command, "grid.yaml", option, value)
+        assert (answer.status, answer.err.strip()) == (2, f"error: {problem}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import time
@@ -20,6 +19,7 @@ from sweep.spec.file import load_spec, preset_names, read_spec_text
 from sweep.store.store import Store
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, rows, spec_of
+from trainables.allowance import usable_cores
 from trainables.data import ImageDataset
 
 Command = Callable[..., Answer]
@@ -213,7 +213,7 @@ def test_members_that_fail_are_in_the_store_and_in_the_exit_status(
     plant_noise(monkeypatch)
     monkeypatch.setattr("sweep.runner.RETRIES_OF_A_PACK", 0)
     # One pack at a time: a second process would have to import torch again.
-    resources = f"resources: {{members_per_pack: 2, cpus: {os.cpu_count()}}}\n"
+    resources = f"resources: {{members_per_pack: 2, cpus: {usable_cores()}}}\n"
     write(changed("lr: 0.0005", "lr: [0.001, 0.002]") + resources)
     # Workers unpickle this class by value, so that the fault travels with it.
     training = Training(failing_trainable("0.002", moment), fetched_images)

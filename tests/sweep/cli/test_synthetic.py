@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from sweep.planning.packing import write_manifest
 from sweep.spec.file import load_spec
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import rows
+from trainables.allowance import usable_cores
 from trainables.pack import Pack
 from trainables.tasks.synthetic_optimisation import SyntheticOptimisationTrainer
 from trainables.training.checkpoint import CheckpointFolder
@@ -39,7 +39,7 @@ grid:
 def interrupted(home: Home) -> Home:
     """A home in which a driver was killed after the first epoch of the first pack."""
     # One pack at a time: a second process would have to import torch again.
-    resources = f"resources: {{members_per_pack: 2, cpus: {os.cpu_count()}}}\n"
+    resources = f"resources: {{members_per_pack: 2, cpus: {usable_cores()}}}\n"
     Path("tiny.yaml").write_text(SPEC + resources)
     request = load_spec("tiny.yaml").requests()[0]
     trainer = SyntheticOptimisationTrainer(Pack(request.members))

@@ -34,7 +34,7 @@ from tests.trainables.members import dataset
 from trainables import training_code
 from trainables.pack_trainable import PackTrainable
 
-ONE_CPU = Resources()
+ONE_CPU = Resources(gpus=(0.0,))
 SMALL = {"object_store_memory": 80 * 2**20}
 SECONDS = 10.0
 
@@ -186,6 +186,9 @@ def test_a_pack_that_the_autoscaler_can_make_room_for_is_waited_for(
     try:
         join(address, Resources(gpus=0.25))
         assert "waiting for the autoscaler to start one of type gpu" in capsys.readouterr().err
+        with cluster(address, Resources()) as joined:
+            assert joined.placement.resources.share == 1
+            assert str(joined.placement).count("may start nodes of type gpu") == 1
         with refused("gpus must be at most 1"):
             join(address, Resources(gpus=2))
         with refused("no node of the cluster has what a pack gets: 5 cpus and 1 gpus"):

@@ -14,6 +14,7 @@ import pytest
 from sweep.cluster import environment as module
 from sweep.cluster.environment import code, code_version, environment, package_version
 from tests.conftest import REPOSITORY
+from trainables.allowance import usable_cores
 from trainables.training_code import own_code
 
 
@@ -21,7 +22,7 @@ def test_the_environment_names_versions_and_machine_and_can_be_written_as_json()
     found = environment()
     assert json.loads(json.dumps(found)) == found
     assert found["packages"]["ray"] == metadata.version("ray")  # type: ignore[index]
-    assert found["machine"]["cpus"] == os.cpu_count()  # type: ignore[index]
+    assert found["machine"]["cpus"] == usable_cores()  # type: ignore[index]
 
 
 def test_a_package_that_is_not_there_is_missing() -> None:

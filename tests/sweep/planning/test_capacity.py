@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import pytest
 
-from sweep.planning.capacity import Capacity, Node, capacity_at, this_machine
+from sweep.planning.capacity import PROCESS_BYTES, Capacity, Node, capacity_at, num_gpus_here, this_machine
 from sweep.spec.sweep_spec import Resources
 
 LAPTOP = Capacity("this machine", (Node(2, 0),))
 
 
 def gets(cpus: int = 1, gpus: float = 0) -> Resources:
-    return Resources(cpus=cpus, gpus=gpus, members_per_pack=1)
+    return Resources(cpus=cpus, gpus=(gpus,), members_per_pack=1)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,10 @@ def gets(cpus: int = 1, gpus: float = 0) -> Resources:
         (Node(64, 2), gets(gpus=0.4), 4),  # two on each; 2 / 0.4 would be 5, one of them on two GPUs
         (Node(64, 2), gets(gpus=0.6), 2),
         (Node(64, 1), gets(gpus=1e-9), 64),
+        (Node(64, 0, 8 * PROCESS_BYTES), gets(), 8),
+        (Node(64, 1, 3 * PROCESS_BYTES), gets(gpus=0.25), 3),
+        (Node(64, 0, PROCESS_BYTES / 2), gets(), 1),  # which may yet fit
+        (Node(1, 0, PROCESS_BYTES / 2), gets(cpus=2), 0),
     ],
 )
 def test_packs_that_fit_on_a_node(node: Node, resources: Resources, expected: int) -> None:
@@ -58,11 +62,13 @@ def test_what_there_is_is_described() -> None:
 
 def test_for_this_machine_ray_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ray.init", lambda *words, **options: pytest.fail("started"))
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr("sweep.planning.capacity.usable_cores", lambda: 6)
+    monkeypatch.setattr("sweep.planning.capacity.usable_memory", lambda: 2**35)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    for gpus, num_gpus in ((0, 0), (0.5, 2)):
-        wanted = gets(gpus=gpus)
-        expected = Capacity("this machine", (Node(6, num_gpus),))
+    monkeypatch.setattr("sweep.planning.capacity._SIGNS_OF_GPUS", ())
+    for gpus, num_gpus in ((0, 0), (0.5, 2), ("auto", 0), (["auto", 0], 0)):
+        wanted = Resources.model_validate({"gpus": gpus})
+        expected = Capacity("this machine", (Node(6, num_gpus, 2**35),))
         assert capacity_at(None, wanted) == this_machine(wanted) == expected
 
 
@@ -79,3 +85,15 @@ def test_a_real_cluster_of_two_nodes_is_counted() -> None:
     assert sorted(counted.nodes, key=lambda node: node.cpus) == [Node(3, 0), Node(5, 2)]
     assert counted.num_packs(gets(cpus=2, gpus=0.5)) == 2
     assert counted.num_packs(gets(cpus=2)) == 3
+
+
+def test_gpus_that_a_driver_shows_are_found_where_they_are_welcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    monkeypatch.setattr("sweep.planning.capacity._SIGNS_OF_GPUS", ((tmp_path, "nvidia[0-9]*"),))
+    (tmp_path / "nvidiactl").touch()
+    assert num_gpus_here(Resources()) == 0
+    (tmp_path / "nvidia0").touch()
+    assert num_gpus_here(Resources()) == 3
+    assert num_gpus_here(Resources.model_validate({"gpus": 0})) == 0

@@ -149,7 +149,7 @@ def test_every_kind_is_measured_once_for_its_largest_group_of_more_than_one(
     ]
     spec, bench = spec_of(seeds=3, grid=grid, resources=GPU), Best(4)
     _measure(spec, place, dataset, bench)
-    assert sorted(bench.asked) == [("reinmax", 8), ("st", 4)]
+    assert sorted(bench.asked) == [("reinmax", 16), ("st", 4)]
     assert sorted(_sizes(spec, place)) == [3, 3, 3, 3]
     alone = Best(4)
     _measure(spec_of(seeds=1, grid=grid[:1], resources={"gpus": 1}), place, dataset, alone)

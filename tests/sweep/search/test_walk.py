@@ -1,82 +1,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from ray.tune.search import ConcurrencyLimiter
 
-from sweep.execution.tune_inputs import room_for_packs
+from sweep.planning.capacity import THIS_MACHINE, Capacity, Node
 from sweep.search.halving import PackHalving
 from sweep.search.walk import search_walk
-from sweep.spec.sweep_spec import Resources
 from tests.sweep.search.samples import Lab, records_of
 
 MakeLab = Callable[..., Lab]
 
 
-def nodes(*resources: dict[str, float]) -> list[dict[str, Any]]:
-    return [{"Alive": True, "Resources": one} for one in resources]
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that says what nodes there are."""
-    return lambda *resources: monkeypatch.setattr(
-        "sweep.execution.tune_inputs.ray.nodes", lambda: nodes(*resources)
-    )
-
-
-@pytest.mark.parametrize(
-    ("resources", "there", "room"),
-    [
-        ({}, [{"CPU": 2}], 2),
-        ({"cpus": 2}, [{"CPU": 2}, {"CPU": 3}], 2),
-        ({"cpus": 4}, [{"CPU": 2}], 1),  # the check of the cluster has its say before
-        ({"gpus": 0.25}, [{"CPU": 8, "GPU": 1}, {"CPU": 16}], 4),
-        ({"gpus": 1}, [{"CPU": 8, "GPU": 4}], 4),
-    ],
-)
-def test_there_is_room_for_what_fits_on_the_nodes(
-    resources: dict[str, Any], there: list[dict[str, float]], room: int, cluster: Callable[..., None]
-) -> None:
-    cluster(*there)
-    assert room_for_packs(Resources.model_validate(resources)) == room
-
-
-def test_a_dead_node_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    dead = {"Alive": False, "Resources": {"CPU": 64}}
-    monkeypatch.setattr("sweep.execution.tune_inputs.ray.nodes", lambda: [*nodes({"CPU": 2}), dead])
-    assert room_for_packs(Resources()) == 2
+TWO_CORES = Capacity(THIS_MACHINE, (Node(2, 0),))
 
 
 @pytest.mark.parametrize(("concurrency", "at_once"), [("auto", 2), (1, 1), (7, 7)])
 def test_as_many_cells_train_at_once_as_the_spec_says_or_the_cluster_has_room_for(
-    concurrency: object, at_once: int, lab: MakeLab, cluster: Callable[..., None]
+    concurrency: object, at_once: int, lab: MakeLab
 ) -> None:
-    cluster({"CPU": 2})
     small = lab(concurrency=concurrency)
-    walk = search_walk(small.plan(), small.open(), small.home)
+    walk = search_walk(small.plan(), small.open(), small.home, TWO_CORES)
     assert isinstance(walk.tune_config.search_alg, ConcurrencyLimiter)
     assert walk.tune_config.search_alg.max_concurrent == at_once
     assert walk.tune_config.scheduler is None
 
 
-def test_a_search_says_what_it_is_going_to_do(lab: MakeLab, cluster: Callable[..., None]) -> None:
-    cluster({"CPU": 2})
+def test_a_search_says_what_it_is_going_to_do(lab: MakeLab) -> None:
     small = lab(trials=4, sampler="random")
     small.run(small.open(), limit=1)
-    walk = search_walk(small.plan(), small.open(), small.home)
+    walk = search_walk(small.plan(), small.open(), small.home, TWO_CORES)
     assert walk.announcement == (
         "small: search of 6 cells for the lowest train_neg_elbo (random), 4 trials of 2 seeds; 1 done before"
     )
 
 
-def test_early_stopping_knows_what_earlier_runs_scored(lab: MakeLab, cluster: Callable[..., None]) -> None:
-    cluster({"CPU": 2})
+def test_early_stopping_knows_what_earlier_runs_scored(lab: MakeLab) -> None:
     small = lab(trials=4, epochs=5, early_stopping={"kind": "asha", "grace_epochs": 2, "reduction_factor": 2})
     (done,) = small.run(small.open(), limit=1)
-    walk = search_walk(small.plan(), small.open(), small.home)
+    walk = search_walk(small.plan(), small.open(), small.home, TWO_CORES)
     assert isinstance(walk.tune_config.scheduler, PackHalving)
     rungs = walk.tune_config.scheduler.debug_string()
     (trial,) = (one for one in small.plan().trials.values() if one.cell == done.request.cell.hash)
@@ -84,10 +47,7 @@ def test_early_stopping_knows_what_earlier_runs_scored(lab: MakeLab, cluster: Ca
     assert f"Iter 4.000: {-trial.scores[4]}" in rungs
 
 
-def test_the_store_hears_of_every_cell_of_the_space_and_of_cells_given_up_before(
-    lab: MakeLab, cluster: Callable[..., None]
-) -> None:
-    cluster({"CPU": 2})
+def test_the_store_hears_of_every_cell_of_the_space_and_of_cells_given_up_before(lab: MakeLab) -> None:
     small = lab(trials=4, epochs=3)
     killed = small.open()
     job = killed.next()
@@ -95,18 +55,15 @@ def test_the_store_hears_of_every_cell_of_the_space_and_of_cells_given_up_before
     small.start(job)
     killed.advanced(job, [records_of(job, 1)])
     killed.ended(job, has_failed=False)
-    walk = search_walk(small.plan(), small.open(), small.home)
+    walk = search_walk(small.plan(), small.open(), small.home, TWO_CORES)
     assert walk.pruned == [(job.pack, 1)]
     assert walk.plan.requests == tuple(small.space.requests.values())
 
 
-def test_a_search_of_the_whole_space_is_asked_until_it_has_no_more(
-    lab: MakeLab, cluster: Callable[..., None]
-) -> None:
-    cluster({"CPU": 2})
+def test_a_search_of_the_whole_space_is_asked_until_it_has_no_more(lab: MakeLab) -> None:
     small = lab(trials=6)
     queue = small.open()
-    walk = search_walk(small.plan(), queue, small.home)
+    walk = search_walk(small.plan(), queue, small.home, TWO_CORES)
     for _ in range(walk.tune_config.num_samples - 1):
         job = queue.next()
         assert job is not None

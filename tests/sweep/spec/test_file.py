@@ -73,7 +73,8 @@ def test_the_block_is_named_by_its_number() -> None:
         ("resources: {member_per_pack: 2}\n", "unknown key 'member_per_pack'; nearest: members_per_pack"),
         ("search: {kind: optna}\n", "kind must be one of grid, optuna, got 'optna'; nearest: optuna"),
         ("search: {trails: 3}\n", "unknown key 'trails'; nearest: trials"),
-        ("precision: tf32\n", "precision must be float32 where resources.gpus is 0, got 'tf32'"),
+        ("precision: tf32\nresources: {gpus: 0}\n",
+         "precision must be float32 where resources.gpus is 0, got 'tf32'"),
         ("    temprature: 1\n", "unknown key 'temprature'; nearest: temperature (grid block 1)"),
         ("    optimizer: adm\n", "optimizer must be one of adam, radam, rmsprop, got 'adm'; nearest: adam "
                                  "(grid block 1)"),

@@ -109,9 +109,13 @@ def test_an_ordinary_cell_wins_over_the_same_cell_with_a_note() -> None:
         assert notes == {"0.001": "", "0.002": "as printed"}
 
 
-def test_resources_default_to_one_cpu_no_gpu_and_one_member_a_pack() -> None:
+def test_resources_default_to_one_core_and_to_gpus_where_there_are_any() -> None:
     resources = spec_of().resources
-    assert (resources.cpus, resources.gpus, resources.members_per_pack) == (1, 0.0, None)
+    assert (resources.cpus, resources.gpus, resources.members_per_pack) == (1, (None,), None)
+    assert (resources.is_open, resources.share) == (True, 0.0)
+    assert spec_of(resources={"gpus": "auto"}).resources == resources
+    assert spec_of(resources={"gpus": ["auto", 0]}).resources.gpus == (None, 0.0)
+    assert [kind.share for kind in spec_of(resources={"gpus": [0.5, 0]}).resources.kinds] == [0.5, 0.0]
     assert spec_of(resources={"members_per_pack": "auto"}).resources.members_per_pack is None
     assert spec_of(resources={"members_per_pack": 5, "gpus": "0.25"}).resources.members_per_pack == 5
 
@@ -252,7 +256,12 @@ def test_eta_may_be_negative_where_there_is_one() -> None:
         ({"task": "mnist"}, f"task must be one of {', '.join(TASKS)}, got 'mnist'"),
         ({"resources": {"cpus": 0}}, "cpus must be an integer >= 1, got 0"),
         ({"resources": {"gpus": -1}}, "gpus must be >= 0, got -1"),
-        ({"precision": "tf32"}, "precision must be float32 where resources.gpus is 0, got 'tf32'"),
+        ({"resources": {"gpus": []}}, "gpus must not be an empty list, got []"),
+        ({"resources": {"gpus": ["auto", "auto"]}}, "gpus must be a list without repetitions"),
+        (
+            {"precision": "tf32", "resources": {"gpus": 0}},
+            "precision must be float32 where resources.gpus is 0, got 'tf32'",
+        ),
         ({"precision": "bf16"}, "precision must be one of float32, tf32, got 'bf16'"),
         ({"resources": {"members_per_pack": 0}}, "members_per_pack must be an integer >= 1, got 0"),
     ],

@@ -84,3 +84,30 @@ def test_rmsprop_is_pytorch_s_with_the_constants_of_tensorflow(steps: int) -> No
 def test_rmsprop_with_other_constants_is_another(alpha: float, eps: float) -> None:
     with pytest.raises(AssertionError):
         torch.testing.assert_close(_ours(RMSprop, 7), _their_rmsprop(alpha, eps, 7), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_members_with_learning_rates_of_their_own_are_as_if_alone(name: str) -> None:
+    shape, rates = (5, 48), (0.001, 0.001, 0.003, 0.0005, 0.001)
+    together, gradients = torch.ones(shape), torch.zeros(shape)
+    alone = torch.ones(shape)
+    of_all = OPTIMIZERS[name](together, gradients, rates)
+    of_each = [OPTIMIZERS[name](alone[i], gradients[i], lr) for i, lr in enumerate(rates)]
+    for gradient in _gradients(9, shape):
+        gradients.copy_(gradient)
+        for optimizer in (of_all, *of_each):
+            optimizer.step()
+    assert torch.equal(together, alone)
+
+
+def test_neighbours_with_one_learning_rate_are_updated_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, shapes = torch._fused_adam_, []
+
+    def counted(parameters: list[torch.Tensor], *rest: object, **options: object) -> object:
+        shapes.append(tuple(parameters[0].shape))
+        return kernel(parameters, *rest, **options)
+
+    monkeypatch.setattr(torch, "_fused_adam_", counted)
+    for rates in (0.001, [0.001] * 4, [0.001, 0.001, 0.003, 0.003]):
+        FusedAdam(torch.ones(4, 8), torch.ones(4, 8), rates).step()
+    assert shapes == [(4, 8), (4, 8), (2, 8), (2, 8)]

@@ -153,3 +153,16 @@ def test_pack_is_finished_when_all_have_diverged() -> None:
     trainer.model.encoder.weights[0].fill_(math.inf)
     assert trainer.run_epoch().diverged == (1,)
     assert trainer.is_finished
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "radam"])
+def test_member_of_a_pack_of_several_learning_rates_equals_member_alone_bit_for_bit(optimizer: str) -> None:
+    rates = (0.0003, 0.0003, 0.001, 0.0007)
+    members = tuple(member(seed, lr=lr, optimizer=optimizer) for seed, lr in enumerate(rates))
+    together = _trainer(Pack(members), steps=20).run_epoch()
+    alone = [values_of(_trainer(Pack((one,)), steps=20).run_epoch()) for one in members]
+    assert [values_of(together, index) for index in range(len(members))] == alone
+    others = [
+        values_of(_trainer(Pack((member(seed, optimizer=optimizer),)), steps=20).run_epoch()) for seed in (2,)
+    ]
+    assert others[0] != alone[2]  # the rate makes a difference
