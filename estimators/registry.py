@@ -46,6 +46,7 @@ class Estimator:
         ignores_constants: Whether f + c always has the very estimate that f has.
         is_random: Whether the estimate depends on the generator.
         max_states: Most states C^L of a model that it can train; none means any.
+        categorical_dim: The only number C of categories that it is defined for; none means any.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Estimator:
     ignores_constants: bool = True
     is_random: bool = True
     max_states: int | None = None
+    categorical_dim: int | None = None
 
     @cached_property
     def function(self) -> Callable[..., torch.Tensor | Estimate]:
@@ -96,6 +98,7 @@ _ESTIMATORS = (
     Estimator("gumbel_rao", (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
     Estimator("st"),
     Estimator("gst", (TEMPERATURE, GAP)),
+    Estimator("gst_p"),
     Estimator("reinmax"),
     Estimator("reinmax_rao", (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
     Estimator("reinmax_cv", (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True),
@@ -115,6 +118,9 @@ _ESTIMATORS = (
     Estimator("indecater", (NUM_SAMPLES,), needs_objective=True),
     Estimator("indecater_per_variable", (NUM_SAMPLES,), needs_objective=True),
     Estimator("scater", (NUM_SAMPLES,), needs_objective=True),
+    Estimator("disarm", (NUM_SAMPLES,), needs_objective=True, categorical_dim=2),
+    Estimator("arm", (NUM_SAMPLES,), needs_objective=True, categorical_dim=2),
+    Estimator("arms", (NUM_SAMPLES_OF_RLOO,), needs_objective=True, categorical_dim=2),
     Estimator(
         "exact",
         (),
