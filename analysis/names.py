@@ -30,6 +30,7 @@ ESTIMATOR_NAMES: Mapping[str, str] = {
     "indecater_per_variable": "IndeCateR (per variable)",
     "scater": "SCateR",
     "disarm": "DisARM",
+    "disarm_tree": "DisARM-Tree",
     "arm": "ARM",
     "arms": "ARMS",
     "gst_p": "GST-p",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # so that a checker knows their types; one that is not here i
     from estimators.score_function.arm import arm as arm
     from estimators.score_function.arms import arms as arms
     from estimators.score_function.disarm import disarm as disarm
+    from estimators.score_function.disarm_tree import disarm_tree as disarm_tree
     from estimators.score_function.exact import exact as exact
     from estimators.score_function.indecater import indecater as indecater
     from estimators.score_function.indecater_per_variable import (

@@ -108,8 +108,9 @@ def gst(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
 
 
 def gst_p(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
-    of_draw = (torch.softmax(d.logits, -1) * d.sample).sum(-1, keepdim=True)
-    return gst(d, y, replace(h, gap=-torch.log(1 - of_draw) / of_draw))
+    probs = torch.softmax(d.logits, -1)
+    of_draw, of_others = ((probs * one).sum(-1, keepdim=True) for one in (d.sample, 1 - d.sample))
+    return gst(d, y, replace(h, gap=-torch.log(of_others) / of_draw))
 
 
 def reinmax(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
