@@ -119,8 +119,8 @@ _ESTIMATORS = (
     Estimator("indecater_per_variable", (NUM_SAMPLES,), needs_objective=True),
     Estimator("scater", (NUM_SAMPLES,), needs_objective=True),
     Estimator("disarm", (NUM_SAMPLES,), needs_objective=True, categorical_dim=2),
-    Estimator("arm", (NUM_SAMPLES,), needs_objective=True, categorical_dim=2),
     Estimator("disarm_tree", (NUM_SAMPLES,), needs_objective=True),
+    Estimator("arm", (NUM_SAMPLES,), needs_objective=True, categorical_dim=2),
     Estimator("arms", (NUM_SAMPLES_OF_RLOO,), needs_objective=True, categorical_dim=2),
     Estimator(
         "exact",
