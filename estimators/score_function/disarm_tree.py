@@ -77,7 +77,7 @@ def draw_disarm_tree(logits: torch.Tensor, *, num_samples: int, generator: Gener
         decisions = torch.stack(tree.antithetic(torch.cat((first, more))))
         categories = tree.leaves(decisions)
         losses = losses_of_draws(f, categories.flatten(0, 1), logits, chunk_size)
-        gradient = disarm_tree_gradient(tree, decisions, losses.detach().unflatten(0, (2, -1)))
+        gradient = disarm_tree_gradient(tree, decisions, losses.detach().view(2, -1, *losses.shape[1:]))
         return ObjectiveGradient(mean_over_samples(losses), gradient)
 
     return ObjectiveDraw(sample_of(tree.leaves(tree.antithetic(first)[0])[0], probs), rule)
@@ -147,7 +147,7 @@ def tree_of(logits: torch.Tensor) -> Tree:
     right, left = [of_subtree[..., :0]], [of_subtree[..., :0]]
     while of_subtree.shape[-1] > 1:
         # No torch.sigmoid, which rounds the last few of a tensor's numbers in another way.
-        pairs = of_subtree.unflatten(-1, (-1, 2))
+        pairs = torch.stack((of_subtree[..., ::2], of_subtree[..., 1::2]), -1)
         is_closed = (pairs == -torch.inf).all(-1)
         shares = torch.softmax(pairs.masked_fill(is_closed.unsqueeze(-1), 0), -1)
         shares = shares.masked_fill(is_closed.unsqueeze(-1), 0)
