@@ -29,6 +29,11 @@ ESTIMATOR_NAMES: Mapping[str, str] = {
     "indecater": "IndeCateR",
     "indecater_per_variable": "IndeCateR (per variable)",
     "scater": "SCateR",
+    "disarm": "DisARM",
+    "disarm_tree": "DisARM-Tree",
+    "arm": "ARM",
+    "arms": "ARMS",
+    "gst_p": "GST-p",
     "exact": "Exact",
 }
 """Display names, in the order of the rows of Tables 2 and 3 of Beyond ReinMax, then those not in them.

@@ -27,6 +27,7 @@ from estimators.registry import REGISTRY, Estimator, get
 if TYPE_CHECKING:  # so that a checker knows their types; one that is not here is Any to it
     from estimators.pathwise.concrete import concrete as concrete
     from estimators.pathwise.gst import gst as gst
+    from estimators.pathwise.gst_p import gst_p as gst_p
     from estimators.pathwise.gumbel_rao import gumbel_rao as gumbel_rao
     from estimators.pathwise.reinmax import reinmax as reinmax
     from estimators.pathwise.reinmax_argmax import reinmax_argmax as reinmax_argmax
@@ -37,6 +38,10 @@ if TYPE_CHECKING:  # so that a checker knows their types; one that is not here i
     from estimators.pathwise.st import st as st
     from estimators.pathwise.stgs import stgs as stgs
     from estimators.sampling import Draw as Draw
+    from estimators.score_function.arm import arm as arm
+    from estimators.score_function.arms import arms as arms
+    from estimators.score_function.disarm import disarm as disarm
+    from estimators.score_function.disarm_tree import disarm_tree as disarm_tree
     from estimators.score_function.exact import exact as exact
     from estimators.score_function.indecater import indecater as indecater
     from estimators.score_function.indecater_per_variable import (

@@ -54,6 +54,7 @@ def estimator(
     hyperparameters: Iterable[Hyperparameter] = ...,
     version: str | None = ...,
     takes_packs: bool = ...,
+    categorical_dim: int | None = ...,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -65,6 +66,7 @@ def estimator(
     hyperparameters: Iterable[Hyperparameter] = (),
     version: str | None = None,
     takes_packs: bool = False,
+    categorical_dim: int | None = None,
 ) -> Function | Callable[[Function], Function]:
     """Declare a function to be an estimator, and return it as it is.
 
@@ -88,6 +90,7 @@ def estimator(
         takes_packs: Whether it is called once for all members of a pack, with logits (P, B, L, C), a list of
             P generators, and hyperparameters that may be tensors of shape (P, 1, 1, 1). By default it is
             called for each member with one generator and numbers.
+        categorical_dim: The only number C of categories that it is defined for; none means any.
     Raises:
         EstimatorError: If the function or a name breaks a rule.
     """
@@ -105,6 +108,7 @@ def estimator(
             label=label or own,
             version=version or "",
             takes_packs=takes_packs,
+            categorical_dim=categorical_dim,
         )
         _check(entry)
         setattr(function, DECLARED, entry)

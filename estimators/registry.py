@@ -46,6 +46,7 @@ class Estimator:
         ignores_constants: Whether f + c always has the very estimate that f has.
         is_random: Whether the estimate depends on the generator.
         max_states: Most states C^L of a model that it can train; none means any.
+        categorical_dim: The only number C of categories that it is defined for; none means any.
         label: What tables call it where they have no name of their own for it.
         version: Which code it is, where that does not ship: a part of its members' identity.
     """
@@ -59,6 +60,7 @@ class Estimator:
     ignores_constants: bool = True
     is_random: bool = True
     max_states: int | None = None
+    categorical_dim: int | None = None
     label: str = ""
     version: str = ""
 
@@ -100,6 +102,7 @@ _ESTIMATORS = (
     Estimator("gumbel_rao", (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
     Estimator("st"),
     Estimator("gst", (TEMPERATURE, GAP)),
+    Estimator("gst_p"),
     Estimator("reinmax"),
     Estimator("reinmax_rao", (TEMPERATURE, NUM_MC_SAMPLES), uses_monte_carlo=True),
     Estimator("reinmax_cv", (TEMPERATURE, ETA, NUM_MC_SAMPLES), uses_monte_carlo=True),
@@ -119,6 +122,10 @@ _ESTIMATORS = (
     Estimator("indecater", (NUM_SAMPLES,), needs_objective=True),
     Estimator("indecater_per_variable", (NUM_SAMPLES,), needs_objective=True),
     Estimator("scater", (NUM_SAMPLES,), needs_objective=True),
+    Estimator("disarm", (NUM_SAMPLES,), needs_objective=True, categorical_dim=2),
+    Estimator("disarm_tree", (NUM_SAMPLES,), needs_objective=True),
+    Estimator("arm", (NUM_SAMPLES,), needs_objective=True, categorical_dim=2),
+    Estimator("arms", (NUM_SAMPLES_OF_RLOO,), needs_objective=True, categorical_dim=2),
     Estimator(
         "exact",
         (),

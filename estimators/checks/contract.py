@@ -17,7 +17,7 @@ from estimators.score_function.objective import Estimate, ObjectiveDraw
 
 Check = Callable[[Estimator], None]
 
-_BATCH, _VARIABLES, _CATEGORIES = 5, 3, 4
+_BATCH, _VARIABLES = 5, 3
 
 
 class BrokenError(Exception):
@@ -65,9 +65,16 @@ class _Result:
     gradient: torch.Tensor
 
 
-def _logits(*shape: int, dtype: torch.dtype = torch.float32, scale: float = 1.0) -> torch.Tensor:
-    shape = shape or (_BATCH, _VARIABLES, _CATEGORIES)
+def _logits(
+    entry: Estimator, *leading: int, dtype: torch.dtype = torch.float32, scale: float = 1.0
+) -> torch.Tensor:
+    """Return logits, shape (*leading, 3, C), or (5, 3, C); C is 4 unless the estimator has another."""
+    shape = (*(leading or (_BATCH,)), _VARIABLES, _num_categories(entry))
     return torch.randn(shape, generator=_seeded(1), dtype=torch.float64).mul_(scale).to(dtype)
+
+
+def _num_categories(entry: Estimator) -> int:
+    return entry.categorical_dim or 4
 
 
 def _seeded(seed: int) -> torch.Generator:
@@ -105,9 +112,11 @@ def _demand(holds: bool, problem: str) -> None:
 
 
 def _has_shape_and_dtype(entry: Estimator) -> None:
-    for shape in ((3, 4), (5, 3, 4), (2, 5, 3, 4)):
+    for leading in ((), (5,), (2, 5)):
+        shape = (*leading, _VARIABLES, _num_categories(entry))
         for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
-            result = _call(entry, _logits(*shape, dtype=dtype))
+            logits = _logits(entry, *(leading or (1,)), dtype=dtype)
+            result = _call(entry, logits if leading else logits[0])
             for what, tensor, wanted in (
                 ("the sample", result.sample, shape),
                 ("the estimate of E[f]", result.value, shape[:-2]),
@@ -124,7 +133,7 @@ def _has_shape_and_dtype(entry: Estimator) -> None:
 
 
 def _is_distribution(entry: Estimator) -> None:
-    sample = _draw(entry, _logits(2, 50, 3, 4, scale=3.0), [_seeded(0), _seeded(1)]).sample
+    sample = _draw(entry, _logits(entry, 2, 50, scale=3.0), [_seeded(0), _seeded(1)]).sample
     total = sample.sum(-1)
     _demand(
         bool((total - 1).abs().max() < 1e-4),
@@ -136,7 +145,7 @@ def _is_distribution(entry: Estimator) -> None:
 
 
 def _is_deterministic(entry: Estimator) -> None:
-    first, again, other = (_call(entry, _logits(), seed) for seed in (0, 0, 1))
+    first, again, other = (_call(entry, _logits(entry), seed) for seed in (0, 0, 1))
     same = torch.equal(first.gradient, again.gradient) and torch.equal(first.value, again.value)
     _demand(same, "one seed gave two results")
     if entry.is_random:
@@ -146,13 +155,13 @@ def _is_deterministic(entry: Estimator) -> None:
 
 def _leaves_the_global_generator(entry: Estimator) -> None:
     before = torch.get_rng_state()
-    _call(entry, _logits())
+    _call(entry, _logits(entry))
     _demand(torch.equal(before, torch.get_rng_state()), "it draws from PyTorch's global generator")
 
 
 def _is_the_same_in_a_pack(entry: Estimator) -> None:
-    logits = _logits(3, _BATCH, _VARIABLES, _CATEGORIES)
-    grad = _logits(3, _BATCH, _VARIABLES, _CATEGORIES, scale=0.5)
+    logits = _logits(entry, 3, _BATCH)
+    grad = _logits(entry, 3, _BATCH, scale=0.5)
     pack = _draw(entry, logits, [_seeded(seed) for seed in range(3)])
     whole = _estimate(pack, grad)
     for member in range(3):
@@ -175,12 +184,13 @@ def _estimate(draw: Draw | ObjectiveDraw, grad: torch.Tensor) -> torch.Tensor:
 
 
 def _takes_an_empty_batch(entry: Estimator) -> None:
-    result = _call(entry, torch.zeros(0, _VARIABLES, _CATEGORIES))
-    _demand(result.gradient.shape == (0, _VARIABLES, _CATEGORIES), f"gradient {tuple(result.gradient.shape)}")
+    logits = _logits(entry, 0)
+    result = _call(entry, logits)
+    _demand(result.gradient.shape == logits.shape, f"gradient {tuple(result.gradient.shape)}")
 
 
 def _keeps_off_masked_categories(entry: Estimator) -> None:
-    logits = _logits(200, _VARIABLES, _CATEGORIES)
+    logits = _logits(entry, 200)
     logits[..., 1] = -torch.inf
     result = _call(entry, logits)
     if result.sample is not None:
@@ -191,13 +201,13 @@ def _keeps_off_masked_categories(entry: Estimator) -> None:
 
 def _takes_extreme_logits(entry: Estimator) -> None:
     for scale in (1e3, 1e4):
-        result = _call(entry, _logits(scale=scale))
+        result = _call(entry, _logits(entry, scale=scale))
         finite = result.gradient.isfinite().all() and result.value.isfinite().all()
         _demand(bool(finite), f"not finite at logits of about {scale:g}")
 
 
 def _marks_what_has_no_distribution(entry: Estimator) -> None:
-    logits = _logits()
+    logits = _logits(entry)
     logits[0, 0, 0] = torch.nan
     result = _call(entry, logits)
     _demand(bool(result.value[0].isnan()), "NaN logits give a finite loss, so that nobody notices")
@@ -205,7 +215,7 @@ def _marks_what_has_no_distribution(entry: Estimator) -> None:
 
 
 def _leaves_its_arguments(entry: Estimator) -> None:
-    logits = _logits()
+    logits = _logits(entry)
     before = logits.clone()
     _draw(entry, logits.unsqueeze(0), [_seeded(0)])
     _demand(torch.equal(before, logits), "it changes the logits that it is given")
@@ -218,10 +228,10 @@ def _refuses_bad_arguments(entry: Estimator) -> None:
             entry, one["logits"], f"logits of shape {tuple(one['logits'].shape)} and {one['logits'].dtype}"
         )
     for rule in entry.hyperparameters:
-        _demand_error(entry, _logits(), f"{rule.name} nan", **{rule.name: float("nan")})
+        _demand_error(entry, _logits(entry), f"{rule.name} nan", **{rule.name: float("nan")})
         if rule.minimum is not None:
             _demand_error(
-                entry, _logits(), f"{rule.name} {rule.minimum - 1:g}", **{rule.name: rule.minimum - 1}
+                entry, _logits(entry), f"{rule.name} {rule.minimum - 1:g}", **{rule.name: rule.minimum - 1}
             )
 
 

@@ -18,7 +18,7 @@ from estimators.score_function.objective import Objective
 NUM_DRAWS = 8192
 _MOST_NUMBERS = 2**21
 _DEGREES = (1, 2, 3, 4)
-_TIMED_SHAPE = (1, 100, 4, 8)
+_TIMED_SHAPE = (1, 100, 4)
 _TIMED_CALLS = 15
 
 
@@ -56,14 +56,17 @@ class Quality:
     spread: float
 
 
-def polynomials() -> Iterator[Problem]:
-    """Yield sums over variables of (w·x)^d for the degrees d from 1 to 4, and a small network."""
+def polynomials(categorical_dim: int = 4) -> Iterator[Problem]:
+    """Yield (w·x)^d for the degrees d from 1 to 4, and a small network, of three variables."""
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, 3, 4, generator=generator)
-    weights = torch.randn(3, 4, generator=generator)
+    logits = torch.randn(2, 3, categorical_dim, generator=generator)
+    weights = torch.randn(3, categorical_dim, generator=generator)
     for degree in _DEGREES:
         yield Problem(f"degree {degree}", logits, _polynomial(weights, degree))
-    first, second = torch.randn(12, 16, generator=generator) / 2, torch.randn(16, generator=generator)
+    first, second = (
+        torch.randn(weights.numel(), 16, generator=generator) / 2,
+        torch.randn(16, generator=generator),
+    )
     yield Problem("network", logits, lambda samples: (samples.flatten(-2) @ first).tanh() @ second)
 
 
@@ -96,9 +99,9 @@ def _chunk(problem: Problem) -> int:
     return max(1, _MOST_NUMBERS // problem.logits.numel() // 16)
 
 
-def step_seconds(entries: Sequence[Estimator]) -> list[float]:
-    """Return the seconds of a draw and its gradient at 8x4 and a batch of 100, taken in turns; the median."""
-    logits = torch.randn(_TIMED_SHAPE, generator=torch.Generator().manual_seed(0))
+def step_seconds(entries: Sequence[Estimator], categorical_dim: int = 8) -> list[float]:
+    """Return the seconds of a draw and its gradient at Cx4 and a batch of 100, taken in turns; the median."""
+    logits = torch.randn(*_TIMED_SHAPE, categorical_dim, generator=torch.Generator().manual_seed(0))
     calls = [_step(entry, logits) for entry in entries]
     seconds: list[list[float]] = [[] for _ in entries]
     for _ in range(_TIMED_CALLS):

@@ -50,7 +50,12 @@ def command(
     from estimators import REGISTRY
 
     shown = [*entries, *(REGISTRY[name] for name in YARDSTICKS if name not in own)]
-    problems = [*polynomials(), *_trained(Home.resolve(home))]
+    binary = {entry.categorical_dim for entry in entries} - {None}
+    categorical_dim = binary.pop() if binary else None
+    if categorical_dim:
+        problems = [*polynomials(categorical_dim)]
+    else:
+        problems = [*polynomials(), *_trained(Home.resolve(home))]
     with Progress(console=make_console(stderr=True), transient=True) as progress:
         todo = progress.add_task("checking", total=len(entries) + len(problems) * len(shown) + 1)
         outcomes = {}
@@ -64,7 +69,9 @@ def command(
                 _measure(entry, problem, quality, measured, failed)
                 progress.advance(todo)
         able = [entry for entry in shown if entry.name not in failed]
-        seconds = dict(zip([entry.name for entry in able], step_seconds(able), strict=True))
+        seconds = dict(
+            zip([entry.name for entry in able], step_seconds(able, categorical_dim or 8), strict=True)
+        )
     if as_json:
         echo(json.dumps(_as_json(outcomes, measured, seconds, failed), indent=1))
     else:

@@ -93,10 +93,14 @@ class Block(SpecModel):
 
     @field_validator("latent")
     @classmethod
-    def _has_few_enough_states(cls, latents: list[str], info: ValidationInfo) -> list[str]:
+    def _suits_every_estimator(cls, latents: list[str], info: ValidationInfo) -> list[str]:
         for estimator in map(estimators.get, info.data.get("estimator", ())):
             for latent in latents:
                 categorical_dim, latent_dim = map(int, latent.split("x"))
+                if estimator.categorical_dim not in (None, categorical_dim):
+                    only = estimator.categorical_dim
+                    rule = f"latent must have {only} categories for {estimator.name}"
+                    raise SpecValueError(f"{rule}, such as {only}x{latent_dim}", latent)
                 if not estimator.can_train(categorical_dim, latent_dim):
                     raise SpecValueError(
                         f"latent must have at most {estimator.max_states} states for {estimator.name}, which "

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+import estimators
 from estimators.hyperparameter import TEMPERATURE
 from sweep.spec.block import Block, SpecModel
 from sweep.spec.limits import MAX_MEMBERS
@@ -286,6 +287,16 @@ class Spec(SpecModel):
         if self.dataset is not None and self.batch_size is not None:
             latents = [latent for block in self.grid for latent in block.latent]
             check_batch(TASKS[self.task], self.dataset, self.batch_size, latents)
+        return self
+
+    @model_validator(mode="after")
+    def _measured_training_takes_the_latents(self) -> Spec:
+        name = self.measure.trained_with if self.measure else None
+        only = estimators.get(name).categorical_dim if name else None
+        for latent in (latent for block in self.grid for latent in block.latent):
+            if only is not None and latent.split("x")[0] != str(only):
+                rule = f"trained_with must take the categories of {latent}, and {name} takes {only}"
+                raise SpecValueError(rule, name, place=("measure", "trained_with"))
         return self
 
     @model_validator(mode="after")

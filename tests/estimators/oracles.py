@@ -6,7 +6,7 @@ exact gradient (Eq. 2), its first-order (Eq. 9) and its second-order (Eq. 11, 26
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
@@ -107,6 +107,12 @@ def gst(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
     return softmax_jacobian(d.logits + lift - push, h.temperature)
 
 
+def gst_p(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
+    probs = torch.softmax(d.logits, -1)
+    of_draw, of_others = ((probs * one).sum(-1, keepdim=True) for one in (d.sample, 1 - d.sample))
+    return gst(d, y, replace(h, gap=-torch.log(of_others) / of_draw))
+
+
 def reinmax(d: Draw, y: Tensor | None, h: Hyperparameters) -> Tensor:
     tempered = torch.softmax(d.logits / h.temperature, -1)
     return 2 * probs_jacobian((tempered + d.sample) / 2) - 0.5 * softmax_jacobian(d.logits)
@@ -166,6 +172,7 @@ RULES: dict[str, Callable[[Draw, Tensor, Hyperparameters], Tensor]] = {
         concrete,
         gumbel_rao,
         gst,
+        gst_p,
         reinmax,
         reinmax_argmax,
         reinmax_rk2,

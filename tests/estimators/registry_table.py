@@ -1,7 +1,7 @@
 """Tables over the registry: what tests of every estimator are parametrised by, and how they call one."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 import torch
@@ -18,7 +18,13 @@ def hyperparameter_names(estimator: Estimator) -> tuple[str, ...]:
 
 
 def every_with(has_trait: Callable[[Estimator], bool]) -> pytest.MarkDecorator:
-    chosen = [pytest.param(e, id=name) for name, e in REGISTRY.items() if has_trait(e)]
+    """Those with the trait that take any number of categories; `every_binary` has the others."""
+    chosen = [e for e in REGISTRY.values() if e.categorical_dim is None and has_trait(e)]
+    return _each_of(chosen)
+
+
+def _each_of(estimators: Iterable[Estimator]) -> pytest.MarkDecorator:
+    chosen = [pytest.param(e, id=e.name) for e in estimators]
     return pytest.mark.parametrize("estimator", chosen)
 
 
@@ -28,6 +34,7 @@ every_with_objective = every_with(lambda e: e.needs_objective)
 every_one_hot = every_with(lambda e: e.is_one_hot)
 every_random = every_with(lambda e: e.is_random)
 every_tempered = every_with(lambda e: "temperature" in hyperparameter_names(e))
+every_binary = _each_of(e for e in REGISTRY.values() if e.categorical_dim == 2)
 PATHWISE = [name for name, e in REGISTRY.items() if not e.needs_objective]
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 

@@ -13,6 +13,7 @@ from estimators import Estimator
 from estimators.gumbel import averaged_softmax_vjp, sample_gumbel
 from estimators.pathwise.concrete import concrete_gradient
 from estimators.pathwise.gst import gst_gradient
+from estimators.pathwise.gst_p import gst_p_gradient
 from estimators.pathwise.heun import heun_logits
 from estimators.pathwise.reinmax import reinmax_gradient
 from estimators.pathwise.reinmax_argmax import reinmax_argmax_gradient
@@ -46,6 +47,7 @@ RULES: dict[str, Rule] = {
     "stgs": lambda d, g, h, _: stgs_gradient(d.perturbed, g, h.temperature),
     "concrete": lambda d, g, h, _: concrete_gradient(d.relaxed(h.temperature), g, h.temperature),
     "gst": lambda d, g, h, _: gst_gradient(d.logits, d.sample, g, h.temperature, h.gap),
+    "gst_p": lambda d, g, h, _: gst_p_gradient(d.logits, d.sample, g, h.temperature),
     "reinmax": lambda d, g, h, _: reinmax_gradient(d.logits, d.sample, g, h.temperature),
     "reinmax_argmax": lambda d, g, h, _: reinmax_argmax_gradient(d.logits, g, h.temperature),
     "reinmax_rk2": lambda d, g, h, _: reinmax_rk2_gradient(d.logits, d.sample, g, h.beta),

@@ -62,7 +62,7 @@ def test_bad_hyperparameter_is_refused(estimator, name, value, rule):
     h = dataclasses.replace(FEW, **{name: value})
     shown = r"-0\.5" if isinstance(value, torch.Tensor) and value.ndim else re.escape(repr(value))
     with pytest.raises(ValueError, match=rf"{name} must be .*{rule}.*, got {shown}"):
-        output_of(estimator, normal(2, 3, 4, seed=1), total, seeded(1), h)
+        output_of(estimator, normal(2, 3, estimator.categorical_dim or 4, seed=1), total, seeded(1), h)
 
 
 @every_tempered

@@ -106,6 +106,8 @@ JUDGED = SPEC_TEXT + "task: gradient_quality\n"
         ("measure: {epochs: [0]}\n", 9, "epochs to measure after must be integers >= 1, got [0]"),
         ("measure: {epochs: 2, draws: 0}\n", 9, "draws must be an integer >= 1, got 0"),
         ("measure: {epochs: 2, trained_with: rainmax}\n", 9, "nearest: reinmax"),
+        ("measure: {epochs: 2, trained_with: arms}\n", 9,
+         "trained_with must take the categories of 8x4, and arms takes 2, got 'arms'"),
         ("measure: {epochs: 2, trained_with: rloo, trained_temperature: 0.5}\n", 9,
          "trained_temperature must be left out: rloo takes none, got 0.5"),
         ("measure: {epochs: 2}\nsearch: {kind: optuna, trials: 2}\n", 10,

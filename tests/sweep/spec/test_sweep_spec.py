@@ -172,6 +172,13 @@ def test_a_latent_of_too_many_states_is_refused_where_they_are_enumerated() -> N
     spec_of({"estimator": "indecater", "latent": "64x1000000"})
 
 
+@pytest.mark.parametrize("name", ["disarm", "arm", "arms"])
+def test_other_than_two_categories_are_refused_where_variables_are_binary(name: str) -> None:
+    rule = f"latent must have 2 categories for {name}, such as 2x4, got '8x4'"
+    assert message({"estimator": ["rloo", name], "latent": ["2x8", "8x4"]}) == rule
+    spec_of({"estimator": name, "latent": "2x200"})
+
+
 @pytest.mark.parametrize(
     ("block", "expected"),
     [

@@ -65,7 +65,8 @@ def test_member_of_a_pack_of_a_ragged_width_equals_member_alone_nearly() -> None
 
 @pytest.mark.parametrize("estimator", estimators.REGISTRY)
 def test_every_estimator_trains_members_of_a_pack_as_it_trains_each_alone(estimator: str) -> None:
-    shape = {"categorical_dim": 4, "latent_dim": 4, "batch_size": 20}
+    categorical_dim = estimators.get(estimator).categorical_dim or 4
+    shape = {"categorical_dim": categorical_dim, "latent_dim": 16 // categorical_dim, "batch_size": 20}
     settings = {"estimator": estimator, "num_mc_samples": 10, "num_samples": 3, **shape}
     free = [
         {"temperature": tau, "eta": eta, "beta": eta} for tau, eta in ((1.0, 0.5), (0.3, 1.0), (1.5, 0.2))
