@@ -56,12 +56,6 @@ def estimator_name(estimator: str) -> str:
     return ESTIMATOR_NAMES.get(estimator, own or estimator)
 
 
-def symbol_of(name: str) -> str:
-    """Return what a hyperparameter of users' estimators alone is called: its symbol, else its name."""
-    symbols = [one.symbol for entry in REGISTRY.values() for one in entry.hyperparameters if one.name == name]
-    return next(filter(None, symbols), name)
-
-
 def name_with_gap(cell: Cell) -> str:
     """Return the name of a cell's estimator; that of GST holds its gap: GST-1.0 has a gap of 1."""
     estimator, gap = IN_THE_NAME

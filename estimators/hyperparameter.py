@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a spec needs the rules alone, and torch takes seconds to import
     import torch
 
 
-@dataclass(frozen=True)
-class Hyperparameter:
-    """A named number with the values it may take.
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """The values that a number may take.
 
     Args:
-        name: Argument name, and the param's name in a store.
-        default: Value where none is given.
         minimum: Smallest value; none means any finite number.
         is_minimum_allowed: Whether the minimum itself may be used.
         is_integer: Whether only whole numbers are allowed.
-        symbol: What tables and axes call it where they have no name of their own for it, for example "κ".
     """
 
-    name: str
-    default: float
     minimum: float | None = None
     is_minimum_allowed: bool = True
     is_integer: bool = False
-    symbol: str = ""
 
     @property
     def rule(self) -> str:
@@ -47,6 +41,29 @@ class Hyperparameter:
         if self.minimum is None:
             return True
         return value >= self.minimum if self.is_minimum_allowed else value > self.minimum
+
+
+@dataclass(frozen=True)
+class Hyperparameter(Rule):
+    """A named number with the values it may take: all that is said of it, anywhere.
+
+    Keys of specs, params, columns, labels, axes and packs follow from it (`trainables.schema.params`). A
+    whole number is a count: it costs time, and the members of a pack share it.
+
+    Args:
+        name: Argument name, key of a spec, and the param's name in a store.
+        default: Value where none is given. Of one that ships it never changes: members at it leave it out of
+            their hashes.
+        symbol: What labels and headings call it, for example "κ"; its name where there is none.
+        axis: What an axis of a figure says, for example "samples N"; the symbol where there is nothing else.
+        is_free_in_pack: Whether the members of a pack may differ in it.
+    """
+
+    name: str
+    default: float
+    symbol: str = ""
+    axis: str = ""
+    is_free_in_pack: bool = True
 
     def number(self, value: float | str) -> float:
         """Return a stored value as the number that the estimator takes."""
@@ -107,11 +124,19 @@ def _broadcasts(shape: torch.Size, target: torch.Size) -> bool:
         return False
 
 
-TEMPERATURE = Hyperparameter("temperature", default=1.0, minimum=0.0, is_minimum_allowed=False)
-ETA = Hyperparameter("eta", default=1.0)
-NUM_MC_SAMPLES = Hyperparameter("num_mc_samples", default=100, minimum=1, is_integer=True)
-GAP = Hyperparameter("gap", default=1.0, minimum=0.0)
-BETA = Hyperparameter("beta", default=0.5)
-NUM_SAMPLES = Hyperparameter("num_samples", default=2, minimum=1, is_integer=True)
-NUM_SAMPLES_OF_RLOO = Hyperparameter("num_samples", default=2, minimum=2, is_integer=True)
+TEMPERATURE = Hyperparameter(
+    "temperature", default=1.0, minimum=0.0, is_minimum_allowed=False, symbol="τ", axis="temperature τ"
+)
+ETA = Hyperparameter("eta", default=1.0, symbol="η")
+BETA = Hyperparameter("beta", default=0.5, symbol="β")
+NUM_MC_SAMPLES = Hyperparameter(
+    "num_mc_samples", default=100, minimum=1, is_integer=True, symbol="K", axis="Monte-Carlo draws K"
+)
+GAP = Hyperparameter("gap", default=1.0, minimum=0.0, is_free_in_pack=False)
+NUM_SAMPLES = Hyperparameter(
+    "num_samples", default=2, minimum=1, is_integer=True, symbol="N", axis="samples N"
+)
+NUM_SAMPLES_OF_RLOO = replace(NUM_SAMPLES, minimum=2)
 """Number of samples where each has the mean over the others as its baseline."""
+SHARED = (TEMPERATURE, ETA, BETA, NUM_MC_SAMPLES, GAP, NUM_SAMPLES)
+"""Those that several estimators take, in the order of a table's columns."""

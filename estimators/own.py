@@ -13,13 +13,12 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from estimators import hyperparameter
 from estimators.hyperparameter import Hyperparameter
-from estimators.registry import SHIPPED, Estimator
+from estimators.registry import SHIPPED, SHIPPED_HYPERPARAMETERS, Estimator
 
 if TYPE_CHECKING:
     import torch
@@ -33,11 +32,6 @@ DECLARED = "catsweep_estimator"
 """The attribute of a function that holds what was declared of it."""
 _GENERATOR = "generator"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_KNOWN: Mapping[str, Hyperparameter] = {
-    one.name: one
-    for one in vars(hyperparameter).values()
-    if isinstance(one, Hyperparameter) and one is not hyperparameter.NUM_SAMPLES_OF_RLOO
-}
 
 
 class EstimatorError(ValueError):
@@ -164,8 +158,8 @@ class OwnEstimator(Estimator):
     def to_plain(self) -> dict[str, Any]:
         """Return the declaration as plain containers, for a store, which is read where the code is not."""
         rules = [
-            {name: value for name, value in vars(one).items() if value is not None}
-            for one in self.hyperparameters
+            {one.name: value for one in fields(rule) if (value := getattr(rule, one.name)) != one.default}
+            for rule in self.hyperparameters
         ]
         return {
             "name": self.name,
@@ -231,7 +225,7 @@ def _rule(parameter: inspect.Parameter, name: str, declared: Mapping[str, Hyperp
     """Return the rule of a parameter: as declared, as known by its name, or that of its default's type."""
     own, default = parameter.name, parameter.default
     is_number = isinstance(default, int | float) and not isinstance(default, bool)
-    rule = declared.get(own) or _KNOWN.get(own)
+    rule = declared.get(own) or SHIPPED_HYPERPARAMETERS.get(own)
     if rule is None and is_number:
         rule = Hyperparameter(own, default, is_integer=isinstance(default, int))
     if rule is None or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):

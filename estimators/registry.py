@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -18,6 +19,7 @@ from estimators.hyperparameter import (
     NUM_MC_SAMPLES,
     NUM_SAMPLES,
     NUM_SAMPLES_OF_RLOO,
+    SHARED,
     TEMPERATURE,
     Hyperparameter,
 )
@@ -140,6 +142,10 @@ SHIPPED = tuple(_ENTRIES)
 """The ids of the estimators that catsweep has itself."""
 REGISTRY: Mapping[str, Estimator] = MappingProxyType(_ENTRIES)
 """Every estimator by its id: those that ship, and then those of users that this process knows."""
+_SHARED = {one.name: one for one in SHARED}
+_OWN = {one.name: one for entry in _ESTIMATORS for one in entry.hyperparameters}
+SHIPPED_HYPERPARAMETERS: Mapping[str, Hyperparameter] = MappingProxyType({**_SHARED, **_OWN, **_SHARED})
+"""What the estimators that ship take, by name; of several rules of one name, that which most have."""
 
 
 def register(entry: Estimator) -> None:
@@ -157,6 +163,35 @@ def unregister(name: str) -> None:
     """Forget an estimator that does not ship."""
     if name not in SHIPPED:
         _ENTRIES.pop(name, None)
+
+
+@contextmanager
+def registered(*entries: Estimator) -> Iterator[None]:
+    """Have estimators in the registry for a while; then it is as it was, whatever was added meanwhile."""
+    before = dict(_ENTRIES)
+    try:
+        for entry in entries:
+            register(entry)
+        yield
+    finally:
+        _ENTRIES.clear()
+        _ENTRIES.update(before)
+
+
+def hyperparameters(name: str) -> tuple[Hyperparameter, ...]:
+    """Return how estimators in the registry declare a hyperparameter, those that ship first.
+
+    There are none of a name that only a store knows.
+    """
+    shipped = SHIPPED_HYPERPARAMETERS.get(name)
+    declared = [one for entry in _ENTRIES.values() for one in entry.hyperparameters if one.name == name]
+    return (shipped, *declared) if shipped else tuple(declared)
+
+
+def hyperparameter_names() -> tuple[str, ...]:
+    """Return the names of all hyperparameters of estimators in the registry, those that ship first."""
+    declared = (one.name for entry in _ENTRIES.values() for one in entry.hyperparameters)
+    return tuple(dict.fromkeys((*SHIPPED_HYPERPARAMETERS, *declared)))
 
 
 def get(name: str) -> Estimator:

@@ -8,36 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from estimators.hyperparameter import Hyperparameter
-from trainables.schema import DEFAULTS, Member, own_names
+from trainables.schema import COST_PARAMS, DEFAULTS, FREE_IN_PACKS, Member, own_names, param_of
 from trainables.tasks import task_of
 from trainables.tasks.task import Task
-
-COST_PARAMS = (
-    "task",
-    "dataset",
-    "estimator",
-    "categorical_dim",
-    "latent_dim",
-    "optimizer",
-    "num_mc_samples",
-    "num_samples",
-    "batch_size",
-    "iterations_per_epoch",
-    "precision",
-    "trained_with",
-    "measured_epochs",
-    "num_draws",
-)
-"""What the seconds of a step and the best size of a pack depend on."""
-
-
-def free_params(task: str) -> frozenset[str]:
-    """Return what members of one pack of a task may differ in; everything else they share.
-
-    Raises:
-        ValueError: If there is no such task.
-    """
-    return task_of(task).free_params
 
 
 def shared_params(member: Member, *, is_on_gpu: bool = False) -> tuple[tuple[str, str], ...]:
@@ -53,7 +26,15 @@ def free_params_of(member: Member, *, is_on_gpu: bool = False) -> frozenset[str]
     """Return what members of this member's pack may differ in: hyperparameters of a user's own, too."""
     task = task_of(member.params["task"])
     free = task.free_params | task.free_on_gpu if is_on_gpu else task.free_params
-    return free | frozenset(own_names(member.params)) if "temperature" in free else free
+    own = own_names(member.params) if free >= FREE_IN_PACKS else ()
+    return free.union(name for name in own if param_of(name).is_free_in_pack)
+
+
+def cost_key(member: Member, **more: object) -> str:
+    """Return as a key what the seconds of a step and the best size of a pack depend on, and more."""
+    own = (name for name in own_names(member.params) if param_of(name).costs_time)
+    values = {**member.params, **more}
+    return " ".join(f"{name}={values[name]}" for name in (*COST_PARAMS, *own, *more) if name in values)
 
 
 def hyperparameter_value(params: Mapping[str, str], one: Hyperparameter) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from analysis.choices import check_choice
 from analysis.figure_error import FigureError
-from analysis.names import applicable_defaults, symbol_of
+from analysis.names import applicable_defaults
 from trainables import schema
 from trainables.schema import Cell
 from trainables.tasks import TASKS
@@ -22,33 +22,17 @@ SECONDS_AXES = (CURVE_AXES[SECONDS], "seconds of training and testing")
 """What an axis of seconds says: of tasks that do not test after every epoch, and of those that do."""
 ESTIMATOR = "estimator"
 """The axis of bars: a bar, or two, for each cell."""
-HYPERPARAMETERS: Mapping[str, str] = {
-    "beta": "β",
-    "temperature": "temperature τ",
-    "eta": "η",
-    "lr": "learning rate",
-    "num_mc_samples": "Monte-Carlo draws K",
-    "num_samples": "samples N",
-    "temperature_decay": "temperature decay",
-    "temperature_floor": "least temperature",
-    "gap": "gap",
-    "batch_size": "batch size",
-    "epochs": "epochs",
-    "optimizer": "optimiser",
-    "precision": "precision",
-}
-"""What an axis of each says; the first of them win where several have equally many values."""
-
-
-def axis_text(name: str) -> str:
-    """Return what the axis of a hyperparameter says; one of users' estimators alone goes by its symbol."""
-    return HYPERPARAMETERS.get(name) or symbol_of(name)
+_PREFERRED = (
+    "beta", "temperature", "eta", "lr", "num_mc_samples", "num_samples", "temperature_decay",
+    "temperature_floor",
+)  # fmt: skip
+"""The first of them is the axis where several have equally many values; the others come in their order."""
 
 
 def hyperparameters_in(cells: Sequence[Cell]) -> tuple[str, ...]:
     """Return the hyperparameters that can be axes for these cells: with those of users' estimators."""
     own = (name for cell in cells for name in schema.own_names(cell.params))
-    return tuple(dict.fromkeys((*HYPERPARAMETERS, *own)))
+    return tuple(dict.fromkeys((*_PREFERRED, *schema.AXES, *own)))
 
 
 _OF_CURVES = ("train_neg_elbo", "test_neg_elbo")
@@ -164,7 +148,7 @@ def _axes(cells: Sequence[Cell]) -> tuple[str, ...]:
         return ("beta",)
     if {"temperature", "eta"} <= set(several):
         return ("temperature", "eta")
-    numbers = {name: count for name, count in several.items() if name not in schema.TEXT_PARAMS}
+    numbers = {name: count for name, count in several.items() if not schema.param_of(name).is_text}
     longest = max(numbers, key=lambda name: numbers[name], default=EPOCH)
     return (longest if numbers.get(longest, 0) >= _ENOUGH_FOR_AN_AXIS else EPOCH,)
 

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analysis.figures.axis_labels import has_log_axis, is_wide, metric_label
-from analysis.figures.choice import axis_text, setting
+from analysis.figures.choice import setting
 from analysis.figures.limits import fits_one_panel
 from analysis.figures.panels import Line, Numbers, Panel
 from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.names import estimator_name
 from analysis.tables.labels import row_labels
-from trainables import schema
-from trainables.schema import Cell
+from trainables.schema import Cell, param_of
 
 
 def without(cell: Cell, *names: str) -> Cell:
@@ -29,7 +28,7 @@ def without(cell: Cell, *names: str) -> Cell:
 def positions_of(cells: Sequence[Cell], name: str) -> dict[str, float]:
     """Return where each value lies on an axis: at its number, or, for a text, at 0, 1, ..."""
     values = {value for cell in cells if (value := setting(cell, name)) is not None}
-    if name in schema.TEXT_PARAMS:
+    if param_of(name).is_text:
         return {value: float(place) for place, value in enumerate(sorted(values))}
     return {value: float(value) for value in sorted(values, key=float)}
 
@@ -45,7 +44,7 @@ def setting_panels(results: Results, against: str) -> list[Panel]:
         against: The hyperparameter.
     """
     places = positions_of(results.cells, against)
-    is_text = against in schema.TEXT_PARAMS
+    is_text = param_of(against).is_text
     lines = _lines(results, against)
     ends = np.array([min(places.values()), max(places.values())])
     panels = []
@@ -63,7 +62,7 @@ def setting_panels(results: Results, against: str) -> list[Panel]:
             panels.append(
                 Panel(
                     title,
-                    axis_text(against),
+                    param_of(against).axis,
                     metric_label(results.metric),
                     tuple(drawn),
                     ticks=tuple(places) if is_text else (),

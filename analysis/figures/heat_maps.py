@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analysis.figures.axis_labels import metric_label
-from analysis.figures.choice import axis_text, setting
+from analysis.figures.choice import setting
 from analysis.figures.final_values import positions_of, without
 from analysis.figures.panels import HeatPanel
 from analysis.figures.published_lines import printed_value
@@ -17,6 +17,7 @@ from analysis.figures.results import Results, panel_key, panel_keys
 from analysis.names import form_of
 from analysis.published.comparison import PUBLISHED, has_other_settings, published_settings
 from analysis.tables.labels import row_labels
+from trainables.schema import param_of
 
 
 def heat_panels(results: Results, against: Sequence[str], compare: str | None) -> list[HeatPanel]:
@@ -61,8 +62,8 @@ def _panel(
         mean[place], counted[place], requested[place] = shown["mean"], shown["n"], shown["num_requested"]
     return HeatPanel(
         title,
-        axis_text(against[0]),
-        axis_text(against[1]),
+        param_of(against[0]).axis,
+        param_of(against[1]).axis,
         metric_label(results.metric),
         tuple(columns),
         tuple(lines),

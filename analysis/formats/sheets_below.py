@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis.formats.sheet import UNDEFINED, Entry, Sheet, number, rows_of
-from analysis.names import form_of, metric_name, symbol_of
+from analysis.names import form_of, metric_name
+from trainables.schema import param_of
 from trainables.schema.metrics import HIGHER_IS_BETTER
 
-_SYMBOLS = {"temperature": "τ", "eta": "η", "beta": "β", "num_mc_samples": "K", "num_samples": "N"}
 _LEAST_P = 0.001
 _TEST_NOTES = (
     "Difference: the mean less that of the best of the latent. p: Welch's t-test, two-sided, that both means "
@@ -56,7 +56,7 @@ def _chosen(frame: pd.DataFrame, form: str) -> Sheet:
         )
         for row in rows
     )
-    shown = (_SYMBOLS.get(name) or symbol_of(name) for name in names)
+    shown = (param_of(name).heading for name in names)
     header = ("estimator", "latent", *shown, metric, "complete")
     notes = (
         *_choice_notes(metric, is_shown=is_shown),

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.tables.selection import CHOOSABLE
-from trainables.schema import TEXT_PARAMS
+from trainables.schema import CHOOSABLE, PARAMS
 
 
 def render_json(frame: pd.DataFrame) -> str:
@@ -23,5 +22,5 @@ def render_json(frame: pd.DataFrame) -> str:
 
 def _plain(name: Any, value: Any) -> Any:
     if name in CHOOSABLE:
-        return value if name in TEXT_PARAMS and value else json.loads(value or "null")
+        return value if PARAMS[name].is_text and value else json.loads(value or "null")
     return value if isinstance(value, Mapping) or pd.notna(value) else None

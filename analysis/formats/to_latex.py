@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 
 from analysis.formats.latex_layout import (
@@ -18,6 +19,15 @@ from analysis.formats.latex_layout import (
     text_height,
 )
 from analysis.formats.sheet import Entry, Sheet
+
+_GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
+"""Letters for which LaTeX has a command: symbols of hyperparameters."""
+
+
+def _greek(letter: str) -> str:
+    word = unicodedata.name(letter).split()[-1].lower().replace("lamda", "lambda")
+    return rf"$\{word.capitalize() if letter.isupper() else word}$"
+
 
 _FORMS = {1: r"\textbf{%s}", 2: r"\underline{%s}", 3: r"\textit{%s}"}
 _ESCAPES = {
@@ -34,11 +44,8 @@ _ESCAPES = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "±": r"$\pm$",
-    "τ": r"$\tau$",
-    "η": r"$\eta$",
-    "β": r"$\beta$",
 }
-_TABLE = str.maketrans(_ESCAPES)
+_TABLE = str.maketrans({**_ESCAPES, **{letter: _greek(letter) for letter in _GREEK}})
 _MINUS = re.compile(r"(?<![-\w])-(?=\d)")
 _SHAPE = re.compile(r"(?<![\w.])(\d+)x(\d+)(?!\w)")
 _LONGEST_NOTE = 2000

@@ -10,14 +10,14 @@ import pandas as pd
 from analysis.figure_error import FigureError
 from analysis.figures.bars import point_panels
 from analysis.figures.caption import caption, legend_suffixes, point_caption
-from analysis.figures.choice import CURVE_AXES, EPOCH, ESTIMATOR, Choice, axis_text, choose, curve_axis
+from analysis.figures.choice import CURVE_AXES, EPOCH, ESTIMATOR, Choice, choose, curve_axis
 from analysis.figures.collection import parts_of
 from analysis.figures.results import Results
 from analysis.names import form_of, metric_name
 from analysis.published.comparison import CURVES, has_published
 from analysis.report.palette import Palette
 from analysis.report.vega import Series, View, heat_view, line_views
-from trainables.schema import EPOCH_SECONDS, CellRequest
+from trainables.schema import EPOCH_SECONDS, CellRequest, param_of
 
 _SPREAD = "std"
 
@@ -127,7 +127,7 @@ def _with_suffix(label: str, suffixes: Mapping[str, str]) -> str:
 def _title(choice: Choice, requests: Sequence[CellRequest]) -> str:
     cells = [request.cell for request in requests]
     of_curves = {axis: curve_axis(axis, cells) for axis in CURVE_AXES}
-    axes = {**{name: axis_text(name) for name in choice.against}, **of_curves, ESTIMATOR: ESTIMATOR}
+    axes = {**{name: param_of(name).axis for name in choice.against}, **of_curves, ESTIMATOR: ESTIMATOR}
     names = " and ".join(metric_name(metric).text for metric in choice.metrics)
     return f"{names[0].upper()}{names[1:]} against {' and '.join(axes[name] for name in choice.against)}"
 

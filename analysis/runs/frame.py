@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.names import applicable_defaults
 from analysis.runs import store_http
 from trainables import schema
-from trainables.schema import Cell
+from trainables.schema import PARAMS, Cell, Kind
 from trainables.schema.metrics import METRICS
 from trainables.store import run_tables
 from trainables.store.database import sqlite_path
@@ -20,9 +20,12 @@ from trainables.store.run_record import MemberReader, RunRecord
 
 _TEXT = (
     "run_id", "experiment", "member", "cell", "status", "error", "note", "latent", "dataset_content",
-    *schema.TEXT_PARAMS,
+    *(name for name, one in PARAMS.items() if one.is_text),
 )  # fmt: skip
-_INTEGER = ("diverged", "pruned", "epoch", *schema.INTEGER_PARAMS)
+_FLOAT = tuple(name for name, one in PARAMS.items() if one.kind is Kind.FLOAT)
+_INTEGER = (
+    "diverged", "pruned", "epoch", *(name for name, one in PARAMS.items() if one.kind is Kind.INTEGER),
+)  # fmt: skip
 _TIMES = ("start_time", "end_time")
 _LEADING = (
     "run_id", "experiment", "member", "cell", "status", "diverged", "pruned", "error", "note",
@@ -200,9 +203,9 @@ def _epoch(tag: str, record: RunRecord) -> int | None:
 
 
 def _typed_param(name: str, text: str) -> str | int | float:
-    if name in schema.INTEGER_PARAMS:
+    if PARAMS[name].kind is Kind.INTEGER:
         return _integer(name, text)
-    return float(text) if name in schema.FLOAT_PARAMS else text
+    return text if PARAMS[name].is_text else float(text)
 
 
 def _integer(name: str, text: str) -> int:
@@ -215,7 +218,7 @@ def _integer(name: str, text: str) -> int:
 def _typed(frame: pd.DataFrame, numbers: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """Give every column its type, the same whether it has values or not."""
     types = dict.fromkeys(_TEXT, "str") | dict.fromkeys(_INTEGER, "Int64")
-    types |= dict.fromkeys([*schema.FLOAT_PARAMS, *numbers], "float64")
+    types |= dict.fromkeys([*_FLOAT, *numbers], "float64")
     types |= dict.fromkeys(map(step_column, metrics), "Int64")
     times = {name: pd.to_datetime(frame[name].astype("Int64"), unit="ms", utc=True) for name in _TIMES}
     return frame.astype(types).assign(**times)

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.names import IN_THE_NAME, name_with_gap, symbol_of
-from trainables import schema
-from trainables.schema import Cell
+from analysis.names import IN_THE_NAME, name_with_gap
+from trainables.schema import CELL_PARAMS, DEFAULTS, Cell, own_names, param_of
 from trainables.tasks import TASKS
 
-_PARTS: Mapping[str, Callable[[str], str]] = {
-    "optimizer": str,
-    "lr": "lr {}".format,
-    "temperature": "τ {}".format,
-    "eta": "η {}".format,
-    "beta": "β {}".format,
-    "num_mc_samples": "K {}".format,
-    "gap": "gap {}".format,
-    "num_samples": "N {}".format,
-    "temperature_decay": "τ decay {}".format,
-    "temperature_floor": "τ floor {}".format,
-    "batch_size": "batch {}".format,
-    "epochs": "{} epochs".format,
-    "iterations_per_epoch": "{} iterations an epoch".format,
-    "trained_with": "trained with {}".format,
-    "trained_temperature": "at τ {}".format,
-    "measured_epochs": "judged at {}".format,
-    "num_draws": "{} draws".format,
-    "precision": str,
-    "estimator_version": "version {}".format,
-    "hyperparameters": "with {}".format,
-    "dataset": str,
-    "task": str,
-    "task_version": "task version {}".format,
-}
+_COLUMNS = ("estimator", "categorical_dim", "latent_dim")
+_LAST = ("precision", "estimator_version", "hyperparameters", "dataset", "task", "task_version")
+_STATED = (*(name for name in CELL_PARAMS if name not in (*_COLUMNS, *_LAST)), *_LAST)
+"""What a label may state of a cell, in this order; hyperparameters of users' estimators alone come last."""
 
 
 def row_labels(cells: Sequence[Cell]) -> list[str]:
@@ -58,13 +36,9 @@ def row_labels(cells: Sequence[Cell]) -> list[str]:
             is_enough[place] = _tells_apart(budget, groups[key].values())
         if not is_enough[place]:
             budget = list(dict.fromkeys((*budget, *varying[key])))
-            budget.sort(key=lambda name: list(_PARTS).index(name) if name in _PARTS else len(_PARTS))
+            budget.sort(key=lambda name: _STATED.index(name) if name in _STATED else len(_STATED))
         labels.append(_label(cell, budget))
     return labels
-
-
-def _part(name: str, value: str) -> str:
-    return _PARTS[name](value) if name in _PARTS else f"{symbol_of(name)} {value}"
 
 
 def budget_params(cell: Cell) -> list[str]:
@@ -82,7 +56,7 @@ def _tells_apart(names: Sequence[str], by_latent: Iterable[Sequence[Cell]]) -> b
 
 def param_value(cell: Cell, name: str) -> str | None:
     """Return what a cell's param counts as: its value, or the default; None where there is neither."""
-    return cell.params.get(name, schema.DEFAULTS.get(name))
+    return cell.params.get(name, DEFAULTS.get(name))
 
 
 def _varying(by_latent: Mapping[str, Sequence[Cell]]) -> list[str]:
@@ -90,13 +64,13 @@ def _varying(by_latent: Mapping[str, Sequence[Cell]]) -> list[str]:
     if all(len(cells) == 1 for cells in by_latent.values()):
         return []
     every = [cell for cells in by_latent.values() for cell in cells]
-    names = dict.fromkeys([*_PARTS, *(name for cell in every for name in schema.own_names(cell.params))])
+    names = dict.fromkeys([*_STATED, *(name for cell in every for name in own_names(cell.params))])
     return [name for name in names if len({param_value(cell, name) for cell in every}) > 1]
 
 
 def _label(cell: Cell, names: Sequence[str]) -> str:
     shown = [name for name in names if (cell.estimator, name) != IN_THE_NAME]
     values = {name: param_value(cell, name) for name in shown}
-    parts = [_part(name, value) for name, value in values.items() if value is not None]
+    parts = [param_of(name).labelled(value) for name, value in values.items() if value is not None]
     note = [f"({cell.note})"] if cell.note else []
     return " ".join([name_with_gap(cell), *parts, *note])

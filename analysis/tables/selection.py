@@ -14,7 +14,7 @@ from analysis.tables.member_states import STATES, status_text
 from analysis.tables.members import counted_values, wanted_members
 from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection_account import Candidate, account
-from trainables.schema import Cell, CellRequest, own_names
+from trainables.schema import CHOOSABLE, Cell, CellRequest, own_names
 from trainables.schema.metrics import ALL_METRICS, HIGHER_IS_BETTER, names_of
 
 SELECTIONS = ("best",)
@@ -24,13 +24,7 @@ SELECTION_METRICS = names_of(*(metric for metric in ALL_METRICS if metric.may_se
 NOTHING_CHOSEN = "nothing chosen"
 SELECTION_COLUMNS = ("selected_by", "selected_mean", "num_candidates", "num_complete", "account")
 _OF_TABLE_5 = ("optimizer", "lr", "temperature", "eta")
-CHOOSABLE = (
-    *_OF_TABLE_5, "beta", "num_mc_samples", "gap", "num_samples", "temperature_decay", "temperature_floor",
-    "batch_size",
-)  # fmt: skip
-"""Hyperparameters, which can be chosen: columns of every table.
-
-Below a table of chosen cells stand those of Table 5, and of the others those in which candidates differ."""
+"""Below a table of chosen cells stand these, and of the others those in which candidates differ."""
 
 
 @dataclass(frozen=True)

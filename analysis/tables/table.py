@@ -17,7 +17,6 @@ from analysis.tables.member_states import STATES, status_text
 from analysis.tables.members import counted_values, dataset_contents, merged, wanted_members
 from analysis.tables.ranking import column_keys, params_apart, ranks
 from analysis.tables.selection import (
-    CHOOSABLE,
     SELECT_BY,
     SELECTION_METRICS,
     SELECTIONS,
@@ -26,7 +25,7 @@ from analysis.tables.selection import (
     hyperparameters_of,
     select_best,
 )
-from trainables.schema import Cell, CellRequest
+from trainables.schema import CHOOSABLE, Cell, CellRequest
 from trainables.tasks import TASKS
 
 SEEDS = "seeds"

@@ -6,20 +6,19 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from trainables.schema import NUM_SEEDS, Cell
+from trainables.schema import NUM_SEEDS, Cell, param_of
 from trainables.schema.metrics import METRICS
 from trainables.tasks import TASKS
 
-_SHORT = {"lr": "lr", "temperature": "τ", "eta": "η"}
-_BUDGETS = {"num_samples": "N"}
+_NAMED = ("lr", "temperature", "eta")
 
 
 def cell_name(cell: Cell) -> str:
     """Return a name for people, for example "reinmax 8x4 adam lr=0.0005 τ=1.3"."""
     params = cell.params
     task = TASKS.get(params.get("task", ""))
-    names = {**_SHORT, **{name: _BUDGETS[name] for name in (task.label_params if task else ())}}
-    settings = [f"{short}={params[name]}" for name, short in names.items() if name in params]
+    names = (*_NAMED, *(task.label_params if task else ()))
+    settings = [f"{param_of(name).heading}={params[name]}" for name in names if name in params]
     optimizer = [params["optimizer"]] if "optimizer" in params else []
     return " ".join((cell.estimator, cell.latent, *optimizer, *settings))
 

@@ -11,7 +11,7 @@ from sweep.planning.capacity import THIS_MACHINE
 from sweep.spec.sweep_spec import Resources
 from sweep.spec.use import estimators_of, shipped_by_value
 from trainables.own_estimators import take_over
-from trainables.pack import COST_PARAMS, Pack
+from trainables.pack import Pack, cost_key
 from trainables.regular_file import read_json
 from trainables.schema import Member
 
@@ -28,8 +28,7 @@ Calibration = Mapping[str, Mapping[str, float]]
 
 def kind_of(member: Member, pack_size: int) -> str:
     """Return as a key what the seconds of an epoch of a member's pack depend on, but for the machine."""
-    params = {**member.params, "pack_size": pack_size}
-    return " ".join(f"{name}={params[name]}" for name in (*COST_PARAMS, "pack_size") if name in params)
+    return cost_key(member, pack_size=pack_size)
 
 
 def kind_with(pack: Pack, resources: Resources) -> str:

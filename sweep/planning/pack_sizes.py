@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sweep.home import Home
 from sweep.spec.sweep_spec import Resources
-from trainables.pack import COST_PARAMS, shared_params
+from trainables.pack import cost_key, shared_params
 from trainables.regular_file import read_json
 from trainables.schema import Member
 from trainables.tasks import task_of
@@ -143,8 +143,7 @@ def _groups(members: Iterable[Member], resources: Resources) -> list[list[Member
 
 def _kind(member: Member, resources: Resources) -> str:
     """Return as a key what the best size of a member's pack depends on."""
-    params = {**member.params, "gpus": resources.share}
-    return " ".join(f"{name}={params[name]}" for name in (*COST_PARAMS, "gpus") if name in params)
+    return cost_key(member, gpus=resources.share)
 
 
 def _read(home: Home) -> dict[str, MeasuredSize]:

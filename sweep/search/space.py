@@ -6,10 +6,11 @@ import hashlib
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sweep.spec.block import Block
 from sweep.spec.sweep_spec import Spec
-from trainables.schema import CellRequest, format_param
+from trainables.schema import CellRequest, format_param, param_of
 
 Suggest = Callable[[str, Sequence[str]], str]
 """Chooses one of the values of a named parameter, as `suggest_categorical` of an Optuna trial does."""
@@ -99,7 +100,7 @@ class SearchSpace:
         leading = {BLOCK: str(index + 1)} if len(self.blocks) > 1 else {}
         for names in itertools.product(*(axis.values for axis in axes)):
             chosen = list(zip(axes, names, strict=True))
-            single = block.model_copy(update={axis.key: [axis.values[name]] for axis, name in chosen})
+            single = block.with_values({axis.key: axis.values[name] for axis, name in chosen})
             yield {**leading, **{axis.name: name for axis, name in chosen}}, single
 
 
@@ -118,9 +119,8 @@ def _axes(blocks: Sequence[Block]) -> tuple[tuple[Axis, ...], ...]:
 
 def _lists(block: Block) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Yield the keys under which a block has several values that differ."""
-    for key in Block.model_fields:
-        stated = getattr(block, key)
-        if isinstance(stated, list):
-            values = {format_param(key, value): value for value in stated}
-            if len(values) > 1:
-                yield key, values
+    for key, stated in block.lists().items():
+        write = param_of(key).canonical if key in block.hyperparameters else partial(format_param, key)
+        values = {write(value): value for value in stated}
+        if len(values) > 1:
+            yield key, values

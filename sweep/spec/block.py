@@ -5,36 +5,44 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
 import estimators
-from estimators.hyperparameter import TEMPERATURE, Hyperparameter
+from estimators.hyperparameter import NUM_SAMPLES, TEMPERATURE, Hyperparameter
 from estimators.own import OwnEstimator
+from estimators.registry import SHIPPED_HYPERPARAMETERS, hyperparameter_names, hyperparameters
 from sweep.spec.values import (
-    Beta,
     Epochs,
     EstimatorName,
-    Eta,
-    Gap,
     Latent,
     LearningRate,
     Many,
     Note,
-    NumMcSamples,
-    NumSamples,
     OptimizerName,
     SpecValueError,
-    Temperature,
     TemperatureDecay,
     TemperatureFloor,
-    checked_hyperparameter,
+    as_list,
+    checked_number,
 )
-from trainables.schema import MEMBER_PARAMS
+from trainables.schema import PARAMS
 from trainables.tasks import takes_temperature
 from trainables.tasks.task import Task
 
+HYPERPARAMETERS = "hyperparameters"
+"""Where a block keeps those of estimators; in a spec each is a key of its own."""
 ANNEALING = ("temperature_decay", "temperature_floor")
 """Keys that only an estimator with a temperature can have."""
 
@@ -43,6 +51,44 @@ class SpecModel(BaseModel):
     """A part of a spec: unknown keys are errors, and nothing changes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """Return the keys that a spec may have here."""
+        return list(cls.model_fields)
+
+
+def _checked(stated: tuple[str, Any], info: ValidationInfo) -> float:
+    """Return a value of a hyperparameter, given with its name, if the rule of its name allows it.
+
+    That is the one that ships, else that of the block's first estimator which takes it.
+    """
+    name, value = stated
+    of_block = (estimators.get(one).hyperparameters for one in info.data.get("estimator", ()))
+    own = [one for several in of_block for one in several if one.name == name]
+    rule = SHIPPED_HYPERPARAMETERS.get(name) or (own or hyperparameters(name))[0]
+    return checked_number(name, rule)(value)
+
+
+def _of_every_estimator(
+    stated: tuple[str, Any], check: ValidatorFunctionWrapHandler, info: ValidationInfo
+) -> list[float]:
+    """Return the values of a hyperparameter, given with its name, if all of the block's estimators take them.
+
+    How many samples an estimator may draw, its task says too.
+    """
+    name, values = stated
+    numbers: list[float] = check([(name, value) for value in as_list(values)])
+    for estimator in info.data.get("estimator", ()) if name != NUM_SAMPLES.name else ():
+        check_hyperparameter(name, numbers, estimator, estimators.get(estimator).hyperparameters)
+    return numbers
+
+
+Values = Annotated[
+    list[Annotated[float, BeforeValidator(_checked)]],
+    Field(min_length=1),
+    WrapValidator(_of_every_estimator),
+]
 
 
 class Block(SpecModel):
@@ -59,37 +105,42 @@ class Block(SpecModel):
     latent: Many[Latent]
     optimizer: Many[OptimizerName] | None = None
     lr: Many[LearningRate] | None = None
-    temperature: Many[Temperature] | None = None
-    eta: Many[Eta] | None = None
-    beta: Many[Beta] | None = None
-    num_mc_samples: Many[NumMcSamples] | None = None
-    gap: Many[Gap] | None = None
-    num_samples: Many[NumSamples] | None = None
+    hyperparameters: dict[str, Values] = {}
     temperature_decay: Many[TemperatureDecay] | None = None
     temperature_floor: Many[TemperatureFloor] | None = None
     epochs: Many[Epochs] | None = None
     note: Note = ""
-    own: dict[str, list[float]] = {}
-    """Of hyperparameters that only estimators of users have; in a spec each is a key of its own."""
 
     @model_validator(mode="before")
     @classmethod
-    def _takes_keys_of_own_estimators(cls, stated: Any) -> Any:
-        """Put the hyperparameters that estimators of users declare where the model has room for them."""
+    def _takes_hyperparameters_of_any_name(cls, stated: Any) -> Any:
+        """Put hyperparameters, each with its name, where the model has room for them."""
         if not isinstance(stated, dict):
             return stated
-        names = stated.get("estimator", ())
-        rules = {
-            one.name: one
-            for name in (names if isinstance(names, list) else [names])
-            if isinstance(name, str) and isinstance(entry := estimators.REGISTRY.get(name), OwnEstimator)
-            for one in entry.hyperparameters
-            if one.name not in cls.model_fields
-        }
-        if "own" in stated and "own" not in rules:
-            raise SpecValueError("unknown key 'own'", stated["own"], place=("own",))
-        own = {key: _checked(rules[key], value) for key, value in stated.items() if key in rules}
-        return {**{key: value for key, value in stated.items() if key not in rules}, "own": own}
+        if HYPERPARAMETERS in stated:
+            value = stated[HYPERPARAMETERS]
+            raise SpecValueError(f"unknown key {HYPERPARAMETERS!r}", value, place=(HYPERPARAMETERS,))
+        own = {name: (name, stated[name]) for name in hyperparameter_names() if name in stated}
+        return {**{key: value for key, value in stated.items() if key not in own}, HYPERPARAMETERS: own}
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """Return the keys of a block: a hyperparameter of any estimator is one."""
+        names = super().keys()
+        place = names.index(HYPERPARAMETERS)
+        return [*names[:place], *hyperparameter_names(), *names[place + 1 :]]
+
+    def lists(self) -> dict[str, list[Any]]:
+        """Return what is stated under each key that takes several values."""
+        fields: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        stated = {**fields, **self.hyperparameters}
+        return {key: stated[key] for key in self.keys() if isinstance(stated.get(key), list)}
+
+    def with_values(self, chosen: Mapping[str, object]) -> Block:
+        """Return the same with one value, unchecked, under each of some keys."""
+        lists = {key: [value] for key, value in chosen.items()}
+        own = {**self.hyperparameters, **{key: lists.pop(key) for key in self.hyperparameters.keys() & lists}}
+        return self.model_copy(update={**lists, HYPERPARAMETERS: own})
 
     @field_validator("latent")
     @classmethod
@@ -109,24 +160,6 @@ class Block(SpecModel):
                     )
         return latents
 
-    @field_validator("temperature", "eta", "beta", "num_mc_samples", "gap")
-    @classmethod
-    def _belongs_to_every_estimator(
-        cls, values: list[float] | None, info: ValidationInfo
-    ) -> list[float] | None:
-        for estimator in info.data.get("estimator", ()):
-            own = estimators.get(estimator).hyperparameters
-            check_hyperparameter(info.field_name or "", values, estimator, own)
-        return values
-
-    @model_validator(mode="after")
-    def _own_keys_belong_to_every_estimator(self) -> Block:
-        for name, values in self.own.items():
-            for estimator in self.estimator:
-                known = estimators.get(estimator).hyperparameters
-                check_hyperparameter(name, values, estimator, known, (name,))
-        return self
-
     @field_validator("temperature_decay", "temperature_floor")
     @classmethod
     def _anneals_a_temperature(cls, values: list[float] | None, info: ValidationInfo) -> list[float] | None:
@@ -134,7 +167,8 @@ class Block(SpecModel):
         for estimator in info.data.get("estimator", ()):
             if values is not None and not takes_temperature(estimator):
                 raise SpecValueError(f"{name} must be left out: {estimator} takes no temperature", values)
-        lowest = min(info.data.get("temperature") or [TEMPERATURE.default])
+        stated = info.data.get(HYPERPARAMETERS, {})
+        lowest = min(stated.get(TEMPERATURE.name, [TEMPERATURE.default]))
         if name == "temperature_floor" and values is not None and max(values) > lowest:
             raise SpecValueError(f"{name} must be at most the temperature, {lowest:g}", max(values))
         return values
@@ -166,18 +200,9 @@ class Block(SpecModel):
             if (key not in ANNEALING or takes_temperature(estimator)) and getattr(self, key) is not None
         }
         for own in task.hyperparameters_of(estimator):
-            stated = self.own.get(own.name) or getattr(self, own.name, None)
-            choices[own.name] = [own.number(value) for value in stated or [own.default]]
+            stated = self.hyperparameters.get(own.name, [own.default])
+            choices[own.name] = [own.number(value) for value in stated]
         return choices
-
-
-def _checked(rule: Hyperparameter, value: Any) -> list[float]:
-    check = checked_hyperparameter(rule)
-    try:
-        return [check(one) for one in (value if isinstance(value, list) else [value])]
-    except SpecValueError as error:
-        error.place = (rule.name,)
-        raise
 
 
 def _identity(estimator: str) -> dict[str, object]:
@@ -185,8 +210,8 @@ def _identity(estimator: str) -> dict[str, object]:
     entry = estimators.get(estimator)
     if not isinstance(entry, OwnEstimator):
         return {}
-    own = [one.name for one in entry.hyperparameters if one.name not in MEMBER_PARAMS]
-    return {"estimator_version": entry.version, "hyperparameters": ",".join(own) or None}
+    own = [one.name for one in entry.hyperparameters if one.name not in PARAMS]
+    return {"estimator_version": entry.version, HYPERPARAMETERS: ",".join(own) or None}
 
 
 def check_hyperparameter(

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from estimators import REGISTRY
 from estimators.own import OwnEstimator
 from estimators.registry import register
-from sweep.spec.block import Block
+from sweep.spec.block import HYPERPARAMETERS, Block, SpecModel
 from sweep.spec.limits import MAX_ERRORS
 from sweep.spec.sweep_spec import EarlyStopping, Measure, Resources, Search, Spec
 from sweep.spec.use import CodeMissingError, UseError, use
 from sweep.spec.values import SpecValueError, shown
 
-_MODELS: dict[str, type[BaseModel]] = {
+_MODELS: dict[str, type[SpecModel]] = {
     "grid": Block,
     "measure": Measure,
     "search": Search,
@@ -219,7 +219,8 @@ def _refuse_repeated_keys(node: yaml.Node, source: str, seen_nodes: set[int] | N
 
 def _describe(error: ErrorDetails, root: yaml.Node, source: str, typed: Collection[str]) -> str:
     cause = error.get("ctx", {}).get("error")
-    location = (*error["loc"], *(cause.place if isinstance(cause, SpecValueError) else ()))
+    stated = (part for part in error["loc"] if part != HYPERPARAMETERS)  # which are keys of the block
+    location = (*stated, *(cause.place if isinstance(cause, SpecValueError) else ()))
     if location[:1] == ("resources",) and location[-1] in typed:
         return f"--{str(location[-1]).replace('_', '-')}: {_problem(error, location)}"
     line = _line(root, location)
@@ -234,7 +235,7 @@ def _problem(error: ErrorDetails, location: tuple[int | str, ...]) -> str:
     if kind == "extra_forbidden":
         parents = [_MODELS[part] for part in map(str, location[:-1]) if part in _MODELS]
         model = parents[-1] if parents else Spec
-        return f"unknown key {key!r}{_nearest(key, _keys(model))}"
+        return f"unknown key {key!r}{_nearest(key, model.keys())}"
     if kind == "missing":
         return f"{key} must be given"
     if kind == "too_short":
@@ -245,11 +246,6 @@ def _problem(error: ErrorDetails, location: tuple[int | str, ...]) -> str:
     expected = error.get("ctx", {}).get("expected")
     rule = f"must be {expected}" if expected else f"is wrong ({error['msg'].lower()})"
     return f"{key} {rule}, got {shown(error['input'])}"
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    """Return the keys of a part of a spec; `own` is where those are kept that users name."""
-    return [name for name in model.model_fields if name != "own"]
 
 
 def _nearest(name: str, allowed: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+from estimators.hyperparameter import NUM_SAMPLES
 from sweep.spec.block import ANNEALING, Block, SpecModel, check_hyperparameter
 from sweep.spec.values import MISSING, SpecValueError
 from trainables.schema.dataset_names import NUM_TRAIN_IMAGES
@@ -46,8 +47,8 @@ def settled_block(task: Task, index: int, block: Block) -> Block:
         if not task.can_train_with(estimator):
             rule = f"estimator must evaluate f at one-hot samples alone where task is {task.name}"
             raise SpecValueError(rule, estimator, place=(index, "estimator"))
-        own, place = task.hyperparameters_of(estimator), (index, "num_samples")
-        check_hyperparameter("num_samples", block.num_samples, estimator, own, place)
+        own, name = task.hyperparameters_of(estimator), NUM_SAMPLES.name
+        check_hyperparameter(name, block.hyperparameters.get(name), estimator, own, (index, name))
     for latent in block.latent:
         _check_latent(task, latent, (index, "latent"))
     return _filled(task, task.block_keys, block, _BLOCK_KEYS, (index,))

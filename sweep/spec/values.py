@@ -12,15 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 import estimators
-from estimators.hyperparameter import (
-    BETA,
-    ETA,
-    GAP,
-    NUM_MC_SAMPLES,
-    NUM_SAMPLES,
-    TEMPERATURE,
-    Hyperparameter,
-)
+from estimators.hyperparameter import Rule
 from sweep.spec.limits import (
     MAX_COUNT,
     MAX_MEMBERS,
@@ -30,6 +22,7 @@ from sweep.spec.limits import (
     MAX_SEED,
 )
 from trainables.models.optimizers import OPTIMIZERS
+from trainables.schema import PARAMS
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.tasks import TASKS
 from trainables.visible_text import visible
@@ -93,18 +86,22 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
-def checked_hyperparameter(rule: Hyperparameter) -> Callable[[Any], float]:
-    """Return what checks a spec's value of a hyperparameter."""
+def checked_number(name: str, rule: Rule) -> Callable[[Any], float]:
+    """Return what checks a spec's value of a number."""
 
     def check(value: Any) -> float:
-        number = _number(rule.name, value)
+        number = _number(name, value)
         if not rule.allows(number):
-            raise SpecValueError(f"{rule.name} must be {rule.rule}", value)
+            raise SpecValueError(f"{name} must be {rule.rule}", value)
         if rule.is_integer and number > MAX_COUNT:
-            raise SpecValueError(f"{rule.name} must be at most {MAX_COUNT:,}", value)
+            raise SpecValueError(f"{name} must be at most {MAX_COUNT:,}", value)
         return number
 
     return check
+
+
+def _param(name: str) -> Callable[[Any], float]:
+    return checked_number(name, PARAMS[name].rule or Rule())
 
 
 def _name(what: str, allowed: Iterable[str]) -> Callable[[Any], str]:
@@ -131,23 +128,6 @@ def _count(what: str, least: int = 1, most: int = MAX_COUNT) -> Callable[[Any], 
         if is_long or value > most:
             raise SpecValueError(f"{what} must be at most {most:,}", value)
         return int(value)
-
-    return check
-
-
-def _lr(value: Any) -> float:
-    number = _number("lr", value)
-    if number <= 0:
-        raise SpecValueError("lr must be > 0", value)
-    return number
-
-
-def _not_negative(what: str) -> Callable[[Any], float]:
-    def check(value: Any) -> float:
-        number = _number(what, value)
-        if number < 0:
-            raise SpecValueError(f"{what} must be >= 0", value)
-        return number
 
     return check
 
@@ -236,18 +216,21 @@ def _gpus(value: Any) -> tuple[float | None, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not given:
         raise SpecValueError("gpus must not be an empty list", value)
-    shares = tuple(None if one in ("auto", None) else _not_negative("gpus")(one) for one in given)
+    shares = tuple(
+        None if one in ("auto", None) else checked_number("gpus", Rule(minimum=0))(one) for one in given
+    )
     if len(set(shares)) < len(shares):
         raise SpecValueError("gpus must be a list without repetitions", value)
     return shares
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """Return a list of one value, or what is a list already."""
     return value if isinstance(value, list) else [value]
 
 
 Item = TypeVar("Item")
-Many = Annotated[list[Item], BeforeValidator(_as_list), Field(min_length=1)]
+Many = Annotated[list[Item], BeforeValidator(as_list), Field(min_length=1)]
 """One value or a list of at least one."""
 
 TaskName = Annotated[str, BeforeValidator(_name("task", TASKS))]
@@ -258,15 +241,10 @@ Used = Annotated[tuple[str, ...], BeforeValidator(_used)]
 Precision = Annotated[str, BeforeValidator(_name("precision", PRECISIONS))]
 OptimizerName = Annotated[str, BeforeValidator(_name("optimizer", OPTIMIZERS))]
 Latent = Annotated[str, BeforeValidator(_latent)]
-LearningRate = Annotated[float, BeforeValidator(_lr)]
-Temperature = Annotated[float, BeforeValidator(checked_hyperparameter(TEMPERATURE))]
-Eta = Annotated[float, BeforeValidator(checked_hyperparameter(ETA))]
-Beta = Annotated[float, BeforeValidator(checked_hyperparameter(BETA))]
-NumMcSamples = Annotated[float, BeforeValidator(checked_hyperparameter(NUM_MC_SAMPLES))]
-Gap = Annotated[float, BeforeValidator(checked_hyperparameter(GAP))]
-NumSamples = Annotated[float, BeforeValidator(checked_hyperparameter(NUM_SAMPLES))]
-TemperatureDecay = Annotated[float, BeforeValidator(_not_negative("temperature_decay"))]
-TemperatureFloor = Annotated[float, BeforeValidator(_not_negative("temperature_floor"))]
+LearningRate = Annotated[float, BeforeValidator(_param("lr"))]
+Temperature = Annotated[float, BeforeValidator(_param("temperature"))]
+TemperatureDecay = Annotated[float, BeforeValidator(_param("temperature_decay"))]
+TemperatureFloor = Annotated[float, BeforeValidator(_param("temperature_floor"))]
 Note = Annotated[str, AfterValidator(_note)]
 SweepName = Annotated[str, BeforeValidator(sweep_name)]
 Epochs = Annotated[int, BeforeValidator(_count("epochs"))]

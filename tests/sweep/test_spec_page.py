@@ -40,9 +40,7 @@ def _keys_in(heading: str) -> list[str]:
     ("heading", "model"), [("# The keys of a spec", Spec), ("## A block of the grid", Block)]
 )
 def test_page_has_a_row_for_every_key_and_no_other(heading: str, model: type[SpecModel]) -> None:
-    assert sorted(_keys_in(heading)) == sorted(
-        model.model_fields.keys() - {"own"}
-    )  # which holds keys that users name
+    assert sorted(_keys_in(heading)) == sorted(model.keys())
 
 
 def test_page_has_a_row_for_every_key_of_a_part() -> None:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from trainables.schema.members import Cell, CellRequest, Member
 from trainables.schema.params import (
+    AXES,
     CELL_PARAMS,
+    CHOOSABLE,
+    COST_PARAMS,
     DEFAULTS,
-    FLOAT_PARAMS,
-    INTEGER_PARAMS,
+    FREE_IN_PACKS,
     MEMBER_PARAMS,
-    TEXT_PARAMS,
+    PARAMS,
+    Kind,
+    Param,
     format_own,
     format_param,
     own_names,
+    param_of,
 )
 from trainables.schema.tags import (
     ENVIRONMENT_ARTIFACT,
@@ -47,18 +52,21 @@ from trainables.schema.tags import (
 )
 
 __all__ = [
+    "AXES",
     "CELL_PARAMS",
+    "CHOOSABLE",
+    "COST_PARAMS",
     "DEFAULTS",
     "ENVIRONMENT_ARTIFACT",
     "EPOCH_SECONDS",
-    "FLOAT_PARAMS",
-    "INTEGER_PARAMS",
+    "FREE_IN_PACKS",
     "KIND_CELL",
     "KIND_MEMBER",
     "KIND_SWEEP",
     "MEASUREMENT_SECONDS",
     "MEMBER_PARAMS",
     "NUM_SEEDS",
+    "PARAMS",
     "PICTURES_ARTIFACT",
     "SCHEMA_VERSION",
     "SPEC_ARTIFACT",
@@ -76,12 +84,14 @@ __all__ = [
     "TAG_PARENT",
     "TAG_PRUNED",
     "TAG_SCHEMA_VERSION",
-    "TEXT_PARAMS",
     "Cell",
     "CellRequest",
+    "Kind",
     "Member",
+    "Param",
     "experiment_names",
     "format_own",
     "format_param",
     "own_names",
+    "param_of",
 ]

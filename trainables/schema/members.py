@@ -16,7 +16,8 @@ _ANY_SEED = "<any seed>"
 
 
 def _canonical_text(params: Mapping[str, str]) -> str:
-    stated = {name: value for name, value in params.items() if DEFAULTS.get(name) != value}
+    own = own_names(params)  # which is never left out, even if a later version has a param of that name
+    stated = {name: value for name, value in params.items() if name in own or DEFAULTS.get(name) != value}
     return _CANONICAL.encode({"schema_version": SCHEMA_VERSION, "params": stated})
 
 
@@ -43,11 +44,12 @@ class Cell:
         Raises:
             ValueError: If a value is not of its param's type.
         """
+        own = own_names(params)
         items = [
-            (name, format_param(name, params[name])) for name in CELL_PARAMS if params.get(name) is not None
+            (name, (format_own if name in own else format_param)(name, params[name]))
+            for name in dict.fromkeys((*CELL_PARAMS, *own))
+            if params.get(name) is not None
         ]
-        own = [name for name in own_names(params) if params.get(name) is not None]
-        items += [(name, format_own(name, params[name])) for name in own]
         return cls(tuple(items), note)
 
     @property

@@ -17,6 +17,7 @@ from trainables.models.network_sizes import (
     num_digit_network_parameters,
     num_vae_parameters,
 )
+from trainables.schema import FREE_IN_PACKS
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.schema.metrics import (
     BERNOULLI_VAE_METRICS,
@@ -48,7 +49,7 @@ _TASKS = (
         (*VAE_METRICS, SECONDS),
         headline="test_neg_elbo",
         progress="train_neg_elbo",
-        free_params=frozenset({"seed", "temperature", "eta", "beta"}),
+        free_params=FREE_IN_PACKS | {"seed"},
         free_on_gpu=frozenset({"lr"}),
         num_parameters=num_vae_parameters,
         keys=_VAE_KEYS,
@@ -63,9 +64,7 @@ _TASKS = (
         measured_metrics=(*GRADIENT_QUALITY_METRICS, MEASUREMENT),
         headline="gradient_cosine_batch",
         progress="train_neg_elbo",
-        free_params=frozenset(
-            {"estimator", "temperature", "eta", "beta", "num_mc_samples", "gap", "num_samples"}
-        ),
+        free_params=frozenset({"estimator", *registry.SHIPPED_HYPERPARAMETERS}),
         num_parameters=num_vae_parameters,
         keys={**_VAE_KEYS, "measure": REQUIRED},
         measure_keys={
@@ -133,7 +132,7 @@ _TASKS = (
         BERNOULLI_VAE_METRICS,
         headline="test_neg_elbo",
         progress="train_neg_elbo",
-        free_params=frozenset({"seed", "temperature", "eta", "beta"}),
+        free_params=FREE_IN_PACKS | {"seed"},
         free_on_gpu=frozenset({"lr"}),
         num_parameters=lambda _categorical_dim, latent_dim: num_bernoulli_vae_parameters(latent_dim),
         keys={**_VAE_KEYS, "measure": {"draws": 10}},
@@ -201,4 +200,4 @@ def temperature_after(epoch: int, temperature: float, decay: float, floor: float
 
 def takes_temperature(estimator: str) -> bool:
     """Say whether an estimator has a temperature."""
-    return TEMPERATURE in registry.get(estimator).hyperparameters
+    return TEMPERATURE.name in {one.name for one in registry.get(estimator).hyperparameters}

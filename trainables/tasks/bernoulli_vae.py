@@ -71,7 +71,7 @@ class BernoulliVaeTrainer(VaeTrainer):
     def _values(self, hyperparameter: Hyperparameter) -> list[float]:
         """Return every member's value; a temperature falls from epoch to epoch."""
         values = super()._values(hyperparameter)
-        if hyperparameter != TEMPERATURE:
+        if hyperparameter.name != TEMPERATURE.name:
             return values
         decay, floor = (
             float(self.pack.shared.get(name, DEFAULTS[name]))

@@ -1,7 +1,7 @@
 import pytest
 
 from analysis.tables.labels import row_labels
-from trainables.schema import CELL_PARAMS, TEXT_PARAMS
+from trainables.schema import CELL_PARAMS, PARAMS, Kind
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_other_data_and_lengths_are_told_apart(cell):
 
 @pytest.mark.parametrize("name", sorted({*CELL_PARAMS} - {"estimator", "categorical_dim", "latent_dim"}))
 def test_every_param_that_a_row_does_not_show_tells_cells_apart(cell, name):
-    is_text = name in TEXT_PARAMS and name != "measured_epochs"
+    is_text = PARAMS[name].kind is Kind.TEXT
     values = ("one", "other") if is_text else ("3", "4")
     labels = row_labels([cell("st", **{name: value}) for value in values])
     assert len(set(labels)) == 2
