@@ -11,7 +11,7 @@ import pytest
 from estimators import REGISTRY
 from estimators.checks.contract import check_contract
 from estimators.own import declared_in
-from estimators.registry import SHIPPED, unregister
+from estimators.registry import registered
 from sweep.spec.file import load_spec
 from sweep.spec.use import register_function
 from tests.sweep.conftest import Answer, catsweep, own_folder
@@ -27,9 +27,8 @@ NOT_OF_USERS = {"empty batches"}
 
 @pytest.fixture(autouse=True)
 def only_what_ships() -> Iterator[None]:
-    yield
-    for name in set(REGISTRY) - set(SHIPPED):
-        unregister(name)
+    with registered():
+        yield
 
 
 @pytest.mark.parametrize("code", CODE, ids=("plain", "draw", "objective"))

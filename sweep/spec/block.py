@@ -120,8 +120,9 @@ class Block(SpecModel):
         if HYPERPARAMETERS in stated:
             value = stated[HYPERPARAMETERS]
             raise SpecValueError(f"unknown key {HYPERPARAMETERS!r}", value, place=(HYPERPARAMETERS,))
-        own = {name: (name, stated[name]) for name in hyperparameter_names() if name in stated}
-        return {**{key: value for key, value in stated.items() if key not in own}, HYPERPARAMETERS: own}
+        names = hyperparameter_names()
+        own = {name: (name, stated[name]) for name in names if stated.get(name) is not None}
+        return {**{key: value for key, value in stated.items() if key not in names}, HYPERPARAMETERS: own}
 
     @classmethod
     def keys(cls) -> list[str]:

@@ -5,9 +5,10 @@ Jacobian that depends on the forward draw and the conditional Gumbels; the enume
 exact gradient (Eq. 2), its first-order (Eq. 9) and its second-order (Eq. 11, 26 and 35) approximations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,8 +27,9 @@ class Hyperparameters:
     num_mc_samples: int = 5
     num_samples: int = 3
 
-    def select(self, names: tuple[str, ...]) -> dict[str, object]:
-        return {name: getattr(self, name) for name in names}
+    def select(self, declared: Iterable[Any]) -> dict[str, object]:
+        """Values of what an estimator declares: of names that no rule here needs, its defaults."""
+        return {one.name: getattr(self, one.name, one.default) for one in declared}
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["
 
 def sample_of(estimator: Estimator, logits: Tensor, generator, h: Hyperparameters = FEW) -> Tensor:
     """The sample of the forward pass; of an estimator that needs the objective, the one that training has."""
-    values = h.select(hyperparameter_names(estimator))
+    values = h.select(estimator.hyperparameters)
     if estimator.needs_objective:
         return estimator.draw(logits.detach(), **values, generator=generator).sample
     return estimator.function(logits, **values, generator=generator)
@@ -55,7 +55,7 @@ def output_of(estimator: Estimator, logits: Tensor, f: Objective, generator, h=F
 
 
 def estimate_of(estimator: Estimator, logits: Tensor, f: Objective, generator, h=FEW, **options) -> Estimate:
-    values = h.select(hyperparameter_names(estimator))
+    values = h.select(estimator.hyperparameters)
     return estimator.function(logits, f, **values, generator=generator, **options)
 
 

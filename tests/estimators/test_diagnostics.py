@@ -96,7 +96,7 @@ def test_check_rejects_another_estimator(name, wrong):
 @every
 def test_one_draw_is_what_the_estimator_gives(estimator):
     """Of every estimator, with every hyperparameter away from its default."""
-    logits, values = normal(5, 2, 4, seed=1), FEW.select(hyperparameter_names(estimator))
+    logits, values = normal(5, 2, 4, seed=1), FEW.select(estimator.hyperparameters)
     if estimator.needs_objective:
         expected = estimator.draw(logits, **values, generator=seeded(7)).rule(mlp, None).gradient
     else:
@@ -140,7 +140,7 @@ def test_check_rejects_chunks_that_repeat_their_noise():
 @every
 def test_a_member_alone_has_the_moments_that_it_has_in_a_pack(estimator):
     logits = normal(3, 4, 2, 4, seed=1)
-    values = FEW.select(hyperparameter_names(estimator))
+    values = FEW.select(estimator.hyperparameters)
     options = {"num_draws": 7, "chunk_size": 3, **values}
     together = gradient_moments(estimator, logits, mlp, generator=[seeded(s) for s in range(3)], **options)
     alone = gradient_moments(estimator, logits[1:2], mlp, generator=[seeded(1)], **options)

@@ -111,7 +111,7 @@ def test_chunk_size_changes_nothing_but_rounding(estimator, logits, h, seed, chu
     gradients = []
     for size in (None, chunk_size):
         leaf = logits.clone().requires_grad_()
-        values = h.select(tuple(own.name for own in estimator.hyperparameters))
+        values = h.select(estimator.hyperparameters)
         estimate = estimator.function(leaf, slope, **values, generator=seeded(seed), chunk_size=size)
         estimate.surrogate.sum().backward()
         gradients.append(leaf.grad)

@@ -137,15 +137,14 @@ def _of_declaration(one: Hyperparameter, kind: Kind) -> Param:
         axis=one.axis or one.symbol or one.name,
         is_choosable=True,
         costs_time=one.is_integer,
-        is_free_in_pack=one.is_free_in_pack,
+        is_free_in_pack=one.is_free_in_pack and not one.is_integer,
     )
 
 
 def _shipped(one: Hyperparameter) -> Param:
     """Return the record of a hyperparameter of estimators that ship."""
     own = _of_declaration(one, Kind.INTEGER if one.is_integer else Kind.FLOAT)
-    is_free = one.is_free_in_pack and not one.is_integer
-    return replace(own, default=own.canonical(one.default), is_free_in_pack=is_free)
+    return replace(own, default=own.canonical(one.default))
 
 
 _POSITIVE = Rule(minimum=0, is_minimum_allowed=False)
@@ -209,9 +208,9 @@ def param_of(name: str) -> Param:
     """
     if name in PARAMS:
         return PARAMS[name]
-    declared = hyperparameters(name)
-    named = next((one for one in declared if one.symbol), Hyperparameter(name, math.nan))
-    return _of_declaration(named, Kind.NUMBER)
+    unknown = Hyperparameter(name, default=math.nan)
+    declared = max(hyperparameters(name), key=lambda one: bool(one.symbol), default=unknown)
+    return _of_declaration(declared, Kind.NUMBER)
 
 
 def format_param(name: str, value: object) -> str:

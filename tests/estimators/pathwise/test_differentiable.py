@@ -10,7 +10,6 @@ from tests.estimators.registry_table import (
     every_pathwise,
     every_with,
     gradient_of,
-    hyperparameter_names,
     sample_of,
     with_slope,
 )
@@ -85,7 +84,7 @@ def test_vmap_of_variables_with_generators_of_their_own_is_refused(estimator):
 
 def values_at(estimator: Estimator, value) -> dict:
     """The value for every hyperparameter that is a real number."""
-    chosen = H.select(hyperparameter_names(estimator))
+    chosen = H.select(estimator.hyperparameters)
     return {own.name: chosen[own.name] if own.is_integer else value for own in estimator.hyperparameters}
 
 
@@ -227,7 +226,7 @@ def test_export_leaves_nothing_behind(estimator):
 
     class Exported(torch.nn.Module):
         def forward(self, logits):
-            return estimator.function(logits, **FEW.select(hyperparameter_names(estimator)))
+            return estimator.function(logits, **FEW.select(estimator.hyperparameters))
 
     logits = normal(5, 3, 13, seed=1)  # of a number of categories that no other test has
     exported = torch.export.export(Exported(), (logits,)).module()

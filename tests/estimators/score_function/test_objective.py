@@ -272,8 +272,7 @@ def test_gradient_is_there_where_the_caller_has_none(estimator):
 def test_rule_of_the_draw_gives_the_surrogate_s_gradient(estimator):
     """Training calls the draw, a user the function: both from the same noise."""
     logits = normal(2, 5, L, C, seed=1)
-    names = [own.name for own in estimator.hyperparameters]
-    drawn = estimator.draw(logits, **H.select(names), generator=seeded(3))
+    drawn = estimator.draw(logits, **H.select(estimator.hyperparameters), generator=seeded(3))
     result = drawn.rule(f, None)
     assert drawn.sample.shape == logits.shape
     assert not result.gradient.requires_grad

@@ -13,9 +13,10 @@ import pytest
 
 from analysis import load_runs, table
 from estimators import REGISTRY
-from estimators.registry import SHIPPED, unregister
+from estimators.registry import SHIPPED, registered, unregister
 from sweep.home import Home
 from sweep.planning.plan import make_plan
+from sweep.search.space import SearchSpace
 from sweep.spec.file import SpecError, load_spec
 from sweep.spec.use import UseError, check_code, register_function, shipped_by_value
 from sweep.store.store import Store
@@ -46,9 +47,8 @@ grid:
 
 @pytest.fixture(autouse=True)
 def only_what_ships() -> Iterator[None]:
-    yield
-    for name in set(REGISTRY) - set(SHIPPED):
-        unregister(name)
+    with registered():
+        yield
 
 
 @pytest.fixture
@@ -108,7 +108,11 @@ def test_what_a_file_imports_from_beside_it_counts_too(spec: Path) -> None:
             "estimator: [my_soft, st], ",
             "line 7: kappa must be left out: st takes",
         ),
-        ("kappa: [0.5, 2]", "own: {kappa: [1]}", "line 7: unknown key 'own'"),
+        (
+            "kappa: [0.5, 2]",
+            "hyperparameters: {kappa: [1]}",
+            "line 7: unknown key 'hyperparameters'",
+        ),
         ("my_estimators.py", "missing.py", "line 2: use: missing.py is not there: no file"),
         ("my_estimators.py", "no_such_module", "line 2: use: no_such_module is not there: neither a file"),
         ("my_estimators.py", "json", "line 2: use: json declares no estimator"),
@@ -234,9 +238,12 @@ def test_they_travel_to_another_store(spec: Path, home: Home, catsweep: Command)
 
 def test_a_search_goes_over_a_user_s_hyperparameter(spec: Path) -> None:
     spec = changed(spec, "grid:", "search: {kind: optuna, trials: 2}\ngrid:")
-    loaded = load_spec(spec)
-    assert loaded.num_cells == 4
-    assert not loaded.search.is_grid
+    space = SearchSpace(load_spec(spec))
+    assert len(space) == 4
+    of_mine = [
+        space.choose(lambda name, _: {"block": "2", "kappa": kappa}[name])[0] for kappa in ("0.5", "2.0")
+    ]
+    assert [space.requests[cell].cell.params["kappa"] for cell in of_mine] == ["0.5", "2.0"]
 
 
 def test_a_function_of_a_notebook_is_one_too(own_folder: Path) -> None:
