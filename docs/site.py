@@ -1,7 +1,6 @@
-"""What the documentation site adds to this folder's files: its first page, how to contribute, and a page for each
-estimator.
+"""What the documentation site adds to this folder: README, how to contribute, and a page an estimator.
 
-The first page is the README; an estimator's page is the docstring of its function, with the registry's entry.
+An estimator's page is the docstring of its function, with the registry's entry.
 Links are written for the repository, where they lead to files; here they lead to pages of the site.
 """
 
