@@ -80,6 +80,12 @@ def test_two_estimators_rules_of_one_name_are_each_their_own() -> None:
                 Block.model_validate({"estimator": several, **stated})
 
 
+def test_of_several_declarations_one_with_a_symbol_names_the_param() -> None:
+    plain = OwnEstimator("plain", (replace(KAPPA, symbol="", axis=""),), label="Plain", version="1")
+    with registered(plain, MINE):
+        assert param_of("kappa").heading == "κ"
+
+
 def test_a_param_that_only_a_store_knows_has_a_record() -> None:
     record = param_of("kappa")
     assert (record.heading, record.axis, record.labelled("0.5")) == ("kappa", "kappa", "kappa 0.5")
