@@ -49,7 +49,7 @@ EVERY_ADDRESS = {"0.0.0.0", "::"}
 
 RESTRICTED_UNPICKLER = "trainables/data/numpy_pickle.py"
 """Derives from `pickle.Unpickler` to admit numpy arrays and nothing else; see its tests."""
-WHOLE_ENVIRONMENT = {"trainables/data/debian_package.py"}
+WHOLE_ENVIRONMENT = {"trainables/data/program.py"}
 """Hand their environment on to a program that they start."""
 
 
