@@ -49,6 +49,8 @@ EVERY_ADDRESS = {"0.0.0.0", "::"}
 
 RESTRICTED_UNPICKLER = "trainables/data/numpy_pickle.py"
 """Derives from `pickle.Unpickler` to admit numpy arrays and nothing else; see its tests."""
+SENT_BY_THE_DRIVER = "trainables/own_estimators.py"
+"""Unpickles what its own driver has sent it through Ray, and no file."""
 WHOLE_ENVIRONMENT = {"trainables/data/program.py"}
 """Hand their environment on to a program that they start."""
 
@@ -72,7 +74,8 @@ def violations(source: str, path: str = "") -> Iterator[str]:
     inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Subscript))}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            yield from call_violations(node)
+            own = {"cloudpickle.loads"} if path == SENT_BY_THE_DRIVER else set()
+            yield from (one for one in call_violations(node) if one not in own)
         elif isinstance(node, ast.ClassDef) and path != RESTRICTED_UNPICKLER:
             yield from (f"class of {name_of(one)}" for one in node.bases if "Unpickler" in name_of(one))
         elif isinstance(node, ast.ImportFrom):
