@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 from trainables.data.errors import SourceError
 from trainables.data.torchvision_import import torchvision_datasets
@@ -41,13 +42,19 @@ def download_here(name: str, folder: Path) -> None:
     waiting = threading.Timer(ANSWER_SECONDS, _end_if_empty, [folder])
     waiting.daemon = True
     waiting.start()
+    try:
+        _download(datasets, name, folder)
+    finally:
+        waiting.cancel()
+
+
+def _download(datasets: ModuleType, name: str, folder: Path) -> None:
     listed = getattr(datasets, name)
     if name == "Omniglot":  # its zips are read as they are: torchvision would unpack 32,460 files
         for zip_name, md5 in listed.zips_md5.items():
             datasets.utils.download_url(f"{listed.download_url_prefix}/{zip_name}.zip", folder, md5=md5)
     else:
         listed(folder, download=True)
-    waiting.cancel()
 
 
 def _end_if_empty(folder: Path) -> None:

@@ -60,6 +60,14 @@ def test_a_file_that_never_ends_is_not_read(make, file, tmp_path: Path) -> None:
         file.read(tmp_path)
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["raw", "packed"])
+def test_other_content_is_not_installed(pack, file, small, tmp_path: Path) -> None:
+    content = small.content[NAME]
+    with pytest.raises(SourceError, match="it: MD5 .* uncompressed, expected "):
+        file.install(tmp_path, pack(content[:-1] + bytes([content[-1] ^ 1])), "it")
+    assert (tmp_path / NAME).read_bytes() == content
+
+
 def test_damaged_gzip_file_is_refused(file, small, tmp_path: Path) -> None:
     packed = gzip.compress(small.content[NAME])
     with pytest.raises(SourceError, match="images: damaged gzip file"):
