@@ -63,7 +63,7 @@ def test_a_file_that_never_ends_is_not_read(make, file, tmp_path: Path) -> None:
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["raw", "packed"])
 def test_other_content_is_not_installed(pack, file, small, tmp_path: Path) -> None:
     content = small.content[NAME]
-    with pytest.raises(SourceError, match="it: MD5 .* uncompressed, expected "):
+    with pytest.raises(SourceError, match=r"it: MD5 .* uncompressed, expected "):
         file.install(tmp_path, pack(content[:-1] + bytes([content[-1] ^ 1])), "it")
     assert (tmp_path / NAME).read_bytes() == content
 
