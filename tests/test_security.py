@@ -51,7 +51,7 @@ RESTRICTED_UNPICKLER = "trainables/data/numpy_pickle.py"
 """Derives from `pickle.Unpickler` to admit numpy arrays and nothing else; see its tests."""
 SENT_BY_THE_DRIVER = "trainables/own_estimators.py"
 """Unpickles what its own driver has sent it through Ray, and no file."""
-WHOLE_ENVIRONMENT = {"trainables/data/debian_package.py"}
+WHOLE_ENVIRONMENT = {"trainables/data/program.py"}
 """Hand their environment on to a program that they start."""
 
 

@@ -15,8 +15,10 @@ from analysis.figures.collection import parts_of
 from analysis.figures.results import Results
 from analysis.names import form_of, metric_name
 from analysis.published.comparison import CURVES, has_published
+from analysis.report.heat_view import heat_view
+from analysis.report.line_view import Series, line_views
 from analysis.report.palette import Palette
-from analysis.report.vega import Series, View, heat_view, line_views
+from analysis.report.view import View
 from trainables.schema import EPOCH_SECONDS, CellRequest, param_of
 
 _SPREAD = "std"

@@ -1,10 +1,9 @@
-"""The datasets: fetched from the first source that has them, verified, kept and loaded as bytes.
+"""The data sets: fetched from the first source that has them, verified, kept and loaded as bytes.
 
     fetch("mnist", folder)            # once; needs a network unless the files are already there
     dataset = load("mnist", folder)   # an ImageDataset of uint8 arrays
 
-Needs neither torch nor torchvision to import, verify or load; torchvision's list of mirrors is read when
-downloading.
+torchvision downloads, in a process of its own; to import, verify or load takes neither torch nor torchvision.
 """
 
 from trainables.data.check import Check

@@ -1,4 +1,4 @@
-"""One verified fact about a dataset on disk."""
+"""One verified fact about a data set on disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Check:
     """The outcome of one comparison with what is published.
 
-    Attributes:
+    Args:
         what: The file or quantity that was compared.
         is_ok: Whether it agrees.
         detail: What was found and, on disagreement, what was expected.
@@ -22,10 +22,10 @@ class Check:
 
 
 def failures(checks: Iterable[Check]) -> list[Check]:
-    """The checks that did not hold, in order."""
+    """Return the checks that did not hold, in order."""
     return [check for check in checks if not check.is_ok]
 
 
 def describe(checks: Iterable[Check]) -> str:
-    """One line that lists the checks as `what: detail`."""
+    """Return one line that lists the checks as `what: detail`."""
     return "; ".join(f"{check.what}: {check.detail}" for check in checks)

@@ -1,9 +1,9 @@
-"""What a dataset must be able to do: name its sources, check itself and load itself."""
+"""One record a data set: its name, the size of its images, where they come from and who reads them."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.data.check import Check
@@ -11,38 +11,44 @@ from trainables.data.image_dataset import ImageDataset
 from trainables.data.source import Source
 
 
-class Dataset(ABC):
-    """One entry of the registry. It knows its own folder's layout; it does not lock, retry or print."""
+@dataclass(frozen=True)
+class Dataset:
+    """One entry of the registry. Its functions neither lock, retry nor print.
+
+    Args:
+        name: Registry name, which is also that of its own folder in the data folder.
+        load: Reads the data set from its own folder; raises FileNotFoundError where a file is absent and
+            ValueError where one is not what it should be.
+        verify: Compares the files in its own folder with what is published; never raises.
+        remote: Where it can be had from, in order.
+        local: Makes a source of folders and zips, of which those that do not exist are passed over; none
+            where the data set is not copied into the data folder.
+        torchvision_folder: Where torchvision keeps the same files, from the data folder.
+        files_by_hand: What a person can put into its own folder instead, as part of a sentence.
+        is_from: Whether the verified data set in its own folder is what a folder or zip holds; true where
+            there is only one.
+        image_shape: Height and width of its images.
+    """
 
     name: str
+    load: Callable[[Path], ImageDataset]
+    verify: Callable[[Path], list[Check]]
+    remote: tuple[Source, ...] = ()
+    local: Callable[[tuple[Path, ...]], Source] | None = None
+    torchvision_folder: str = ""
+    files_by_hand: str = "its files"
+    is_from: Callable[[Path, Path], bool] = lambda _target, _source: True
+    image_shape: tuple[int, int] = (28, 28)
 
-    @property
-    @abstractmethod
-    def files_by_hand(self) -> str:
-        """The files that a person can put into the dataset's folder instead, as part of a sentence."""
-
-    @abstractmethod
-    def sources(self, folder: Path, source: Path | None) -> Sequence[Source]:
-        """The places to try, in order.
+    def sources(self, folder: Path, source: Path | None) -> list[Source]:
+        """Return the places to try, in order: what is on this machine comes first.
 
         Args:
-            folder: The data folder, the parent of the dataset's own.
-            source: A folder or zip that the user named; it is then the only place.
+            folder: The data folder, the parent of the data set's own.
+            source: A folder or zip that the user named, which is then the only place.
         """
-
-    @abstractmethod
-    def verify(self, target: Path) -> list[Check]:
-        """Compares the files in `target`, the dataset's own folder, with what is published. Never raises."""
-
-    @abstractmethod
-    def load(self, target: Path) -> ImageDataset:
-        """Reads the dataset from `target`.
-
-        Raises:
-            FileNotFoundError: If a file is absent.
-            ValueError: If a file is not what it should be.
-        """
-
-    def is_from(self, target: Path, source: Path) -> bool:  # noqa: ARG002
-        """Whether `target`, once verified, is what the user's `source` holds; true where only one can be."""
-        return True
+        if self.local is None:
+            return list(self.remote)
+        if source is not None:
+            return [self.local((source,))]
+        return [self.local((folder / self.name, folder / self.torchvision_folder)), *self.remote]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class DataError(Exception):
-    """A dataset cannot be made present, verified or loaded; the message names the folder and the remedy."""
+    """A data set cannot be made present, verified or loaded; the message names the folder and the remedy."""
 
 
 class SourceError(Exception):
-    """One source cannot supply the dataset; the message is the reason, on one line."""
+    """One source cannot supply the data set; the message is the reason, on one line."""

@@ -1,4 +1,4 @@
-"""Makes a dataset present: tries its sources in order, under a lock, until its files are verified."""
+"""Make a data set present: try its sources in order, under a lock, until its files are verified."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from trainables.atomic_file import remove_unfinished
 from trainables.data.check import describe, failures
 from trainables.data.dataset import Dataset
 from trainables.data.errors import DataError, SourceError
-from trainables.data.notices import notice
 from trainables.data.registry import dataset_named
 from trainables.data.source import Source
+from trainables.terminal import echo
 
 
 def fetch(name: str, folder: Path, *, source: Path | None = None) -> Path:
-    """Makes the dataset present and verified in `folder/<name>`; does nothing if it is there and verified.
+    """Make a data set present and verified in `folder/<name>`; do nothing where it is.
 
     Safe to call from several processes at once: one works, the others wait and find the work done.
     Messages go to standard error, one line per source that fails.
@@ -26,10 +26,10 @@ def fetch(name: str, folder: Path, *, source: Path | None = None) -> Path:
     Args:
         name: Registry name, for example "mnist".
         folder: The data folder; created if absent.
-        source: A folder or zip that holds the dataset's files; no other place is then tried.
+        source: A folder or zip that holds the data set's files; no other place is then tried.
 
     Returns:
-        The dataset's own folder, absolute.
+        The data set's own folder, absolute.
 
     Raises:
         DataError: If the name is unknown, `source` does not exist, every source fails, or the folder cannot
@@ -66,11 +66,11 @@ def _obtain(dataset: Dataset, folder: Path, source: Path | None) -> None:
     for position, place in enumerate(sources):
         reason = _try(dataset, place, target)
         if reason is None:
-            notice(f"{dataset.name}: verified in {target} (from {place.title})")
+            _say(f"{dataset.name}: verified in {target} (from {place.title})")
             return
         reasons.append(f"{place.title}: {reason}")
         following = sources[position + 1 :]
-        notice(f"{dataset.name}: {reasons[-1]}" + (f"; trying {following[0].title}" if following else ""))
+        _say(f"{dataset.name}: {reasons[-1]}" + (f"; trying {following[0].title}" if following else ""))
     listed = "\n".join(f"  {number}. {reason}" for number, reason in enumerate(reasons, start=1))
     raise DataError(
         f"cannot fetch {dataset.name}; every source failed:\n{listed}\n"
@@ -80,7 +80,7 @@ def _obtain(dataset: Dataset, folder: Path, source: Path | None) -> None:
 
 
 def _try(dataset: Dataset, place: Source, target: Path) -> str | None:
-    """Why the source did not lead to a verified dataset, or None if it did."""
+    """Return why a source did not lead to a verified data set, or None where it did."""
     try:
         place.obtain(target)
     except SourceError as error:
@@ -95,9 +95,14 @@ def _locked(path: Path, name: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        notice(f"{name}: another process is fetching it; waiting")
+        _say(f"{name}: another process is fetching it; waiting")
         lock.acquire()
     try:
         yield
     finally:
         lock.release()
+
+
+def _say(text: str) -> None:
+    """Print a line for whoever waits; a long one is not folded."""
+    echo(" ".join(text.split()), err=True)

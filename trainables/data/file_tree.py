@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import IO
 
 from trainables.data.errors import SourceError
 
@@ -15,54 +17,29 @@ MOST_BYTES = 1 << 30
 """The longest that a zip can be; the largest of the datasets' has 55 MB. Its list of names is read whole."""
 
 
-class Readable(Protocol):
-    """What can be read so many bytes at a time."""
+class FileTree:
+    """Files by their relative names, with forward slashes; hidden files and folders are left out.
 
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; fewer only at the end."""
-        ...
+    Args:
+        files: What opens each file, by its name.
+    """
 
-
-class FileTree(Protocol):
-    """Files by their relative names, with forward slashes."""
+    def __init__(self, files: Mapping[str, Callable[[], IO[bytes]]]) -> None:
+        self._files = files
 
     def names(self) -> list[str]:
-        """Every file's name, sorted; hidden files and folders are left out."""
-        ...
+        """Return every file's name, sorted."""
+        return sorted(name for name in self._files if not _is_hidden(name))
 
     def read(self, name: str, most: int) -> bytes:
-        """Content of one of `names()`.
+        """Return the content of a file; KeyError if there is none of that name.
 
         Raises:
-            SourceError: If it is longer than `most` bytes; no more than that are read or unpacked.
+            SourceError: If it cannot be unpacked, or is longer than `most` bytes; no more than that are read
+                or unpacked.
         """
-        ...
-
-
-class _Folder:
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def names(self) -> list[str]:
-        found = (path.relative_to(self._path).as_posix() for path in self._path.rglob("*") if path.is_file())
-        return sorted(name for name in found if not _is_hidden(name))
-
-    def read(self, name: str, most: int) -> bytes:
-        with (self._path / name).open("rb") as file:
-            return read_at_most(file, most, name)
-
-
-class _Zip:
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-
-    def names(self) -> list[str]:
-        found = (info.filename for info in self._archive.infolist() if not info.is_dir())
-        return sorted(name for name in found if not _is_hidden(name))
-
-    def read(self, name: str, most: int) -> bytes:
         try:
-            with self._archive.open(name) as file:
+            with self._files[name]() as file:
                 return read_at_most(file, most, name)
         except (zlib.error, EOFError, RuntimeError) as error:  # damaged, cut off, or encrypted
             raise SourceError(f"{name} cannot be unpacked: {error}") from error
@@ -70,7 +47,7 @@ class _Zip:
 
 @contextmanager
 def open_tree(path: Path) -> Iterator[FileTree]:
-    """Opens a folder or a zip for reading; nothing is unpacked to disk.
+    """Open a folder or a zip for reading; nothing is unpacked to disk.
 
     Args:
         path: A folder, or a zip file.
@@ -85,20 +62,22 @@ def open_tree(path: Path) -> Iterator[FileTree]:
         raise SourceError(f"{path} does not exist")
     try:
         if path.is_dir():
-            yield _Folder(path)
+            found = (one for one in path.rglob("*") if one.is_file())
+            yield FileTree({one.relative_to(path).as_posix(): _opener(one) for one in found})
         elif not path.is_file():
             raise SourceError(f"{path} is neither a folder nor a file")
         elif path.stat().st_size > MOST_BYTES:
             raise SourceError(f"{path} is longer than {MOST_BYTES:,} bytes")
         else:
             with zipfile.ZipFile(path) as archive:
-                yield _Zip(archive)
+                files = [one for one in archive.infolist() if not one.is_dir()]
+                yield FileTree({one.filename: partial(archive.open, one.filename) for one in files})
     except (OSError, zipfile.BadZipFile) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
 
 
-def read_at_most(file: Readable, most: int, name: str) -> bytes:
-    """Reads a file to its end, unless that is further away than it can be.
+def read_at_most(file: IO[bytes] | gzip.GzipFile, most: int, name: str) -> bytes:
+    """Read a file to its end, unless that is further away than it can be.
 
     A few kilobytes of a zip or gzip file can stand for gigabytes.
 
@@ -114,6 +93,10 @@ def read_at_most(file: Readable, most: int, name: str) -> bytes:
     if len(content) > most:
         raise SourceError(f"{name} is longer than {most:,} bytes")
     return content
+
+
+def _opener(path: Path) -> Callable[[], IO[bytes]]:
+    return lambda: path.open("rb")
 
 
 def _is_hidden(name: str) -> bool:

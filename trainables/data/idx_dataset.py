@@ -1,110 +1,129 @@
-"""A dataset published as four IDX files: MNIST and those made in its image."""
+"""Data sets published as four IDX files: MNIST and those made in its image."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
-import numpy as np
-
+from trainables.atomic_file import UNFINISHED
 from trainables.data.check import Check
 from trainables.data.dataset import Dataset
-from trainables.data.idx import decode_idx, read_idx
-from trainables.data.idx_file import IdxFile
-from trainables.data.image_dataset import IMAGE_PIXELS, ImageDataset
-from trainables.data.local_idx import LocalIdx
+from trainables.data.errors import SourceError
+from trainables.data.file_tree import open_tree
+from trainables.data.idx_file import IdxFile, absent
+from trainables.data.image_dataset import ImageDataset
 from trainables.data.source import Source
-from trainables.error_reason import reason_of
-from trainables.regular_file import read_regular
+from trainables.data.torchvision_download import download
 
-IDX_NAMES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-IDX_SHAPES = ((60_000, 28, 28), (60_000,), (10_000, 28, 28), (10_000,))
+IdxFiles = tuple[IdxFile, ...]
+"""Training images, training labels, test images, test labels."""
+
+
+def idx_dataset(name: str, torchvision_name: str, files: IdxFiles, *others: Source) -> Dataset:
+    """Return the record of a data set that torchvision has too.
+
+    Args:
+        name: Registry name.
+        torchvision_name: The class of `torchvision.datasets`.
+        files: The published files, which lie uncompressed in the data set's folder.
+        others: Where to get it if torchvision cannot.
+    """
+    return Dataset(
+        name,
+        partial(_load, name, files),
+        partial(_verify, files),
+        (IdxDownload(files, torchvision_name), *others),
+        partial(LocalIdx, files),
+        f"{torchvision_name}/raw",
+        f"the files {', '.join(file.name for file in files)} (as they are or with .gz)",
+    )
 
 
 @dataclass(frozen=True)
-class IdxDataset(Dataset):
-    """An IDX dataset; on disk it is the four uncompressed files.
+class LocalIdx:
+    """Files that are on this machine already, put there by hand, by a package or by torchvision.
 
-    Attributes:
-        name: Registry name.
-        files: Training images, training labels, test images, test labels.
-        torchvision_name: The class of `torchvision.datasets`, which also names torchvision's folder on disk.
-        remote_sources: Where to get it once the data folder itself has been looked through.
-        images_per_class: (training, test) where every class has the same number, else None.
+    Args:
+        files: The published files.
+        places: Folders or zips, in order of preference, with the files at any depth, raw or with .gz; those
+            that do not exist are passed over.
     """
 
-    name: str
-    files: tuple[IdxFile, ...]
-    torchvision_name: str
-    remote_sources: tuple[Source, ...]
-    images_per_class: tuple[int, int] | None = None
+    files: IdxFiles
+    places: tuple[Path, ...]
 
     @property
-    def files_by_hand(self) -> str:
-        """The four file names."""
-        return f"the files {', '.join(file.name for file in self.files)} (as they are or with .gz)"
+    def title(self) -> str:
+        """The places."""
+        return f"files in {' or '.join(str(place) for place in self.places)}"
 
-    def sources(self, folder: Path, source: Path | None) -> Sequence[Source]:
-        """The data folder in our layout and in torchvision's, then the remote sources; or only `source`."""
-        if source is not None:
-            return [LocalIdx(self.files, (source,))]
-        places = (folder / self.name, folder / self.torchvision_name / "raw")
-        return [LocalIdx(self.files, places), *self.remote_sources]
+    def obtain(self, target: Path) -> None:
+        """Install every file that is found with the published content; see `Source.obtain`."""
+        damaged: list[str] = []
+        for place in self.places:
+            if place.exists():
+                damaged += self._install_from(place, target)
+        lacking = absent(self.files, target)
+        if not lacking:
+            return
+        if len(lacking) == len(self.files) and not damaged:
+            raise SourceError("there are none")
+        raise SourceError("; ".join([f"no sound {', '.join(file.name for file in lacking)}", *damaged]))
 
-    def verify(self, target: Path) -> list[Check]:
-        """MD5 and shape of each file, and the images per class where they are equal."""
-        checks: list[Check] = []
-        for position, file in enumerate(self.files):
-            try:
-                content = read_regular(target / file.name, file.num_bytes)
-            except OSError as error:
-                checks.append(Check(file.name, False, f"cannot be read: {reason_of(error)}"))
-                continue
-            checks += _check_content(file, content)
-            if self.images_per_class is not None and len(file.shape) == 1 and checks[-1].is_ok:
-                checks.append(_check_classes(file, content, self.images_per_class[position // 2]))
-        return checks
-
-    def load(self, target: Path) -> ImageDataset:
-        """Reads the four files; see `Dataset.load`."""
-        arrays = [read_idx(target / file.name, file.num_bytes) for file in self.files]
-        for file, array in zip(self.files, arrays, strict=True):
-            if array.shape != file.shape:
-                raise ValueError(f"{file.name} has shape {array.shape}, expected {file.shape}")
-        train_images, train_labels, test_images, test_labels = arrays
-        return ImageDataset(
-            name=self.name,
-            train_images=train_images.reshape(-1, IMAGE_PIXELS),
-            train_labels=train_labels,
-            test_images=test_images.reshape(-1, IMAGE_PIXELS),
-            test_labels=test_labels,
-        )
+    def _install_from(self, place: Path, target: Path) -> list[str]:
+        """Install what is sound and return why the rest is not."""
+        damaged: list[str] = []
+        with open_tree(place) as tree:
+            names = tree.names()
+            for file in absent(self.files, target):
+                for name in names:
+                    if PurePosixPath(name).name not in (file.name, f"{file.name}.gz"):
+                        continue
+                    try:
+                        file.install(target, tree.read(name, file.most_bytes), name)
+                    except SourceError as error:
+                        damaged.append(str(error))
+                    else:
+                        break
+        return damaged
 
 
-def _check_content(file: IdxFile, content: bytes) -> list[Check]:
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    is_published = found == file.md5
-    detail = f"MD5 {found}" if is_published else f"MD5 {found}, expected {file.md5}"
-    checks = [Check(f"{file.name} content", is_published, detail)]
-    try:
-        shape = decode_idx(content).shape
-    except ValueError as error:
-        return [*checks, Check(f"{file.name} shape", False, str(error))]
-    detail = f"{shape}" if shape == file.shape else f"{shape}, expected {file.shape}"
-    return [*checks, Check(f"{file.name} shape", shape == file.shape, detail)]
+@dataclass(frozen=True)
+class IdxDownload:
+    """Files that torchvision downloads into a temporary folder.
+
+    Args:
+        files: The published files.
+        torchvision_name: The class of `torchvision.datasets`.
+    """
+
+    files: IdxFiles
+    torchvision_name: str
+
+    @property
+    def title(self) -> str:
+        """The download and the class."""
+        return f"torchvision's download of {self.torchvision_name}"
+
+    def obtain(self, target: Path) -> None:
+        """Download all and install what is lacking; see `Source.obtain`."""
+        with tempfile.TemporaryDirectory(prefix=".download.", suffix=UNFINISHED, dir=target) as temporary:
+            download(self.torchvision_name, Path(temporary))
+            LocalIdx(self.files, (Path(temporary),)).obtain(target)
 
 
-def _check_classes(file: IdxFile, content: bytes, expected: int) -> Check:
-    counts = np.bincount(decode_idx(content), minlength=10)
-    is_even = counts.size == 10 and bool(np.all(counts == expected))
-    detail = (
-        f"{expected:,} in each of 10 classes" if is_even else f"{counts.tolist()}, expected {expected} each"
+def _verify(files: IdxFiles, target: Path) -> list[Check]:
+    return [file.check(target) for file in files]
+
+
+def _load(name: str, files: IdxFiles, target: Path) -> ImageDataset:
+    images, labels, test_images, test_labels = (file.read(target) for file in files)
+    return ImageDataset(
+        name,
+        images.reshape(len(images), -1),
+        labels,
+        test_images.reshape(len(test_images), -1),
+        test_labels,
     )
-    return Check(f"{file.name} classes", is_even, detail)

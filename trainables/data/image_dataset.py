@@ -1,7 +1,8 @@
-"""A dataset in memory: grey-level images as bytes, with their class labels."""
+"""A data set in memory: grey-level images as bytes, with their class labels."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +19,16 @@ Labels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 class ImageDataset:
     """Training and test images as they are stored: bytes, neither scaled nor binarised.
 
-    A grey level in [0, 1] is byte / 255. Rows are 28x28 images in row-major order, ink bright on a dark
-    ground.
+    A grey level in [0, 1] is byte / 255. Rows are images in row-major order, ink bright on a dark ground.
 
-    Attributes:
+    Args:
         name: Registry name, for example "mnist".
-        train_images: Shape (N, 784), uint8.
+        train_images: Shape (N, pixels), uint8.
         train_labels: Shape (N,), uint8 or uint16 (Omniglot has more than 256 characters).
-        test_images: Shape (M, 784), uint8.
+        test_images: Shape (M, pixels), uint8.
         test_labels: Shape (M,), dtype of train_labels.
         content: What it was made from, where one name may stand for more than one thing; "" elsewhere.
+        image_shape: Height and width of an image, whose product is the number of its pixels.
 
     Raises:
         ValueError: If a shape or dtype is not the one above.
@@ -39,15 +40,17 @@ class ImageDataset:
     test_images: Images
     test_labels: Labels
     content: str = ""
+    image_shape: tuple[int, int] = (IMAGE_SIDE, IMAGE_SIDE)
 
     def __post_init__(self) -> None:
+        num_pixels = math.prod(self.image_shape)
         for split, images, labels in (
             ("train", self.train_images, self.train_labels),
             ("test", self.test_images, self.test_labels),
         ):
-            if images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != IMAGE_PIXELS:
+            if images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != num_pixels:
                 raise ValueError(
-                    f"{split}_images must be uint8 of shape (N, {IMAGE_PIXELS}), "
+                    f"{split}_images must be uint8 of shape (N, {num_pixels}), "
                     f"got {images.dtype} {images.shape} ({self.name})"
                 )
             if labels.dtype not in (np.uint8, np.uint16) or labels.shape != images.shape[:1]:

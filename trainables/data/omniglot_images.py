@@ -34,7 +34,7 @@ _OVERLAPS = _overlaps()
 
 
 def decode_drawing(png: bytes, name: str) -> npt.NDArray[np.bool_]:
-    """Where a drawing has ink.
+    """Return where a drawing has ink.
 
     Args:
         png: Content of the PNG file.
@@ -63,7 +63,7 @@ def decode_drawing(png: bytes, name: str) -> npt.NDArray[np.bool_]:
 
 
 def shrink(ink: npt.NDArray[np.bool_]) -> Images:
-    """The share of ink in each pixel of a 28x28 grid.
+    """Return the share of ink in each pixel of a 28x28 grid.
 
     Args:
         ink: Shape (N, 105, 105).

@@ -1,4 +1,4 @@
-"""Finds Omniglot's drawings in folders and zips, whole sets only, and divides them into training and test."""
+"""Find Omniglot's drawings in folders and zips, whole sets only, and divide them into training and test."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Location:
 
 
 def locate(places: Iterable[Path]) -> dict[str, dict[Drawing, Location]]:
-    """Finds the drawings of the official sets.
+    """Find the drawings of the official sets.
 
     A set is known by the name of its folder, inside a zip too. A folder may hold sets, zips of sets, or be a
     set.
@@ -72,7 +72,7 @@ def locate(places: Iterable[Path]) -> dict[str, dict[Drawing, Location]]:
 
 
 def check_complete(found: dict[str, dict[Drawing, Location]]) -> None:
-    """Refuses a set with another number of drawings than the published one.
+    """Refuse a set with another number of drawings than the published one.
 
     Raises:
         SourceError: If a set is incomplete or has too many; the message gives the alphabets.
@@ -90,19 +90,19 @@ def check_complete(found: dict[str, dict[Drawing, Location]]) -> None:
 
 
 def is_official_split(sets: Iterable[str]) -> bool:
-    """Whether both halves of the official split are there: background to train on, evaluation to test on."""
+    """Return whether the official split's sets are there: background to train, evaluation to test on."""
     return {BACKGROUND, EVALUATION} <= set(sets)
 
 
 def is_test(drawing: Drawing, sets: Sequence[str]) -> bool:
-    """Whether a drawing belongs to the test set, given all the sets that are at hand."""
+    """Return whether a drawing belongs to the test set, given all the sets that are at hand."""
     if is_official_split(sets):
         return drawing.alphabet in CHARACTERS[EVALUATION]
     return drawing.drawer in TEST_DRAWERS
 
 
 def read_images(drawings: Sequence[Drawing], locations: dict[Drawing, Location]) -> npt.NDArray[np.uint8]:
-    """Reads and shrinks drawings.
+    """Read and shrink drawings.
 
     Args:
         drawings: Which ones, in the order of the result.

@@ -80,7 +80,7 @@ CHARACTERS: dict[str, Mapping[str, int]] = {
 
 
 def expected_images(sets: Iterable[str]) -> dict[str, int]:
-    """Images per alphabet of the union of the sets, an image that is in two of them counted once.
+    """Return images per alphabet of the union of the sets, an image that is in two of them counted once.
 
     Args:
         sets: Names of official sets.

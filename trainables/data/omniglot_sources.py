@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +21,14 @@ from trainables.data.omniglot_reader import (
 )
 from trainables.data.omniglot_sets import CHARACTERS
 from trainables.data.omniglot_store import write_store
-from trainables.data.torchvision_mirrors import MirrorDownloads, RemoteFile, published_files
+from trainables.data.torchvision_download import download
 
 
 @dataclass(frozen=True)
 class LocalOmniglot:
-    """Builds the store from every official set in the places.
+    """Every official set in some places.
 
-    Attributes:
+    Args:
         places: Folders or zips; those that do not exist are passed over.
     """
 
@@ -41,7 +40,7 @@ class LocalOmniglot:
         return f"sets in {' or '.join(str(place) for place in self.places)}"
 
     def obtain(self, target: Path) -> None:
-        """Builds the store in `target`; see `Source.obtain`."""
+        """Build the store in `target`; see `Source.obtain`."""
         found = locate(self.places)
         if not found:
             raise SourceError(
@@ -51,40 +50,26 @@ class LocalOmniglot:
         build_store(found, target)
 
 
-@dataclass(frozen=True)
-class OmniglotMirrors:
-    """Downloads the two official zips and builds the store from both; one alone is not used.
+class OmniglotDownload:
+    """The two official zips, which torchvision downloads; one alone is not used."""
 
-    Attributes:
-        listing: Gives the list of files; another one than torchvision's in tests.
-    """
-
-    listing: Callable[[str], list[RemoteFile]] = published_files
-
-    @property
-    def title(self) -> str:
-        """The download and the class."""
-        return "torchvision's download of Omniglot"
+    title = "torchvision's download of Omniglot"
 
     def obtain(self, target: Path) -> None:
-        """Builds the store in `target`; see `Source.obtain`."""
-        downloads = MirrorDownloads()
+        """Build the store in `target`; see `Source.obtain`."""
         with tempfile.TemporaryDirectory(prefix=".download.", suffix=UNFINISHED, dir=target) as temporary:
-            zips: list[Path] = []
-            for file in self.listing("Omniglot"):
-                zips.append(Path(temporary) / file.name)
-                downloads.get(file, zips[-1])
-            LocalOmniglot(tuple(zips)).obtain(target)
+            download("Omniglot", Path(temporary))
+            LocalOmniglot((Path(temporary),)).obtain(target)
 
 
 def build_store(found: dict[str, dict[Drawing, Location]], target: Path) -> None:
-    """Writes training and test images in the order of alphabet, character, drawer.
+    """Write training and test images in the order of alphabet, character, drawer.
 
     Labels number the characters of all sets in the order of alphabet and character, in both splits alike.
 
     Args:
         found: Complete official sets, see `locate`.
-        target: The dataset's folder.
+        target: The data set's folder.
 
     Raises:
         SourceError: If a drawing cannot be read.

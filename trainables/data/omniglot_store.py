@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.atomic_file import write_atomically
+from trainables.data.check import Check
+from trainables.error_reason import reason_of
 from trainables.regular_file import read_json, read_regular
 
 MANIFEST = "manifest.json"
@@ -31,7 +33,7 @@ ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 class Manifest:
     """What the arrays hold.
 
-    Attributes:
+    Args:
         sets: Official sets that went in, sorted.
         split: How training and test were divided, in words.
         classes: "alphabet/character" of each label, in the order of the labels.
@@ -52,10 +54,10 @@ def write_store(
     split: str,
     classes: tuple[str, ...],
 ) -> None:
-    """Writes the arrays, then the manifest.
+    """Write the arrays, then the manifest.
 
     Args:
-        target: The dataset's folder.
+        target: The data set's folder.
         arrays: One per name in `ARRAYS`.
         sets: See `Manifest`.
         split: See `Manifest`.
@@ -82,7 +84,7 @@ def write_store(
 
 
 def read_manifest(target: Path) -> Manifest:
-    """Reads the manifest.
+    """Read the manifest.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -102,25 +104,30 @@ def read_manifest(target: Path) -> Manifest:
         raise ValueError(f"{MANIFEST} is not a manifest: {error!r}") from error
 
 
-def sha256_of_array(target: Path, name: str) -> str:
-    """Hexadecimal SHA-256 of the array's .npy file.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
-    return hashlib.sha256(read_regular(target / f"{name}.npy", _MOST_BYTES)).hexdigest()
-
-
-def read_array(target: Path, name: str) -> npt.NDArray[Any]:
-    """Reads one array; never a pickle.
+def read_array(target: Path, name: str, manifest: Manifest) -> npt.NDArray[Any]:
+    """Return one array; a pickle, or another file than the manifest's, is not opened.
 
     Raises:
         FileNotFoundError: If it is absent.
-        ValueError: If it is not a .npy file of numbers.
+        OSError: If it cannot be read.
+        ValueError: If it is not what the manifest vouches for, or no array of numbers.
     """
-    content = io.BytesIO(read_regular(target / f"{name}.npy", _MOST_BYTES))
+    content = read_regular(target / f"{name}.npy", _MOST_BYTES)
+    if (found := hashlib.sha256(content).hexdigest()) != manifest.sha256[name]:
+        raise ValueError(f"{name}.npy has SHA-256 {found}, expected {manifest.sha256[name]}")
     try:
-        array: npt.NDArray[Any] = np.load(content, allow_pickle=False)
+        array: npt.NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
     except MemoryError as error:  # of a shape that the file cannot have
         raise ValueError(f"{name}.npy: {error}") from None
     return array
+
+
+def check_array(target: Path, name: str, manifest: Manifest) -> Check:
+    """Compare one array with the manifest."""
+    try:
+        read_array(target, name, manifest)
+    except OSError as error:
+        return Check(f"{name}.npy", False, f"cannot be read: {reason_of(error)}")
+    except ValueError as error:
+        return Check(f"{name}.npy", False, str(error))
+    return Check(f"{name}.npy", True, f"SHA-256 {manifest.sha256[name]}")

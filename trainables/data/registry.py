@@ -1,4 +1,4 @@
-"""The datasets by name."""
+"""The data sets by name; one of a user's own is one more record."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import difflib
 
 from trainables.data.dataset import Dataset
 from trainables.data.errors import DataError
-from trainables.data.fashion_mnist import FASHION_MNIST
-from trainables.data.mnist import MNIST
+from trainables.data.idx_datasets import FASHION_MNIST, MNIST
 from trainables.data.omniglot import OMNIGLOT
 
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in (MNIST, FASHION_MNIST, OMNIGLOT)}
 
 
 def dataset_named(name: str) -> Dataset:
-    """The registry's entry.
+    """Return the registry's entry.
 
     Raises:
         DataError: If there is none; the message lists the names, the nearest first.

@@ -1,4 +1,4 @@
-"""What a place that datasets come from must be able to do."""
+"""What a place that data sets come from must be able to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Source(Protocol):
-    """One place to get a dataset from. Sources are tried in order until the dataset is verified."""
+    """One place to get a data set from. Sources are tried in order until the data set is verified."""
 
     @property
     def title(self) -> str:
@@ -15,16 +15,15 @@ class Source(Protocol):
         ...
 
     def obtain(self, target: Path) -> None:
-        """Puts whatever the dataset still lacks into `target`, each file whole, checked and under its final
-        name.
+        """Put what the data set lacks into its own folder, each file whole, checked and under its final name.
 
-        Called with the dataset's lock held.
+        Called with the data set's lock held.
 
         Args:
-            target: The dataset's own folder, which exists.
+            target: The data set's own folder, which exists.
 
         Raises:
             SourceError: If this place cannot supply it; the message says why on one line.
-            OSError: If `target` cannot be written.
+            OSError: If the folder cannot be written.
         """
         ...

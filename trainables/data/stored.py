@@ -1,4 +1,4 @@
-"""Reads and checks what `fetch` has put in place."""
+"""Read and check what `fetch` has put in place."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from trainables.data.registry import dataset_named
 
 
 def verify(name: str, folder: Path) -> list[Check]:
-    """Compares the dataset's files with what is published. An absent file is a check that failed.
+    """Compare a data set's files with what is published. An absent file is a check that failed.
 
     Args:
         name: Registry name, for example "mnist".
-        folder: The data folder, the parent of the dataset's own.
+        folder: The data folder, the parent of the data set's own.
 
     Returns:
-        The checks in a fixed order; the dataset is sound if every `is_ok` is true.
+        The checks in a fixed order; the data set is sound if every `is_ok` is true.
 
     Raises:
         DataError: If the name is unknown.
@@ -27,11 +27,11 @@ def verify(name: str, folder: Path) -> list[Check]:
 
 
 def load(name: str, folder: Path) -> ImageDataset:
-    """Reads a dataset that `fetch` made present. Digests are `verify`'s business; shapes are checked here.
+    """Read a data set that `fetch` made present.
 
     Args:
         name: Registry name, for example "mnist".
-        folder: The data folder, the parent of the dataset's own.
+        folder: The data folder, the parent of the data set's own.
 
     Returns:
         Images as bytes, shape (N, 784) uint8, with labels (N,); the arrays are writable and the caller's own.

@@ -29,7 +29,7 @@ _declared: list[Any] = []  # torch forgets a declaration together with the Libra
 
 
 def torchvision_datasets() -> ModuleType:
-    """Imports `torchvision.datasets`.
+    """Import `torchvision.datasets`.
 
     Returns:
         The module.

@@ -9,8 +9,8 @@ from analysis.figures.bar_plot import draw_bars
 from analysis.figures.line_plot import draw_lines
 from analysis.figures.log_ticks import log_ticks, tick_text
 from analysis.figures.panels import BarAxis, BarPanel, Line, Panel
+from analysis.report.line_view import line_views
 from analysis.report.palette import Palette
-from analysis.report.vega import line_views
 
 
 def texts(axis):

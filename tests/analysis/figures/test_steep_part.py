@@ -7,8 +7,8 @@ from analysis.figures import figures
 from analysis.figures.choice import Choice
 from analysis.figures.collection import parts_of
 from analysis.figures.results import Results
+from analysis.report.line_view import line_views
 from analysis.report.palette import Palette
-from analysis.report.vega import line_views
 from analysis.runs.frame import load_runs
 
 LOSS = "train_neg_elbo"

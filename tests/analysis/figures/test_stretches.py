@@ -6,8 +6,8 @@ import pytest
 from analysis.figures.line_plot import draw_lines
 from analysis.figures.panels import Line, Panel
 from analysis.figures.stretches import stretches, with_lone_points
+from analysis.report.line_view import line_views
 from analysis.report.palette import Palette
-from analysis.report.vega import line_views
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,6 @@ from tests.trainables.data.test_omniglot import SMALL, write_set
 from trainables.allowance import usable_cores
 from trainables.data import DATASETS, load
 from trainables.data import omniglot_sets as sets_module
-from trainables.data.omniglot import Omniglot
 from trainables.pack import Pack
 from trainables.tasks.bernoulli_vae import BernoulliVaeTrainer
 from trainables.training.checkpoint import CheckpointFolder
@@ -43,7 +43,7 @@ grid:
 def few_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Omniglot's small set with three characters, and no place to download it from."""
     monkeypatch.setitem(sets_module.CHARACTERS, SMALL, {"A": 2, "BB": 1})
-    monkeypatch.setitem(DATASETS, "omniglot", Omniglot(remote_sources=()))
+    monkeypatch.setitem(DATASETS, "omniglot", replace(DATASETS["omniglot"], remote=()))
 
 
 @pytest.fixture

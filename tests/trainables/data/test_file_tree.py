@@ -14,8 +14,8 @@ import pytest
 
 from trainables.data.errors import SourceError
 from trainables.data.file_tree import MOST_BYTES, open_tree
+from trainables.data.idx_dataset import LocalIdx
 from trainables.data.idx_file import IdxFile
-from trainables.data.local_idx import LocalIdx
 from trainables.data.mnist_wheel import MEMBER, arrays_of_wheel
 from trainables.data.omniglot_images import decode_drawing
 

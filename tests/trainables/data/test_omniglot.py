@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import shutil
@@ -10,11 +11,11 @@ from PIL import Image
 from trainables.data import DATASETS, DataError, fetch, load, omniglot_store, verify
 from trainables.data import omniglot_sets as sets_module
 from trainables.data.check import failures
-from trainables.data.omniglot import Omniglot
+from trainables.data.errors import SourceError
+from trainables.data.omniglot import OMNIGLOT
 from trainables.data.omniglot_images import decode_drawing, shrink
 from trainables.data.omniglot_sets import CHARACTERS, expected_images
-from trainables.data.omniglot_sources import OmniglotMirrors
-from trainables.data.torchvision_mirrors import RemoteFile
+from trainables.data.omniglot_sources import OmniglotDownload
 
 SMALL = "images_background_small1"
 OTHER = "images_background_small2"
@@ -56,7 +57,7 @@ def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, characters in small.items():
         monkeypatch.setitem(sets_module.CHARACTERS, name, characters)
-    monkeypatch.setitem(DATASETS, "omniglot", Omniglot(remote_sources=()))
+    monkeypatch.setitem(DATASETS, "omniglot", dataclasses.replace(DATASETS["omniglot"], remote=()))
     for name in small:
         write_set(tmp_path / "sets", name)
     return tmp_path / "sets"
@@ -188,24 +189,27 @@ def test_replacement_that_breaks_off_leaves_nothing_to_load(sets: Path, tmp_path
 
 
 def test_one_official_set_that_arrived_alone_is_not_used(sets: Path, tmp_path: Path, monkeypatch) -> None:
-    def listing(_: str) -> list[RemoteFile]:
-        return [
-            RemoteFile(f"{name}.zip", "", (f"test://host/{name}.zip",))
-            for name in ("images_background", "images_evaluation")
-        ]
+    def only_background(_: str, folder: Path) -> None:
+        shutil.copy(zipped(sets / "images_background"), folder)
+        raise SourceError("the host is gone")
 
-    def download_only_background(url: str, path: Path, md5: str) -> None:
-        if "evaluation" in url:
-            raise KeyboardInterrupt
-        shutil.copy(zipped(sets / "images_background"), path)
+    monkeypatch.setattr("trainables.data.omniglot_sources.download", only_background)
+    monkeypatch.setitem(DATASETS, "omniglot", dataclasses.replace(OMNIGLOT, remote=(OmniglotDownload(),)))
+    for _ in range(2):  # nothing is left for the second one to find
+        with pytest.raises(DataError, match=r"there are none.*\n.*the host is gone"):
+            fetch("omniglot", tmp_path / "data")
+    assert list((tmp_path / "data" / "omniglot").iterdir()) == []
 
-    monkeypatch.setattr("trainables.data.torchvision_mirrors.download", download_only_background)
-    monkeypatch.setitem(DATASETS, "omniglot", Omniglot(remote_sources=(OmniglotMirrors(listing),)))
-    with pytest.raises(KeyboardInterrupt):
-        fetch("omniglot", tmp_path / "data")
-    monkeypatch.setitem(DATASETS, "omniglot", Omniglot(remote_sources=()))
-    with pytest.raises(DataError, match="there are none"):
-        fetch("omniglot", tmp_path / "data")
+
+def test_both_official_sets_that_were_downloaded_are_used(sets: Path, tmp_path: Path, monkeypatch) -> None:
+    def both(_: str, folder: Path) -> None:
+        for name in ("images_background", "images_evaluation"):
+            shutil.copy(zipped(sets / name), folder)
+
+    monkeypatch.setattr("trainables.data.omniglot_sources.download", both)
+    monkeypatch.setitem(DATASETS, "omniglot", dataclasses.replace(OMNIGLOT, remote=(OmniglotDownload(),)))
+    fetch("omniglot", tmp_path / "data")
+    assert load("omniglot", tmp_path / "data").content == "images_background, images_evaluation"
 
 
 def test_table_of_sets_has_the_published_totals() -> None:

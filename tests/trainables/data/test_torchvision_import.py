@@ -15,33 +15,6 @@ def run(script: str, *path: Path) -> str:
     return done.stdout.strip()
 
 
-def test_installed_torchvision_lists_mirrors_and_digests() -> None:
-    script = """
-from trainables.data.torchvision_mirrors import published_files
-for name in ("MNIST", "FashionMNIST", "Omniglot"):
-    files = published_files(name)
-    print(len(files), files[0].name, files[0].md5, all(url.endswith(f.name) for f in files for url in f.urls))
-"""
-    assert run(script).splitlines() == [
-        "4 train-images-idx3-ubyte.gz f68b3c2dcbeaaa9fbdd348bbdeb94873 True",
-        "4 train-images-idx3-ubyte.gz 8d4fb7e6c68d591d4c3dfef9ec88bf0d True",
-        "2 images_background.zip 68d2efa1b9178cc56df9314c21c6e718 True",
-    ]
-
-
-def test_absent_torchvision_is_a_source_that_fails() -> None:
-    script = """
-sys.modules["torchvision"] = None
-from trainables.data.errors import SourceError
-from trainables.data.torchvision_mirrors import published_files
-try:
-    published_files("MNIST")
-except SourceError as error:
-    print(error)
-"""
-    assert run(script).startswith("torchvision cannot be imported: ")
-
-
 def test_proper_build_is_imported_without_declaring_anything(tmp_path: Path) -> None:
     (tmp_path / "torchvision").mkdir()
     (tmp_path / "torchvision" / "__init__.py").write_text("")

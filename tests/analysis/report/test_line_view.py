@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import vl_convert
 
-from analysis.figures.panels import HeatPanel, Level, Line, Panel
+from analysis.figures.panels import Level, Line, Panel
+from analysis.report.line_view import line_views
 from analysis.report.palette import Palette
-from analysis.report.vega import heat_view, line_views
 
 
 def line(x, mean, error, **changes):
@@ -117,27 +117,3 @@ def test_published_points_are_hollow_and_dashed_have_bars_and_a_line_of_their_ow
     colors = view.spec["encoding"]["color"]["scale"]["range"]
     assert colors[0] == colors[1] != colors[2]
     assert lines["ST, the authors' runs"]["n"] == ""  # over how many seeds is said in the caption
-
-
-def heat(mean, counted, requested):
-    axes = ("temperature τ", "η", "loss", ("0.5", "1.0"), ("0.1", "0.3"))
-    arrays = np.array(mean), np.array(counted), np.array(requested)
-    return heat_view(HeatPanel("ReinMax-CV, 8x4", *axes, *arrays, ".2f"))
-
-
-def test_fields_lie_at_their_settings_and_say_their_numbers():
-    view = heat([[100.0, 101.0], [104.0, math.nan]], [[2, 1], [2, 0]], [[2, 2], [2, 2]])
-    fields = view.spec["data"]["values"]
-    assert [(one["x"], one["y"]) for one in fields] == [
-        ("0.5", "0.1"), ("1.0", "0.1"), ("0.5", "0.3"), ("1.0", "0.3"),
-    ]  # fmt: skip
-    assert view.spec["encoding"]["y"]["sort"] == ["0.3", "0.1"]  # from the top
-    assert [one["text"] for one in fields] == ["100.00", "101.00\nn=1", "104.00", "n=0"]
-    assert [one["is_dark"] for one in fields] == [True, True, False, False]
-    assert (fields[3]["mean"], fields[3]["value"], fields[3]["n"]) == (None, "no seed has finished", "0 of 2")
-    assert "101.00" in pictures_of(view)
-
-
-def test_a_setting_that_was_not_asked_for_has_no_field():
-    view = heat([[100.0, 101.0], [104.0, math.nan]], [[2, 2], [2, 0]], [[2, 2], [2, 0]])
-    assert len(view.spec["data"]["values"]) == 3
