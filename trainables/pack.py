@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from estimators.hyperparameter import Hyperparameter
-from trainables.schema import DEFAULTS, Member, own_names
+from trainables.schema import Member, own_names
 from trainables.tasks import task_of
 from trainables.tasks.task import Task
 
@@ -31,15 +30,6 @@ COST_PARAMS = (
 """What the seconds of a step and the best size of a pack depend on."""
 
 
-def free_params(task: str) -> frozenset[str]:
-    """Return what members of one pack of a task may differ in; everything else they share.
-
-    Raises:
-        ValueError: If there is no such task.
-    """
-    return task_of(task).free_params
-
-
 def shared_params(member: Member, *, is_on_gpu: bool = False) -> tuple[tuple[str, str], ...]:
     """Return the params that every member of this member's pack must have, as a hashable key.
 
@@ -54,11 +44,6 @@ def free_params_of(member: Member, *, is_on_gpu: bool = False) -> frozenset[str]
     task = task_of(member.params["task"])
     free = task.free_params | task.free_on_gpu if is_on_gpu else task.free_params
     return free | frozenset(own_names(member.params)) if "temperature" in free else free
-
-
-def hyperparameter_value(params: Mapping[str, str], one: Hyperparameter) -> float:
-    """Return what a hyperparameter is in a cell: as stated, else the schema's default, else its own."""
-    return one.number(params.get(one.name, DEFAULTS.get(one.name, str(one.default))))
 
 
 @dataclass(frozen=True)
@@ -108,6 +93,11 @@ class Pack:
     def shared(self) -> Mapping[str, str]:
         """The params that all members share, wherever they train."""
         return dict(shared_params(self.members[0], is_on_gpu=True))
+
+    @property
+    def free_params(self) -> frozenset[str]:
+        """What the members may differ in, wherever they train."""
+        return free_params_of(self.members[0])
 
     @property
     def task(self) -> Task:

@@ -19,7 +19,6 @@ from analysis.tables.ranking import column_keys, params_apart, ranks
 from analysis.tables.selection import (
     CHOOSABLE,
     SELECT_BY,
-    SELECTION_METRICS,
     SELECTIONS,
     add_selection,
     choosable,
@@ -108,7 +107,7 @@ def _check_options(
         check_choice("comparison", compare, COMPARISONS)
     if select is not None:
         check_choice("selection", select, SELECTIONS)
-        check_choice("metric to select by", select_by, [name for name in known if name in SELECTION_METRICS])
+        check_choice("metric to select by", select_by, [name for name in selection_metrics() if name in known])
 
 
 def _requests_of(runs: pd.DataFrame) -> list[CellRequest]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.schema import CELL_PARAMS, Cell, Member, format_param, own_names
-from trainables.schema.metrics import METRIC
+from trainables.tasks import METRIC
 from trainables.store.member_file import EPOCH, LEADING, MemberFileError, params_in, typed
 
 if TYPE_CHECKING:

@@ -42,7 +42,8 @@ from sweep.spec.values import (
     Used,
 )
 from trainables.schema import DEFAULTS, Cell, CellRequest
-from trainables.tasks import MNIST_VAE, TASKS, takes_temperature
+from trainables.tasks import TASKS, takes_temperature
+from trainables.tasks.mnist_vae import MNIST_VAE
 
 
 class Measure(SpecModel):

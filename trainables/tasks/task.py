@@ -1,6 +1,7 @@
-"""What a task is: all that a spec, a pack, a table and a figure must know of it.
+"""What a task is: all that a spec, a pack, a table and a figure must know of it, and what trains its packs.
 
-Standard library and rules of estimators only, so that specs and analysis need no torch to use it.
+A task is a file with a `TASK` and its trainer. Specs and analysis read the record where torch is not installed:
+what needs it imports it where it is used.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from estimators import registry
 from estimators.hyperparameter import NUM_SAMPLES, Hyperparameter
 from trainables.schema.metrics import Metric, names_of
+
+if TYPE_CHECKING:
+    from trainables.training.trainer import Trainer
 
 
 class Stated(Enum):
@@ -46,19 +51,20 @@ class Task:
 
     Args:
         name: Its name in specs and in the store.
+        trainer: Trains a pack; made of the pack, its data (none for a task without data sets) and a device.
         epoch_metrics: What a member logs after every epoch. An epoch is what lies between two checkpoints,
             and the step of the store: a pass over the training images, or, without images, whatever the task
             makes of it.
         headline: The metric that a table shows where none is asked for.
         progress: The metric that is shown while packs train.
-        free_params: What members of one pack may differ in; everything else they share.
-        free_on_gpu: What they may differ in besides, where packs had better be large.
-        num_parameters: Maps categories and variables to how many numbers a model's parameters take.
         keys: What a spec of it may state besides name, task, seeds, grid and resources. Any other key is
             refused.
         measure_keys: The same for the keys of `measure`, where the task takes it.
         block_keys: The same for a block's keys besides estimator, latent, the estimator's hyperparameters
             and the note; a default is a list of values, as a block's are.
+        free_params: What members of one pack may differ in; everything else they share.
+        free_on_gpu: What they may differ in besides, where packs had better be large.
+        num_parameters: Maps categories and variables to how many numbers a model's parameters take.
         datasets: The data sets that it can be done with; none where it needs no images.
         fixed: Values of keys that no spec of it need state.
         measured_metrics: What a member logs besides, after the epochs at which gradients are measured.
@@ -80,15 +86,16 @@ class Task:
     """
 
     name: str
+    trainer: type[Trainer]
     epoch_metrics: tuple[Metric, ...]
     headline: str
     progress: str
-    free_params: frozenset[str]
-    num_parameters: Callable[[int, int], int]
     keys: Keys
-    block_keys: Keys
+    block_keys: Keys = field(default_factory=dict)
     measure_keys: Keys = field(default_factory=dict)
+    free_params: frozenset[str] = frozenset({"seed"})
     free_on_gpu: frozenset[str] = frozenset()
+    num_parameters: Callable[[int, int], int] = lambda _categorical_dim, _latent_dim: 0
     datasets: tuple[str, ...] = ()
     fixed: Mapping[str, object] = field(default_factory=dict)
     measured_metrics: tuple[Metric, ...] = ()
@@ -112,9 +119,14 @@ class Task:
         return self.is_differentiable or (own.needs_objective and not own.relaxes_samples)
 
     @property
+    def records(self) -> tuple[Metric, ...]:
+        """All that its members log."""
+        return (*self.epoch_metrics, *self.measured_metrics)
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The names of all that its members log."""
-        return names_of(*self.epoch_metrics, *self.measured_metrics)
+        return names_of(*self.records)
 
     @property
     def default_tables(self) -> tuple[str, ...]:
@@ -129,8 +141,7 @@ class Task:
     @property
     def selection_metrics(self) -> tuple[str, ...]:
         """The metrics that cells may be chosen by; the first is the one where none is asked for."""
-        metrics = (*self.epoch_metrics, *self.measured_metrics)
-        return names_of(*(metric for metric in metrics if metric.may_select))
+        return names_of(*(metric for metric in self.records if metric.may_select))
 
     def has_few_enough_states(self, categorical_dim: int, latent_dim: int) -> bool:
         """Say whether L variables of C categories have at most `max_states` states C^L."""
