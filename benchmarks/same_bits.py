@@ -3,10 +3,10 @@
     git archive REVISION | tar -x -C FOLDER
     python benchmarks/same_bits.py FOLDER [--tasks mnist_vae ...] [--estimators reinmax ...]
 
-Both checkouts train packs of two members for 30 steps (or 30 draws) on the same noise, with real trainers, one
-after the other in processes of one thread on this machine; bits of two machines are never compared. What must be
+Both train packs of two members for 30 steps (or 30 draws) on the same noise, with real trainers, one after
+the other in processes of one thread on this machine; bits of two machines are never compared. What must be
 equal is the whole state that a training goes on from (parameters, optimiser, generators) under the names that
-checkpoints have for it, every metric that is no time, and the pictures. What the other checkout lacks is said.
+checkpoints have for it, every metric that is no time, and the pictures. What the other lacks is said.
 """
 
 from __future__ import annotations
@@ -133,7 +133,9 @@ def digests(members: list[dict[str, object]]) -> dict[str, str]:
     if isinstance(nested := state.get("trainer"), Mapping):
         state["trainer"] = {name: part for name, part in nested.items() if name != "history"}
     parts = {**state, "metrics": metrics, "pictures": _pictures(trainer)}
-    return {name: hashlib.sha256(b"\0".join(_bytes_of(part))).hexdigest()[:16] for name, part in parts.items()}
+    return {
+        name: hashlib.sha256(b"\0".join(_bytes_of(part))).hexdigest()[:16] for name, part in parts.items()
+    }
 
 
 def _without_times(metrics: Mapping[str, float] | None) -> dict[str, float]:

@@ -34,9 +34,9 @@ from sweep.planning.plan import make_plan
 from sweep.spec.file import load_spec
 from tests.trainables.members import images
 from trainables import schema
-from trainables.schema.metrics import METRICS
+from trainables.tasks import METRIC
 from trainables.store.run_record import LastValue, RunRecord
-from trainables.training.vae_trainer import PackTrainer
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 
 target = torch.tensor([2, 0])
 logits = torch.zeros(1000, 2, 4, requires_grad=True)
@@ -47,7 +47,7 @@ assert torch.equal(logits.grad.sum(0).argmin(-1), target)
 plan = make_plan(load_spec("own.yaml"), {{}}, Home.resolve("home"))
 records = []
 for pack in plan.packs:
-    trainer = PackTrainer(pack, images(60), images(20, seed=1))
+    trainer = DiscreteVaeTrainer(pack, data(60, 20))
     while not trainer.is_finished:
         record = trainer.run_epoch()
     for member, metrics in zip(pack.members, record.metrics, strict=True):
@@ -55,7 +55,7 @@ for pack in plan.packs:
         values = {{name: LastValue(value, record.epoch) for name, value in metrics.items()}}
         run = RunRecord(member.hash, "own", "FINISHED", 0, 1, member.params, tags, values)
         records.append(run)
-print(render(table(runs_frame(records, METRICS), plan.requests)))
+print(render(table(runs_frame(records, METRIC), plan.requests)))
 """
 
 SPEC = f"""

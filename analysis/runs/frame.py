@@ -13,10 +13,10 @@ from analysis.names import applicable_defaults
 from analysis.runs import store_http
 from trainables import schema
 from trainables.schema import Cell
-from trainables.tasks import METRIC
 from trainables.store import run_tables
 from trainables.store.database import sqlite_path
 from trainables.store.run_record import MemberReader, RunRecord
+from trainables.tasks import METRIC
 
 _TEXT = (
     "run_id", "experiment", "member", "cell", "status", "error", "note", "latent", "dataset_content",

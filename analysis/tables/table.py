@@ -24,6 +24,7 @@ from analysis.tables.selection import (
     choosable,
     hyperparameters_of,
     select_best,
+    selection_metrics,
 )
 from trainables.schema import Cell, CellRequest
 from trainables.tasks import TASKS
@@ -107,7 +108,8 @@ def _check_options(
         check_choice("comparison", compare, COMPARISONS)
     if select is not None:
         check_choice("selection", select, SELECTIONS)
-        check_choice("metric to select by", select_by, [name for name in selection_metrics() if name in known])
+        may_select = [name for name in selection_metrics() if name in known]
+        check_choice("metric to select by", select_by, may_select)
 
 
 def _requests_of(runs: pd.DataFrame) -> list[CellRequest]:

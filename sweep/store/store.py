@@ -27,10 +27,10 @@ from trainables.schema import (
     TAG_SCHEMA_VERSION,
     Member,
 )
-from trainables.tasks import METRIC
 from trainables.store.database import DatabaseError, opened
 from trainables.store.run_record import LastValue, MemberReader, RunRecord
 from trainables.store.run_tables import read_records
+from trainables.tasks import METRIC
 
 if TYPE_CHECKING:  # to import MLflow takes seconds, and a database is read without it
     from mlflow import MlflowClient
@@ -221,7 +221,7 @@ class Store:
             names = self._experiment_names()
             return (_record(run, names) for run in self._member_runs(list(names)))
         try:
-            return read_records(self.home.tracking_uri, METRIC)
+            return read_records(self.home.tracking_uri, tuple(METRIC))
         except (DatabaseError, ImportError, ValueError) as error:
             raise self._unusable(error) from None
 

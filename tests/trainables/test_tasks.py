@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
-from tests.trainables.members import data, images, member
+from tests.trainables.members import data, images, member, trainer_of
 from trainables.pack import Pack
-from trainables.schema.metrics import METRIC, METRICS
-from trainables.tasks import TASKS, task_of, temperature_after
+from trainables.tasks import METRIC, TASKS, task_of
 from trainables.tasks.task import OPTIONAL, REQUIRED, Task
-from trainables.tasks.trainers import TRAINERS, trainer_of
 
 ALL = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
-def test_every_task_has_a_trainer_and_every_trainer_a_task() -> None:
-    assert list(TRAINERS) == list(TASKS)
-
-
 def test_every_metric_is_of_a_task_and_has_one_name() -> None:
-    of_tasks = {name for task in TASKS.values() for name in task.metrics}
-    assert set(METRICS) == of_tasks
-    texts = [METRIC[name].text for name in METRICS]
+    assert set(METRIC) == {name for task in TASKS.values() for name in task.metrics}
+    texts = [metric.text for metric in METRIC.values()]
     assert len(set(texts)) == len(texts)
 
 
@@ -56,13 +47,6 @@ def test_an_unknown_task_is_refused_with_the_names_of_all() -> None:
         task_of("vae")
 
 
-def test_a_temperature_falls_by_the_same_factor_an_epoch_down_to_its_floor() -> None:
-    assert temperature_after(0, 1.0, 0.01, 0.1) == 1.0
-    assert temperature_after(7, 0.1, 0.05, 0.0) == pytest.approx(0.1 * math.exp(-0.35), rel=1e-15)
-    assert temperature_after(300, 1.0, 0.01, 0.1) == 0.1
-    assert temperature_after(300, 0.7, 0.0, 0.0) == 0.7
-
-
 def test_a_trainer_is_given_images_with_their_labels() -> None:
     given = data(30, 20)
     assert given.train_labels.tolist() == [number % 10 for number in range(30)]
@@ -72,4 +56,4 @@ def test_a_trainer_is_given_images_with_their_labels() -> None:
 
 def test_a_trainer_without_the_data_that_it_needs_is_refused() -> None:
     with pytest.raises(ValueError, match="a pack of task mnist_vae must be given its data, got None"):
-        trainer_of(Pack((member(),)), None)
+        trainer_of(Pack((member(),)))

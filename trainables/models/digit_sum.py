@@ -47,9 +47,7 @@ class IsSum:
         return (self._digits == (labels - others).unsqueeze(-1)).to(self._dtype)
 
 
-def loss_and_gradient(
-    draw: Draw | ObjectiveDraw, labels: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def loss_and_gradient(draw: Draw | ObjectiveDraw, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return -log(p̂ + 1e-8) of each example, and its gradient.
 
     p̂ is the estimator's own estimate of the probability that the digits sum to the label: for IndeCateR

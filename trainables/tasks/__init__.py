@@ -1,7 +1,7 @@
-"""The registry of tasks: what is done with a cell, and all that a spec, a pack, a table and a figure must know.
+"""The registry of tasks: what is done with a cell.
 
-A task is one file, with its record and its trainer, and one line here; a user's is `register`ed in each process.
-What is imported needs no torch, so that specs and analysis can use it where that is not installed.
+A task is one file, with its record and its trainer, and one line here; one of a user's is registered in each
+process. Nothing here needs torch, so that specs and analysis can use it where that is not installed.
 """
 
 from __future__ import annotations
@@ -37,23 +37,26 @@ def register(task: Task) -> None:
     """Add a task to the registry of this process, in place of another of a user's of its name.
 
     Raises:
-        ValueError: If the name is that of one that ships, or a metric is one of another task's, but not equal.
+        ValueError: If the name is that of one that ships, or a metric has the name of another task's that is
+            not equal.
     """
     if task.name in SHIPPED:
         raise ValueError(f"task {task.name} ships with catsweep; yours must have another name")
-    others = {metric.name: one for one in _tasks.values() if one.name != task.name for metric in one.records}
+    others = [one for one in _tasks.values() if one.name != task.name]
     for metric in task.records:
-        if metric.name in others and metric != _metrics[metric.name]:
-            raise ValueError(
-                f"metric {metric.name} of task {task.name} must be as task {others[metric.name].name} declares "
-                "it, or have another name"
-            )
+        for other in others:
+            if any(one.name == metric.name and one != metric for one in other.records):
+                raise ValueError(
+                    f"metric {metric.name} of task {task.name} must have another name, or be what task "
+                    f"{other.name} declares"
+                )
     _put(task)
 
 
 def unregister(name: str) -> None:
     """Forget a task that does not ship."""
-    if name not in SHIPPED and _tasks.pop(name, None):
+    if name not in SHIPPED and name in _tasks:
+        del _tasks[name]
         _put()
 
 

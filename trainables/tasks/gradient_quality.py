@@ -190,6 +190,7 @@ def _measures(moments: GradientMoments, exact: torch.Tensor) -> dict[str, float]
     }
     return {name: measure.item() for name, measure in measures.items()}
 
+
 TASK = Task(
     GRADIENT_QUALITY,
     GradientQualityTrainer,

@@ -80,7 +80,7 @@ class MnistAdditionTrainer(EpochTrainer):
 
         num_examples = len(self._train_images) // self._num_digits
         order = self._new_order()[:, : num_examples * self._num_digits]
-        losses = [self._step(part) for part in order.split(self._batch_size * self._num_digits, 1)]
+        losses = [self._step(part) for part in torch.split(order, self._batch_size * self._num_digits, 1)]
         means = torch.stack(losses).sum(0, dtype=torch.float64) / num_examples
         return [{"train_loss": mean} for mean in means.tolist()]
 
@@ -101,7 +101,7 @@ class MnistAdditionTrainer(EpochTrainer):
     def _evaluate(self) -> list[dict[str, float]]:
         import torch
 
-        chunks, members = self._test_images.split(_IMAGES_EVALUATED_AT_ONCE), len(self.pack)
+        chunks, members = torch.split(self._test_images, _IMAGES_EVALUATED_AT_ONCE), len(self.pack)
         digits = torch.cat(
             [self.model.evaluate(images.expand(members, *images.shape)).argmax(-1) for images in chunks], 1
         )

@@ -1,7 +1,7 @@
 """What a task is: all that a spec, a pack, a table and a figure must know of it, and what trains its packs.
 
-A task is a file with a `TASK` and its trainer. Specs and analysis read the record where torch is not installed:
-what needs it imports it where it is used.
+A task is a file with its trainer and its record, `TASK`. Specs and analysis read the record where torch is
+not installed: a trainer imports it, and what needs it, in its methods.
 """
 
 from __future__ import annotations

@@ -34,7 +34,9 @@ class EpochTrainer(Trainer):
 
     model: Model
 
-    def __init__(self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
+    ) -> None:
         super().__init__(pack, data, device)
         import torch
 

@@ -1,4 +1,4 @@
-"""The estimator of a pack, ready to be used: the members' hyperparameters, their noise, and how often to draw."""
+"""The estimator of a pack, ready to be used: the members' hyperparameters and noise, draws and their mean."""
 
 from __future__ import annotations
 

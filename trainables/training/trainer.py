@@ -1,4 +1,4 @@
-"""A pack at work by epochs: what every task's trainer has in common. Import it where torch is not installed."""
+"""A pack at work by epochs: what the trainers of all tasks have in common."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Trainer(ABC):
 
     parameters: torch.Tensor
 
-    def __init__(self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
+    ) -> None:
         import torch
 
         self.pack = pack

@@ -32,7 +32,9 @@ class VaeTrainer(EpochTrainer):
 
     model: VAE
 
-    def __init__(self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
+    ) -> None:
         super().__init__(pack, data, device)
         self._sampler = self._estimator.sampler(0)
 
@@ -58,9 +60,11 @@ class VaeTrainer(EpochTrainer):
 
     def _evaluate(self) -> list[dict[str, float]]:
         """Run one pass over the test set, one sample per image; return each member's mean terms."""
+        import torch
+
         losses = [
             self.model.evaluate(images.unsqueeze(0), self._sampler)
-            for images in self._test_images.split(EVALUATION_BATCH_SIZE)
+            for images in torch.split(self._test_images, EVALUATION_BATCH_SIZE)
         ]
         return _member_means("test", losses, len(self._test_images))
 
