@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sweep.home import Home
 from sweep.planning.capacity import THIS_MACHINE
 from sweep.spec.sweep_spec import Resources
-from sweep.spec.use import estimators_of, shipped_by_value
+from sweep.spec.use import shipped_by_value
 from trainables.own_estimators import take_over
 from trainables.pack import COST_PARAMS, Pack
 from trainables.regular_file import read_json
@@ -98,7 +98,7 @@ def _measure(
         data = ray.put(dataset)
         task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.share)(seconds_per_epoch)
         for kind, pack in packs.items():
-            own = shipped_by_value(estimators_of(pack.members))
+            own = shipped_by_value(pack.members)
             yield kind, ray.get(task.remote(pack.to_params(), data, resources, shipped=own))
 
 

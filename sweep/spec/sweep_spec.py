@@ -327,7 +327,7 @@ class Spec(SpecModel):
             yield Cell.from_params(
                 {
                     "task": self.task,
-                    "task_version": 1,
+                    "task_version": TASKS[self.task].version or 1,
                     "dataset": self.dataset,
                     "batch_size": self.batch_size,
                     "epochs": self.epochs,

@@ -125,7 +125,7 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         }
         for name, fake in fakes.items():
             monkeypatch.setattr(torch.cuda, name, fake)
-        stand_in(monkeypatch, "mnist_vae", gpu.trainer)
+        stand_in(monkeypatch, str(params.get("task", "mnist_vae")), gpu.trainer)
         return measure_pack_size(member(5, **params), most, data(4000, 2000), GPU)
 
     return run

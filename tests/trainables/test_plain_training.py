@@ -75,7 +75,7 @@ def test_every_step_of_a_training_is_the_plain_loops(estimator: str, optimizer: 
 def _check_gradient(trainer: DiscreteVaeTrainer, batch: torch.Tensor, values: dict[str, float]) -> None:
     """Take the gradient of a step, and compare it and the loss with the plain loop's from the same noise."""
     estimator = estimators.get(trainer.pack.shared["estimator"])
-    noise = trainer._noise[0].clone_state()
+    noise = trainer._estimator.noise[0].clone_state()
     model = _plain_twin(trainer)
     losses = model.neg_elbo(batch / 255, lambda logits: estimator.function(logits, **values, generator=noise))
     losses.mean().backward()
@@ -83,4 +83,4 @@ def _check_gradient(trainer: DiscreteVaeTrainer, batch: torch.Tensor, values: di
     own, plain = _own_gradient(trainer), _plain_gradient(model)
     assert (loss.recon + loss.kl).item() == pytest.approx(losses.sum().item(), rel=1e-5)
     assert (own - plain).norm() < _ROUNDING * plain.norm()
-    assert torch.equal(trainer._noise[0].get_state(), noise.get_state())
+    assert torch.equal(trainer._estimator.noise[0].get_state(), noise.get_state())

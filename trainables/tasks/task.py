@@ -80,9 +80,13 @@ class Task:
         draws_pictures: Whether a member ends with a picture of what it has learned.
         averages_draws: Whether a pathwise estimator averages over `num_samples` draws here.
         comparable_params: Params that cells must share to be ranked, besides those that all must.
+        version: A param of every member, which goes up when a change alters a task's numbers; none is 1, and
+            of a user's task a number that its content gives.
         label_params: Params that are part of every row's name, since they are an estimator's budget.
         figures: What is drawn where nothing is asked for and no hyperparameter is varied; where empty, what
             is varied decides first.
+    Raises:
+        ValueError: If what is stated does not go together.
     """
 
     name: str
@@ -111,7 +115,33 @@ class Task:
     averages_draws: bool = False
     comparable_params: tuple[str, ...] = ()
     label_params: tuple[str, ...] = ()
+    version: int | None = None
     figures: tuple[Figure, ...] = ()
+
+    def __post_init__(self) -> None:
+        shown = {
+            *self.default_tables,
+            *self.search_metrics,
+            *(name for one in self.figures for name in one.metrics),
+        }
+        defaults = [value for value in self.block_keys.values() if not isinstance(value, Stated)]
+        rules = {
+            f"must log what it shows, {', '.join(sorted(shown - {*self.metrics}))} too": shown
+            <= {*self.metrics},
+            "must log its progress after every epoch": self.progress in names_of(*self.epoch_metrics),
+            "must not select by a metric of a test set": not any(
+                name.startswith("test_") for name in self.selection_metrics
+            ),
+            "must have epochs either among its keys or fixed": ("epochs" in self.keys)
+            != ("epochs" in self.fixed),
+            "must have the key dataset if it has data sets": ("dataset" in self.keys) == bool(self.datasets),
+            "must have the key measure if it has keys of it": ("measure" in self.keys)
+            == bool(self.measure_keys),
+            "must have lists as defaults of a block's keys": all(isinstance(one, list) for one in defaults),
+        }
+        for rule, is_kept in rules.items():
+            if not is_kept:
+                raise ValueError(f"task {self.name} {rule}")
 
     def can_train_with(self, estimator: str) -> bool:
         """Say whether f is all that an estimator needs it to be."""

@@ -87,11 +87,11 @@ class PackEstimator:
         epoch: int = 0,
         generators: Sequence[torch.Generator] | None = None,
     ) -> torch.Tensor:
-        """Return an estimate of ∂E[f]/∂θ, shape (P, L, C), averaged over `num_draws`.
+        """Return an estimate of ∂E[f]/∂θ, shape (P, ..., L, C), averaged over `num_draws`.
 
         Args:
-            logits: Unnormalised log-probabilities, shape (P, L, C), without a graph.
-            f: Maps samples (S, P, L, C) to losses (S, P); differentiable for a pathwise estimator.
+            logits: Unnormalised log-probabilities, shape (P, ..., L, C), without a graph.
+            f: Maps samples (S, P, ..., L, C) to losses (S, P, ...); differentiable for a pathwise estimator.
             epoch: As for `sampler`.
             generators: As for `sampler`.
         """
@@ -123,11 +123,16 @@ class PackEstimator:
 
 
 def _pathwise(logits: torch.Tensor, f: Objective, sampler: Sampler, count: int) -> torch.Tensor:
-    """Return so many estimates, shape (count, P, L, C)."""
+    """Return so many estimates, shape (count, P, ..., L, C)."""
     from estimators.sampling import pathwise_gradient
     from estimators.score_function.objective import losses_of
     from estimators.softmax import with_cheap_softmax
 
-    repeated = logits.unsqueeze(1).expand(logits.shape[0], count, *logits.shape[1:])
+    shape = (count, *logits.shape[1:-2])
+    repeated = logits.unsqueeze(1).expand(logits.shape[0], count, *logits.shape[1:]).flatten(1, -3)
     draw = cast("Draw", sampler(with_cheap_softmax(repeated)))
-    return pathwise_gradient(draw, lambda sample: losses_of(f, sample.movedim(1, 0))).movedim(1, 0)
+
+    def draws_first(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.view(len(tensor), *shape, *tensor.shape[2:]).movedim(1, 0)
+
+    return draws_first(pathwise_gradient(draw, lambda sample: losses_of(f, draws_first(sample))))
