@@ -13,13 +13,11 @@ import torch
 from torch.nn import functional
 
 from trainables.models.optimizers import OPTIMIZERS
-from trainables.pack import Pack
 from trainables.schema import EPOCH_SECONDS
 from trainables.schema.metrics import SECONDS, Metric, names_of
 from trainables.tasks.task import REQUIRED, Figure, Task
 from trainables.training.pack_estimator import PackEstimator
 from trainables.training.trainer import Trainer
-from trainables.training.training_data import TrainingData
 
 SYMBOLS_OF_A_CLASS = 5
 METRICS = (
@@ -32,11 +30,8 @@ METRICS = (
 class CountingTrainer(Trainer):
     """P tables of logits in training; an epoch is `iterations_per_epoch` batches of new examples."""
 
-    def __init__(
-        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
-    ) -> None:
-        super().__init__(pack, data, device)
-        params = pack.shared
+    def _start(self) -> None:
+        pack, params = self.pack, self.pack.shared
         categorical_dim, self._latent_dim = int(params["categorical_dim"]), int(params["latent_dim"])
         self._batch_size, self._num_steps = int(params["batch_size"]), int(params["iterations_per_epoch"])
         self._values = torch.arange(categorical_dim, dtype=torch.float32, device=self._device)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from trainables.models.bernoulli_vae import BernoulliVAE
     from trainables.models.discrete_vae import NegElbo
-    from trainables.pack import Pack
-    from trainables.training.training_data import TrainingData
 
 BERNOULLI_VAE = "bernoulli_vae"
 BINARISED = frozenset({"mnist", "omniglot"})
@@ -48,20 +46,18 @@ class BernoulliVaeTrainer(VaeTrainer):
 
     model: BernoulliVAE
 
-    def __init__(
-        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
-    ) -> None:
-        if data is not None and pack.shared["dataset"] in BINARISED:
-            train, test = map(binarised, data.images)
-            data = replace(data, train_images=train, test_images=test)
-        super().__init__(pack, data, device)
+    def _start(self) -> None:
         import torch
 
-        self._num_draws = int(pack.shared["num_draws"])
+        if self.pack.shared["dataset"] in BINARISED:
+            train, test = map(binarised, self.data.images)
+            self._data = replace(self.data, train_images=train, test_images=test)
+        super()._start()
+        self._num_draws = int(self.pack.shared["num_draws"])
         count = len(self._train_images)
         chosen = [
             torch.randperm(count, generator=chooser)[:NUM_MEASURED_IMAGES]
-            for chooser in generators_of(pack, "measured images")
+            for chooser in generators_of(self.pack, "measured images")
         ]
         self._measured_images = self._train_images[torch.stack(chosen).to(self._device)]
 

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import torch
 
     from estimators.diagnostics import GradientMoments
-    from trainables.pack import Pack
-    from trainables.training.training_data import TrainingData
 
 GRADIENT_QUALITY = "gradient_quality"
 _FRACTION_OF_DRAWS_TIMED = 16
@@ -97,15 +95,12 @@ class GradientQualityTrainer(Trainer):
     Source: Beyond ReinMax, Section 6.1 and Appendix C.
     """
 
-    def __init__(
-        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
-    ) -> None:
-        super().__init__(pack, data, device)
+    def _start(self) -> None:
         import torch
 
-        first = pack.members[0]
-        trained = replace(pack, members=(trained_member(first),))
-        self._trainer = DiscreteVaeTrainer(trained, data, device)
+        first = self.pack.members[0]
+        trained = replace(self.pack, members=(trained_member(first),))
+        self._trainer = DiscreteVaeTrainer(trained, self.data, self._device)
         self.parameters = self._trainer.parameters
         self._measured_epochs = first.cell.measured_epochs
         self._num_draws = int(first.cell.params["num_draws"])

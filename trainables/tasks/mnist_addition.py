@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import torch
 
     from trainables.models.digit_network import DigitNetwork
-    from trainables.pack import Pack
-    from trainables.training.training_data import TrainingData
 
 _IMAGES_EVALUATED_AT_ONCE = 1000
 
@@ -55,14 +53,12 @@ class MnistAdditionTrainer(EpochTrainer):
 
     model: DigitNetwork
 
-    def __init__(
-        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
-    ) -> None:
-        super().__init__(pack, data, device)
+    def _start(self) -> None:
+        super()._start()
         self._labels, self._test_labels = (
             labels.to(self._device).long() for labels in (self.data.train_labels, self.data.test_labels)
         )
-        self._num_digits = int(pack.shared["latent_dim"])
+        self._num_digits = int(self.pack.shared["latent_dim"])
         fewest = min(len(self._labels), len(self._test_labels))
         if self._num_digits > fewest:
             raise ValueError(

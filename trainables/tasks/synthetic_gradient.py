@@ -12,10 +12,7 @@ from trainables.training.pack_estimator import PackEstimator
 from trainables.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    import torch
-
-    from trainables.pack import Pack
-    from trainables.training.training_data import TrainingData
+    pass
 
 METRICS = (
     Metric("gradient_bias", "1 - cosine with the exact gradient", may_select=True, is_scientific=True),
@@ -42,19 +39,17 @@ class SyntheticGradientTrainer(Trainer):
     Source: CatLog-Derivative trick, Section 6.1.
     """
 
-    def __init__(
-        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
-    ) -> None:
-        super().__init__(pack, data, device)
+    def _start(self) -> None:
         import torch
 
         from estimators.sampling import sample_one_hot
         from trainables.models.synthetic_objectives import AbsoluteDistance
 
-        self._estimator = PackEstimator(pack, self._device)
-        self._num_draws = int(pack.shared["num_draws"])
-        categorical_dim, problem = int(pack.shared["categorical_dim"]), self._generators("problem")
-        shape = (int(pack.shared["latent_dim"]), categorical_dim)
+        params = self.pack.shared
+        self._estimator = PackEstimator(self.pack, self._device)
+        self._num_draws = int(params["num_draws"])
+        categorical_dim, problem = int(params["categorical_dim"]), self._generators("problem")
+        shape = (int(params["latent_dim"]), categorical_dim)
         self._logits = torch.stack([torch.randn(shape, generator=one, device=one.device) for one in problem])
         self.parameters = self._logits
         target = sample_one_hot(self._logits, problem).argmax(-1)

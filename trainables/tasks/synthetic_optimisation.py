@@ -15,9 +15,6 @@ from trainables.training.trainer import Trainer
 if TYPE_CHECKING:
     import torch
 
-    from trainables.pack import Pack
-    from trainables.training.training_data import TrainingData
-
 NEAR_OPTIMUM = 0.2505
 """A value that three quarters of the variables at 1 reach; the optimum is 0.251001."""
 
@@ -53,25 +50,22 @@ class SyntheticOptimisationTrainer(Trainer):
     Source: CatLog-Derivative trick, Section 6.2.
     """
 
-    def __init__(
-        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
-    ) -> None:
-        super().__init__(pack, data, device)
+    def _start(self) -> None:
         import torch
 
         from trainables.models.synthetic_objectives import SquaredDistance
 
-        params = pack.shared
-        self._estimator = PackEstimator(pack, self._device)
+        params = self.pack.shared
+        self._estimator = PackEstimator(self.pack, self._device)
         self._num_draws = int(params["num_draws"])
         self._num_iterations = int(params["iterations_per_epoch"])
         self._f = SquaredDistance(int(params["latent_dim"]), self._device)
-        self.parameters = torch.zeros(len(pack), int(params["latent_dim"]), device=self._device)
+        self.parameters = torch.zeros(len(self.pack), int(params["latent_dim"]), device=self._device)
         self._gradients = torch.zeros_like(self.parameters)
         make = OPTIMIZERS[params["optimizer"]]
         self._optimizer = make(self.parameters, self._gradients, float(params["lr"]))
         # The first iteration after which a member was near the optimum; 0 until then.
-        self._reached = torch.zeros(len(pack), dtype=torch.int64, device=self._device)
+        self._reached = torch.zeros(len(self.pack), dtype=torch.int64, device=self._device)
 
     def _run(self) -> list[dict[str, float]]:
         start = time.perf_counter()

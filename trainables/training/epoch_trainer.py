@@ -18,9 +18,6 @@ from trainables.training.trainer import Trainer
 if TYPE_CHECKING:
     import torch
 
-    from trainables.pack import Pack
-    from trainables.training.training_data import TrainingData
-
 
 class Model(Protocol):
     """What is trained: every parameter of every member, and where their gradients are left, (P, n)."""
@@ -34,12 +31,10 @@ class EpochTrainer(Trainer):
 
     model: Model
 
-    def __init__(
-        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
-    ) -> None:
-        super().__init__(pack, data, device)
+    def _start(self) -> None:
         import torch
 
+        pack = self.pack
         self._train_images, self._test_images = (images.to(self._device) for images in self.data.images)
         self._batch_size = int(pack.shared["batch_size"])
         self._precision = pack.shared.get("precision", DEFAULTS["precision"])

@@ -24,7 +24,8 @@ class Trainer(ABC):
     A member of which a parameter or any metric is not finite has diverged, and has no metrics from then on.
     Every member has generators of its own, so that its numbers do not depend on who else is in the pack.
 
-    A subclass sets `parameters`, does an epoch (`_run`), and says what it goes on from (`_kept`).
+    A subclass makes what it trains (`_start`), does an epoch (`_run`), and says what it goes on from
+    (`_kept`).
 
     Args:
         pack: The members; their params settle everything about the results.
@@ -48,6 +49,7 @@ class Trainer(ABC):
         self.history: list[EpochRecord] = []
         self._data = data
         self._device = torch.device(device)
+        self._start()
 
     @property
     def data(self) -> TrainingData:
@@ -122,6 +124,10 @@ class Trainer(ABC):
     def _generators(self, stream: str) -> list[torch.Generator]:
         """Return a generator for each member, of one of its random streams."""
         return generators_of(self.pack, stream, self._device)
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Make what is trained, and set `parameters`."""
 
     @abstractmethod
     def _run(self) -> Sequence[Mapping[str, float] | None]:

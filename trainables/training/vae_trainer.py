@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from trainables.models.discrete_vae import NegElbo, Sampler
-    from trainables.pack import Pack
     from trainables.training.pictures import Autoencoder
-    from trainables.training.training_data import TrainingData
 
     class VAE(Model, Autoencoder, Protocol):
         """A pack of P auto-encoders that can be trained."""
@@ -32,10 +30,8 @@ class VaeTrainer(EpochTrainer):
 
     model: VAE
 
-    def __init__(
-        self, pack: Pack, data: TrainingData | None = None, device: str | torch.device = "cpu"
-    ) -> None:
-        super().__init__(pack, data, device)
+    def _start(self) -> None:
+        super()._start()
         self._sampler = self._estimator.sampler(0)
 
     @abstractmethod
