@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from estimators.registry import REGISTRY
 from trainables import schema
 from trainables.schema import Cell
-from trainables.schema.metrics import METRIC
-from trainables.tasks import TASKS
+from trainables.tasks import METRIC, TASKS, metric_of
 
 ESTIMATOR_NAMES: Mapping[str, str] = {
     "stgs": "Gumbel",
@@ -95,4 +94,4 @@ def metric_name(metric: str) -> MetricName:
 
 def form_of(metric: str) -> str:
     """Return the format of a metric's numbers, such as ".4f" or ".1e"; that of one of no task is ".2f"."""
-    return METRIC[metric].form if metric in METRIC else ".2f"
+    return metric_of(metric).form

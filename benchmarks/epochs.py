@@ -26,8 +26,9 @@ from benchmarks.paper_workloads import Setting, make_pack
 from benchmarks.step import floor
 from benchmarks.timing_images import mnist
 from trainables.schema import EPOCH_SECONDS
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.process import prepare_process
-from trainables.training.vae_trainer import PackTrainer
+from trainables.training.training_data import TrainingData
 
 STEPS = 600
 FLOORS = 200
@@ -41,7 +42,7 @@ def seconds_of(products: Callable[[], None]) -> float:
     return (time.perf_counter() - start) / FLOORS
 
 
-def epoch_in_floors(trainer: PackTrainer, products: Callable[[], None], *, is_flushed: bool) -> float:
+def epoch_in_floors(trainer: DiscreteVaeTrainer, products: Callable[[], None], *, is_flushed: bool) -> float:
     """Train for an epoch and return its seconds, evaluation included, over those of a floor for each step."""
     torch.set_flush_denormal(is_flushed)
     before = seconds_of(products)
@@ -60,12 +61,12 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--home", type=Path, default=Path(".catsweep"))
     arguments = parser.parse_args()
-    images = mnist(arguments.home / "data")
+    images = TrainingData.of_images(*mnist(arguments.home / "data"))
     prepare_process(1)
     setting = Setting(arguments.estimator, arguments.latent)
     params = {"optimizer": "adam", "lr": 0.0005, "temperature": 1.0, "epochs": arguments.epochs}
     pack = make_pack(setting, **params)
-    trainers = {is_flushed: PackTrainer(pack, *images) for is_flushed in (True, False)}
+    trainers = {is_flushed: DiscreteVaeTrainer(pack, images) for is_flushed in (True, False)}
     products = floor(arguments.latent)
     floors: dict[bool, list[float]] = {True: [], False: []}
     print("| epoch | flushed | not flushed |\n|---|---|---|")

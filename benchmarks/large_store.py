@@ -19,7 +19,8 @@ import numpy as np
 
 from analysis.names import PAPER_LATENTS
 from trainables import schema
-from trainables.schema.metrics import VAE_METRICS, names_of
+from trainables.schema.metrics import names_of
+from trainables.tasks.mnist_vae import VAE_METRICS
 
 LEAST_LOSS = 1e6
 """Nats per image; no model is that bad."""

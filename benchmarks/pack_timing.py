@@ -12,8 +12,9 @@ import torch
 from benchmarks.paper_workloads import BATCH_SIZE, Setting, make_pack
 from trainables.pack_size import is_out_of_memory
 from trainables.schema import DEFAULTS
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.epochs import EpochSeconds
-from trainables.training.vae_trainer import PackTrainer
+from trainables.training.training_data import TrainingData
 
 STEPS_PER_EPOCH = 600
 _WARM_UP_PASSES = 2  # they compile kernels and record a CUDA graph
@@ -70,7 +71,8 @@ class Bench:
         params = {} if self.precision == DEFAULTS["precision"] else {"precision": self.precision}
         pack = make_pack(setting, size, **params)
         self._forget_the_last_pack()
-        trainer = PackTrainer(pack, self.train_images, self.test_images, self.device)
+        data = TrainingData.of_images(self.train_images, self.test_images)
+        trainer = DiscreteVaeTrainer(pack, data, self.device)
         passes = [self._timed(trainer) for _ in range(_WARM_UP_PASSES + self.repeats)][_WARM_UP_PASSES:]
         train = statistics.median(one.train for one in passes)
         evaluation = statistics.median(one.test for one in passes)
@@ -90,7 +92,7 @@ class Bench:
                 break
         return measured
 
-    def _timed(self, trainer: PackTrainer) -> EpochSeconds:
+    def _timed(self, trainer: DiscreteVaeTrainer) -> EpochSeconds:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         seconds = trainer.time_epoch()  # both end by reading losses, hence with the device idle

@@ -28,9 +28,10 @@ from benchmarks.paper_workloads import ESTIMATORS, Setting, make_pack
 from benchmarks.timing_images import mnist
 from trainables.data import fetch
 from trainables.pack import Pack
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.epochs import EpochRecord
 from trainables.training.process import prepare_process
-from trainables.training.vae_trainer import PackTrainer
+from trainables.training.training_data import TrainingData
 
 LATENT = "8x4"
 MOST_STANDARD_ERRORS = 4.0
@@ -85,7 +86,7 @@ def train(job: tuple[Pack, Path]) -> tuple[str, list[EpochRecord]]:
     """Train a pack to its end; return its estimator and a record for every epoch."""
     pack, data = job
     prepare_process(1)
-    trainer = PackTrainer(pack, *mnist(data))
+    trainer = DiscreteVaeTrainer(pack, TrainingData.of_images(*mnist(data)))
     while not trainer.is_finished:
         trainer.run_epoch()
     return pack.shared["estimator"], trainer.history

@@ -39,8 +39,9 @@ from benchmarks.timing_images import mnist
 from sweep.cluster.environment import environment
 from trainables.models.discrete_vae import NegElbo
 from trainables.models.network_sizes import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.process import prepare_process
-from trainables.training.vae_trainer import PackTrainer
+from trainables.training.training_data import TrainingData
 
 TABLE_5 = [*dict.fromkeys(setting.estimator for setting in published_params()), "reinmax_cv_alg2"]
 """The estimators whose published settings are timed, and ReinMax-CV in its other form."""
@@ -103,12 +104,12 @@ class Measurement:
 
 def make_trainer(
     estimator: str, latent: str, optimizer: str, data: Path, num_members: int = 1
-) -> PackTrainer:
+) -> DiscreteVaeTrainer:
     """Return a trainer whose epoch is `STEPS` steps."""
     params = {"optimizer": optimizer, "lr": 0.0005, "temperature": 1.0, "epochs": 1}
     pack = make_pack(Setting(estimator, latent), num_members, **params)
     train, test = mnist(data)
-    return PackTrainer(pack, train[: STEPS * BATCH_SIZE], test[:BATCH_SIZE])
+    return DiscreteVaeTrainer(pack, TrainingData.of_images(train[: STEPS * BATCH_SIZE], test[:BATCH_SIZE]))
 
 
 def floor(latent: str) -> Callable[[], None]:
@@ -138,7 +139,7 @@ class FlooredTrainer:
         products: The floor.
     """
 
-    def __init__(self, trainer: PackTrainer, products: Callable[[], None]) -> None:
+    def __init__(self, trainer: DiscreteVaeTrainer, products: Callable[[], None]) -> None:
         self._trainer = trainer
         self._products = products
         self._floor_seconds: list[float] = []
@@ -167,7 +168,7 @@ def peak_mib(job: Job) -> float:
     return peak_memory_mib(os.getpid()) - sum(images.nbytes for images in mnist(job[3])) / 2**20
 
 
-def parts(trainer: PackTrainer) -> dict[str, float]:
+def parts(trainer: DiscreteVaeTrainer) -> dict[str, float]:
     """Return the share of each part in a profiled pass over the training images, and that of all else."""
     profile = cProfile.Profile()
     profile.runcall(trainer._train)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from estimators.hyperparameter import Hyperparameter
 from estimators.randomness import Generators
 from estimators.registry import Estimator, get
-from estimators.sampling import Draw, check_logits, checked_arguments, widened
+from estimators.sampling import Draw, check_logits, checked_arguments, pathwise_gradient, widened
 from estimators.score_function.exact import draw_exact
 from estimators.score_function.objective import (
     Objective,
@@ -253,8 +253,5 @@ def _gradients(draw: Draw | ObjectiveDraw, f: Objective, chunk_size: int | None)
     """Return the estimates that a draw's rule gives, shape (..., R, L, C)."""
     if isinstance(draw, ObjectiveDraw):
         return draw.rule(f, chunk_size).gradient.detach()
-    sample = draw.sample.detach().requires_grad_()
-    with torch.enable_grad():
-        losses = f(sample.unsqueeze(0).clone())  # f may work in place, on what is no leaf of a graph
-        (grad_sample,) = torch.autograd.grad(losses.sum(), sample)
-    return draw.rule(with_cheap_softmax(grad_sample))
+    # f may work in place, on what is no leaf of a graph.
+    return pathwise_gradient(draw, lambda sample: f(sample.unsqueeze(0).clone()))

@@ -9,7 +9,7 @@ import torch
 
 from estimators.hyperparameter import Hyperparameter
 from estimators.randomness import Generators, check_generator, uniform
-from estimators.softmax import softmax
+from estimators.softmax import softmax, with_cheap_softmax
 
 GradientRule = Callable[[torch.Tensor], torch.Tensor]
 """Maps ∂f/∂D, shape (..., L, C), to the estimate of ∂E[f]/∂θ, shape (..., L, C)."""
@@ -29,6 +29,19 @@ class Draw:
     sample: torch.Tensor
     rule: GradientRule
     transposed_rule: GradientRule | None = None
+
+
+def pathwise_gradient(draw: Draw, f: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """Return a draw's estimate of the gradient of an f that autograd can differentiate, shape (..., L, C).
+
+    Args:
+        draw: Of logits of shape (..., L, C).
+        f: Maps its sample, a leaf of a graph, to losses, each that of its own part of the sample.
+    """
+    sample = draw.sample.detach().requires_grad_()
+    with torch.enable_grad():
+        (grad_sample,) = torch.autograd.grad(f(sample).sum(), sample)
+    return draw.rule(with_cheap_softmax(grad_sample))
 
 
 def checked_arguments(

@@ -17,9 +17,10 @@ from sweep.planning.plan import Plan, make_plan
 from sweep.planning.shard import Shard
 from sweep.quiet import quieten
 from sweep.spec.file import load_spec, place_in_spec, read_spec_text
-from sweep.spec.use import register_function
+from sweep.spec.use import register_function, register_task
 from sweep.store.cell_status import sweep_status
 from sweep.store.store import Store
+from trainables.tasks.task import Task
 
 if TYPE_CHECKING:  # Ray, MLflow, torch and pandas take seconds to import; who needs one imports it
     import pandas as pd
@@ -34,7 +35,7 @@ def run(
     tracking_uri: str | None = None,
     address: str | None = None,
     retry_failed: bool = False,
-    use: Sequence[Callable[..., Any]] = (),
+    use: Sequence[Callable[..., Any] | Task] = (),
     resources: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Do what of a spec is not done yet, and return its status as `status` does.
@@ -45,15 +46,19 @@ def run(
         tracking_uri: MLflow store; the home's own, or $MLFLOW_TRACKING_URI, where none is given.
         address: Address of a Ray cluster; none starts one on this machine.
         retry_failed: Whether members that failed before run again.
-        use: Estimators of your own, functions, for example of a notebook's cells; their ids are in the spec.
+        use: Estimators of your own, functions, for example of a notebook's cells, and tasks of your own; the
+            spec names them.
         resources: What stands in place of the spec's own `resources`, for example `{"gpus": "auto,0"}`.
 
     Raises:
         SpecError, UseError, HomeError, StoreError, DataError, ClusterError: If it cannot start; nothing has
             changed.
     """
-    for function in use:
-        register_function(function)
+    for brought in use:
+        if isinstance(brought, Task):
+            register_task(brought)
+        else:
+            register_function(brought)
     place = Home.resolve(home, tracking_uri)
     execute(spec, place, address=address, retry_failed=retry_failed, resources=resources)
     return status(spec, home=home, tracking_uri=tracking_uri)

@@ -26,11 +26,11 @@ TRAIN = """
 from analysis.formats.rendering import render
 from analysis.runs.frame import runs_frame
 from analysis.tables.table import table
-from tests.trainables.members import images
+from tests.trainables.members import data
 from trainables import schema
-from trainables.schema.metrics import METRICS
+from trainables.tasks import METRIC
 from trainables.store.run_record import LastValue, RunRecord
-from trainables.training.vae_trainer import PackTrainer
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 
 
 def records_of(pack, trainer):
@@ -58,8 +58,8 @@ assert torch.equal(logits.grad.sum(0).argmin(-1), target)
 plan = make_plan(load_spec("own.yaml"), {{}}, Home.resolve("home"))
 records = []
 for pack in plan.packs:
-    records += records_of(pack, PackTrainer(pack, images(60), images(20, seed=1)))
-print(render(table(runs_frame(records, METRICS), plan.requests)))
+    records += records_of(pack, DiscreteVaeTrainer(pack, data(60, 20)))
+print(render(table(runs_frame(records, METRIC), plan.requests)))
 """
 
 SPEC = f"""

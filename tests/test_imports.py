@@ -89,6 +89,7 @@ def test_estimators_need_torch_alone_and_one_file_triton_where_there_is_one() ->
     [
         ("estimators", ("ray", "mlflow", "pandas")),
         ("trainables.training.vae_trainer", ("ray", "mlflow", "pandas")),
+        ("trainables.tasks", ("torch", "numpy", "ray", "mlflow", "pandas")),
         ("analysis", ("torch", "ray")),
         ("sweep.cli", ("torch", "ray", "mlflow", "pandas")),
     ],

@@ -1,12 +1,14 @@
-"""Estimators of users in the processes that train: they come from the driver as bytes, and need no file."""
+"""Estimators and tasks of users in the processes that train: they come from the driver, and need no file."""
 
 from __future__ import annotations
 
 from estimators.registry import register
+from trainables import tasks
+from trainables.tasks.task import Task
 
 
 def take_over(shipped: bytes) -> None:
-    """Put estimators into this process's registry.
+    """Put estimators and tasks into this process's registries.
 
     Args:
         shipped: From the driver (`sweep.spec.use.shipped_by_value`), which is trusted; may be empty.
@@ -16,4 +18,4 @@ def take_over(shipped: bytes) -> None:
     import cloudpickle
 
     for entry in cloudpickle.loads(shipped):
-        register(entry)
+        (tasks.register if isinstance(entry, Task) else register)(entry)

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from estimators.hyperparameter import Hyperparameter
-from trainables.schema import COST_PARAMS, DEFAULTS, FREE_IN_PACKS, Member, own_names, param_of
+from trainables.schema import COST_PARAMS, FREE_IN_PACKS, Member, own_names, param_of
 from trainables.tasks import task_of
 from trainables.tasks.task import Task
 
@@ -35,11 +34,6 @@ def cost_key(member: Member, **more: object) -> str:
     own = (name for name in own_names(member.params) if param_of(name).costs_time)
     values = {**member.params, **more}
     return " ".join(f"{name}={values[name]}" for name in (*COST_PARAMS, *own, *more) if name in values)
-
-
-def hyperparameter_value(params: Mapping[str, str], one: Hyperparameter) -> float:
-    """Return what a hyperparameter is in a cell: as stated, else the schema's default, else its own."""
-    return one.number(params.get(one.name, DEFAULTS.get(one.name, str(one.default))))
 
 
 @dataclass(frozen=True)
@@ -89,6 +83,11 @@ class Pack:
     def shared(self) -> Mapping[str, str]:
         """The params that all members share, wherever they train."""
         return dict(shared_params(self.members[0], is_on_gpu=True))
+
+    @property
+    def free_params(self) -> frozenset[str]:
+        """What the members may differ in, wherever they train."""
+        return free_params_of(self.members[0])
 
     @property
     def task(self) -> Task:

@@ -11,7 +11,7 @@ import torch
 
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks.trainers import Trainer, trainer_of
+from trainables.training.trainer import Trainer
 from trainables.training.training_data import TrainingData
 from trainables.training.vae_trainer import EVALUATION_BATCH_SIZE
 
@@ -87,7 +87,7 @@ def measure_pack_size(
         torch.cuda.reset_peak_memory_stats(device)
         pack = Pack(tuple(Member(member.cell, seed) for seed in range(size)))
         try:
-            seconds = _seconds_per_pass(trainer_of(pack, few, device))
+            seconds = _seconds_per_pass(pack.task.trainer(pack, few, device))
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise

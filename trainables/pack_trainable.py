@@ -13,9 +13,9 @@ from ray import tune
 from trainables.data.image_dataset import ImageDataset
 from trainables.own_estimators import take_over
 from trainables.pack import Pack
-from trainables.tasks.trainers import Trainer, pictures_of, trainer_of
 from trainables.training.checkpoint import CheckpointFolder
 from trainables.training.process import device_name, prepare_process, required_device
+from trainables.training.trainer import Trainer
 from trainables.training.training_data import TrainingData
 from trainables.training_code import require_code
 
@@ -67,7 +67,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
             RECORDS: [record.to_state() for record in records],
             WARNINGS: warnings,
             **device,
-            **({PICTURES: pictures_of(self._trainer, self._pack)} if self._trainer.is_finished else {}),
+            **({PICTURES: self._trainer.pictures()} if self._trainer.is_finished else {}),
             "done": self._trainer.is_finished,
         }
 
@@ -94,7 +94,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         return device, device_name(device)
 
     def _trainer_of(self, device: torch.device, state: Mapping[str, Any] | None) -> Trainer:
-        trainer = trainer_of(self._pack, self._data, device)
+        trainer = self._pack.task.trainer(self._pack, self._data, device)
         if state is not None:
             trainer.load_state_dict(state)
         return trainer

@@ -6,7 +6,7 @@ import math
 import textwrap
 
 from analysis.names import metric_name
-from trainables.schema.metrics import METRIC
+from trainables.tasks import METRIC, metric_of
 
 _LETTERS_AN_INCH = 17
 _WIDE = 50
@@ -46,4 +46,4 @@ def _even(text: str, width: int) -> str:
 
 def has_log_axis(metric: str) -> bool:
     """Tell whether a metric is drawn on a logarithmic axis, as the spreads of gradients are."""
-    return metric in METRIC and METRIC[metric].has_log_axis
+    return metric_of(metric).has_log_axis

@@ -18,7 +18,7 @@ from analysis.statistics.bootstrap import distances, mean_interval
 from analysis.statistics.spread import INTERVAL, spread_from_std
 from trainables import schema
 from trainables.schema import Cell
-from trainables.schema.metrics import METRIC
+from trainables.tasks import metric_of
 
 _FIRST_PART = 0.05
 """Losses fall so fast in this part of a long training that with it on the axis the rest would be flat."""
@@ -116,12 +116,12 @@ def _has_log_x(metric: str, lines: Sequence[Line], against: str) -> bool:
     """Tell whether x is logarithmic: for the metric's sake, or since some lines take so much longer."""
     ends = [float(line.x[-1]) for line in lines]
     is_far = against == SECONDS and is_wide(min(ends), max(ends))
-    return is_far or (metric in METRIC and METRIC[metric].has_log_x)
+    return is_far or metric_of(metric).has_log_x
 
 
 def _level(metric: str, cell: Cell) -> Level | None:
     """Return what a metric is compared with at a cell's latent."""
-    reference = METRIC[metric].reference if metric in METRIC else None
+    reference = metric_of(metric).reference
     if reference is None:
         return None
     categorical_dim, latent_dim = map(int, cell.latent.split("x"))
@@ -147,7 +147,7 @@ def _seconds(history: pd.DataFrame) -> pd.DataFrame:
 
 def _top(curves: Sequence[pd.DataFrame], metric: str) -> float | None:
     """Return where to cut the first steep part of a long training off; None where nothing is cut."""
-    if metric not in METRIC or not METRIC[metric].is_steep:
+    if not metric_of(metric).is_steep:
         return None
     upper = [curve["mean"] + curve["above"].fillna(0) for curve in curves]
     highest = max(float(ends[~_may_be_above(curve)].max()) for curve, ends in zip(curves, upper, strict=True))

@@ -15,7 +15,7 @@ from analysis.published.comparison import COMPARISON_COLUMNS, CURVES
 from analysis.published.errata import footnote_marks
 from analysis.statistics.spread import INTERVAL
 from analysis.tables.notes import notes
-from trainables.schema.metrics import HIGHER_IS_BETTER
+from trainables.tasks import metric_of
 
 BEST_RANKS = (1, 2, 3)
 
@@ -75,7 +75,7 @@ def _side_by_side(frame: pd.DataFrame, form: str) -> Sheet:
 
 
 def _best(frame: pd.DataFrame) -> str:
-    return HIGHEST if set(frame["metric"]) & HIGHER_IS_BETTER else LOWEST
+    return HIGHEST if any(metric_of(one).is_higher_better for one in set(frame["metric"])) else LOWEST
 
 
 def _mean(row: Mapping[Any, Any], form: str, *, shows_n: bool) -> Entry:

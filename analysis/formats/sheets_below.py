@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.formats.sheet import UNDEFINED, Entry, Sheet, number, rows_of
 from analysis.names import form_of, metric_name
 from trainables.schema import param_of
-from trainables.schema.metrics import HIGHER_IS_BETTER
+from trainables.tasks import metric_of
 
 _LEAST_P = 0.001
 _TEST_NOTES = (
@@ -67,7 +67,7 @@ def _chosen(frame: pd.DataFrame, form: str) -> Sheet:
 
 
 def _choice_notes(metric: str, *, is_shown: bool) -> Iterator[str]:
-    best = "highest" if metric in HIGHER_IS_BETTER else "lowest"
+    best = "highest" if metric_of(metric).is_higher_better else "lowest"
     yield (
         f"Chosen is, of each estimator and latent, the cell with the {best} mean {metric_name(metric).text} "
         f"({metric}) at the last epoch, among the candidates of which every seed counts (complete)."

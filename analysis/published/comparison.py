@@ -13,7 +13,7 @@ from analysis.published import printed as published
 from analysis.published.errata import erratum
 from analysis.statistics.spread import z_score
 from trainables.schema import Cell
-from trainables.tasks import GRADIENT_QUALITY
+from trainables.tasks.gradient_quality import GRADIENT_QUALITY
 
 PUBLISHED = "published"
 CURVES = "curves"

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from trainables import schema, tasks
+from trainables import schema
 from trainables.schema import Cell
+from trainables.tasks.gradient_quality import GRADIENT_QUALITY
+from trainables.tasks.mnist_vae import MNIST_VAE
 
 TABLE_1_SETTINGS = {"temperature": "1.3", "num_draws": "1024", "trained_with": "reinmax"}
 """What is known of how Table 1 was made, beside its epochs."""
-TASK = tasks.MNIST_VAE
+TASK = MNIST_VAE
 DATASET = "mnist"
 EPOCHS = 160
 EPOCHS_OF_TABLE_1 = 50
@@ -67,7 +69,7 @@ class PublishedResult:
         """The epochs after which it was taken; None for Table 4, the time of an epoch."""
         if self.metric == schema.EPOCH_SECONDS:
             return None
-        return EPOCHS_OF_TABLE_1 if self.task == tasks.GRADIENT_QUALITY else EPOCHS
+        return EPOCHS_OF_TABLE_1 if self.task == GRADIENT_QUALITY else EPOCHS
 
     @property
     def has_error(self) -> bool:
@@ -82,7 +84,7 @@ class PublishedResult:
     @property
     def task(self) -> str:
         """The task whose members have the metric."""
-        return tasks.GRADIENT_QUALITY if self.table == "Table 1" else TASK
+        return GRADIENT_QUALITY if self.table == "Table 1" else TASK
 
     @property
     def sample_sem(self) -> float:

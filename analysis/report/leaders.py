@@ -12,7 +12,7 @@ from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection import select_best
 from analysis.tables.table import table
 from trainables.schema import CellRequest
-from trainables.schema.metrics import HIGHER_IS_BETTER
+from trainables.tasks import metric_of
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def leaders(resolved: pd.DataFrame, wanted: Sequence[CellRequest], select_by: st
     selection = select_best(resolved, wanted, select_by)
     chosen = {choice.request.cell.hash for choice in selection.choices if choice and choice.is_chosen}
     frame = table(resolved, wanted, metric=select_by)
-    sign = -1 if select_by in HIGHER_IS_BETTER else 1
+    sign = -1 if metric_of(select_by).is_higher_better else 1
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for row, key in enumerate(candidate_keys(cells)):
         if not cells[row].note:

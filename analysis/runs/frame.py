@@ -13,10 +13,10 @@ from analysis.names import applicable_defaults
 from analysis.runs import store_http
 from trainables import schema
 from trainables.schema import PARAMS, Cell, Kind
-from trainables.schema.metrics import METRICS
 from trainables.store import run_tables
 from trainables.store.database import sqlite_path
 from trainables.store.run_record import MemberReader, RunRecord
+from trainables.tasks import METRIC
 
 _TEXT = (
     "run_id", "experiment", "member", "cell", "status", "error", "note", "latent", "dataset_content",
@@ -63,7 +63,7 @@ def load_runs(tracking_uri: str, *, metrics: Sequence[str] | None = None) -> pd.
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
-    wanted = tuple(METRICS if metrics is None else (metrics,) if isinstance(metrics, str) else metrics)
+    wanted = tuple(METRIC if metrics is None else (metrics,) if isinstance(metrics, str) else metrics)
     return runs_frame(read_run_records(tracking_uri, wanted), wanted)
 
 

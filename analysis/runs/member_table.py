@@ -13,10 +13,10 @@ from analysis.runs.frame import is_server, read_run_records, resolve_duplicates,
 from analysis.runs.history import load_history
 from trainables import schema
 from trainables.schema import MEMBER_PARAMS, format_own, format_param, own_names
-from trainables.schema.metrics import METRICS
 from trainables.store.database import opened
 from trainables.store.member_file import EPOCH, INTEGERS, LEADING
 from trainables.store.run_record import RunRecord
+from trainables.tasks import METRIC
 
 _METRIC_NAMES = """
 SELECT DISTINCT l.key FROM latest_metrics l JOIN tags k ON k.run_uuid = l.run_uuid
@@ -41,8 +41,8 @@ def load_members(tracking_uri: str, members: Collection[str] | None = None) -> p
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
-    records = list(read_run_records(tracking_uri, METRICS))
-    runs = resolve_duplicates(runs_frame(records, METRICS))
+    records = list(read_run_records(tracking_uri, tuple(METRIC)))
+    runs = resolve_duplicates(runs_frame(records, tuple(METRIC)))
     if members is not None:
         runs = runs[runs["member"].isin(set(members))]
     begun = runs.groupby("cell")["start_time"].transform("min")
@@ -66,7 +66,7 @@ def _metric_names(tracking_uri: str, records: Sequence[RunRecord]) -> list[str]:
         with opened(tracking_uri) as database:
             wanted = {"kind_tag": schema.TAG_KIND, "member": schema.KIND_MEMBER}
             found = {row[0] for row in database.rows(_METRIC_NAMES, **wanted)} if database else set()
-    return [*(name for name in METRICS if name in found), *sorted(found.difference(METRICS))]
+    return [*(name for name in METRIC if name in found), *sorted(found.difference(METRIC))]
 
 
 def _by_row(

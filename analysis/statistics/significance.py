@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import pandas as pd
 
-from trainables.schema.metrics import HIGHER_IS_BETTER
+from trainables.tasks import metric_of
 
 _FEWEST_VALUES = 2
 
@@ -56,7 +56,7 @@ def add_tests(frame: pd.DataFrame, values: Sequence[pd.Series[float]], columns: 
         p_values = [welch_p(values[row], values[best]) for row in others]
         tests[best] = CellTest(frame["cell"][best])
         for row, p, p_holm in zip(others, p_values, holm(p_values), strict=True):
-            higher_is_better = frame["metric"][row] in HIGHER_IS_BETTER
+            higher_is_better = metric_of(frame["metric"][row]).is_higher_better
             p_better = probability_of_improvement(
                 values[row], values[best], higher_is_better=higher_is_better
             )

@@ -14,8 +14,8 @@ from analysis.runs.frame import load_runs
 from analysis.runs.history import load_history
 from analysis.tables.member_states import COMPLETE
 from trainables.schema import CellRequest
-from trainables.schema.metrics import GRADIENT_QUALITY_METRICS, names_of
-from trainables.tasks import GRADIENT_QUALITY
+from trainables.schema.metrics import names_of
+from trainables.tasks.gradient_quality import GRADIENT_QUALITY, GRADIENT_QUALITY_METRICS
 
 _COLUMNS = ("row", "step", "n", "mean", "above")
 _METRICS = names_of(*GRADIENT_QUALITY_METRICS)

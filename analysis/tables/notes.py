@@ -14,7 +14,7 @@ from analysis.published.errata import footnote_marks, formula_notes
 from analysis.statistics.bootstrap import FEWEST_VALUES
 from analysis.statistics.spread import INTERVAL, TABLE_SPREADS
 from analysis.tables.member_states import COMPLETE, MISSING
-from trainables.schema.metrics import OWN
+from trainables.tasks import metric_of
 
 
 def notes(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ def _store_notes(frame: pd.DataFrame) -> Iterator[str]:
         yield f"Here {name} is made from {'; or from '.join(contents)}."
         if len(contents) > 1:
             yield f"WARNING: runs in this table saw different images of {name}: do not compare them."
-    if len(frame) and frame["metric"].iloc[0] in OWN:
+    if len(frame) and metric_of(frame["metric"].iloc[0]).is_own:
         yield "Each cell's value of this metric is of a quantity of its own: no cell is ranked or tested."
     if apart := frame.attrs.get("params_apart"):
         yield f"Cells of one latent that differ in {' or '.join(apart)} are not ranked against each other."

@@ -9,8 +9,7 @@ import pandas as pd
 
 from analysis.tables.labels import budget_params, param_value
 from trainables.schema import Cell
-from trainables.schema.metrics import HIGHER_IS_BETTER, OWN
-from trainables.tasks import TASKS
+from trainables.tasks import TASKS, metric_of
 
 _COMPARABLE = ("task", "task_version", "dataset", "epochs", "precision")
 """Cells of a latent are ranked against each other only where these are the same, and what their task adds."""
@@ -55,8 +54,8 @@ def ranks(frame: pd.DataFrame, columns: pd.Series, metric: str) -> pd.Series[int
         columns: The keys of `column_keys`.
         metric: The metric that the means are of.
     """
-    ranked = frame["mean"].where((frame["note"] == "") & (metric not in OWN))
-    places = ranked.groupby(columns).rank(method="min", ascending=metric not in HIGHER_IS_BETTER)
+    ranked = frame["mean"].where((frame["note"] == "") & (not metric_of(metric).is_own))
+    places = ranked.groupby(columns).rank(method="min", ascending=not metric_of(metric).is_higher_better)
     num_columns = columns.groupby(frame["latent"]).transform("nunique")
     is_apart = (num_columns > 1) & (ranked.groupby(columns).transform("count") < 2)
     return places.where(~is_apart).astype("Int64")

@@ -15,12 +15,11 @@ from analysis.tables.members import counted_values, wanted_members
 from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection_account import Candidate, account
 from trainables.schema import CHOOSABLE, Cell, CellRequest, own_names
-from trainables.schema.metrics import ALL_METRICS, HIGHER_IS_BETTER, names_of
+from trainables.tasks import METRIC, metric_of
 
 SELECTIONS = ("best",)
 SELECT_BY = "train_neg_elbo"
 """The papers select by the training loss; the test set never selects."""
-SELECTION_METRICS = names_of(*(metric for metric in ALL_METRICS if metric.may_select))
 NOTHING_CHOSEN = "nothing chosen"
 SELECTION_COLUMNS = ("selected_by", "selected_mean", "num_candidates", "num_complete", "account")
 _OF_TABLE_5 = ("optimizer", "lr", "temperature", "eta")
@@ -65,6 +64,11 @@ class Selection:
     varying: frozenset[str]
 
 
+def selection_metrics() -> list[str]:
+    """Return the metrics that cells may be chosen by."""
+    return [name for name, metric in METRIC.items() if metric.may_select]
+
+
 def select_best(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> Selection:
     """Choose, of every estimator and latent, the cell with the best mean over its seeds at the last epoch.
 
@@ -76,11 +80,11 @@ def select_best(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: s
     Args:
         resolved: A frame of `resolve_duplicates` that has the metric.
         wanted: The cells and seeds wanted, each cell once.
-        metric: The metric that selects, one of `SELECTION_METRICS`.
+        metric: The metric that selects, one of `selection_metrics`.
     Raises:
         ValueError: If the metric may not select.
     """
-    check_choice("metric to select by", metric, SELECTION_METRICS)
+    check_choice("metric to select by", metric, selection_metrics())
     candidates = _candidates(resolved, wanted, metric)
     keys = candidate_keys([request.cell for request in wanted])
     groups: dict[Hashable, list[Candidate]] = {}
@@ -116,7 +120,7 @@ def _candidates(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: s
 def _choose(group: Sequence[Candidate], metric: str) -> Choice:
     num_seeds = len({seed for candidate in group for seed in candidate.request.seeds})
     complete = [candidate for candidate in group if candidate.is_complete(num_seeds)]
-    sign = -1 if metric in HIGHER_IS_BETTER else 1
+    sign = -1 if metric_of(metric).is_higher_better else 1
     best = min(complete, key=lambda candidate: sign * candidate.mean, default=None)
     text = account(group, best, num_seeds, higher_is_better=sign < 0)
     counts = (len(group), len(complete), text)

@@ -18,12 +18,12 @@ from analysis.tables.members import counted_values, dataset_contents, merged, wa
 from analysis.tables.ranking import column_keys, params_apart, ranks
 from analysis.tables.selection import (
     SELECT_BY,
-    SELECTION_METRICS,
     SELECTIONS,
     add_selection,
     choosable,
     hyperparameters_of,
     select_best,
+    selection_metrics,
 )
 from trainables.schema import CHOOSABLE, Cell, CellRequest
 from trainables.tasks import TASKS
@@ -107,7 +107,8 @@ def _check_options(
         check_choice("comparison", compare, COMPARISONS)
     if select is not None:
         check_choice("selection", select, SELECTIONS)
-        check_choice("metric to select by", select_by, [name for name in known if name in SELECTION_METRICS])
+        may_select = [name for name in selection_metrics() if name in known]
+        check_choice("metric to select by", select_by, may_select)
 
 
 def _requests_of(runs: pd.DataFrame) -> list[CellRequest]:

@@ -7,20 +7,13 @@ import torch
 from estimators.hyperparameter import NUM_SAMPLES_OF_RLOO
 from estimators.named_arguments import named_arguments
 from estimators.randomness import Generators
-from estimators.sampling import sample_one_hot
 from estimators.score_function.objective import (
     Estimate,
     Objective,
     ObjectiveDraw,
-    ObjectiveGradient,
     estimate_with_objective,
 )
-from estimators.score_function.samples import (
-    losses_of_draws,
-    mean_over_samples,
-    samples_with,
-    weighted_sum,
-)
+from estimators.score_function.samples import draw_of_samples, mean_over_samples, weighted_sum
 
 
 @named_arguments
@@ -63,15 +56,7 @@ def rloo(
 
 def draw_rloo(logits: torch.Tensor, *, num_samples: int, generator: Generators) -> ObjectiveDraw:
     """Draw, and the rule behind `rloo`; arguments as there, unchecked, and without a graph."""
-    sample = sample_one_hot(logits, generator)
-
-    def rule(f: Objective, chunk_size: int | None) -> ObjectiveGradient:
-        categories = samples_with(sample, logits, num_samples, generator)
-        losses = losses_of_draws(f, categories, logits, chunk_size)
-        gradient = rloo_gradient(logits, categories, losses.detach(), chunk_size)
-        return ObjectiveGradient(mean_over_samples(losses), gradient)
-
-    return ObjectiveDraw(sample, rule)
+    return draw_of_samples(rloo_gradient, logits, num_samples, generator)
 
 
 def rloo_gradient(

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from estimators.randomness import Generators, uniform
-from estimators.sampling import widened
-from estimators.score_function.objective import Objective, States, checked_losses, chunks, evaluate
+from estimators.sampling import sample_one_hot, widened
+from estimators.score_function.objective import (
+    Objective,
+    ObjectiveDraw,
+    ObjectiveGradient,
+    States,
+    checked_losses,
+    chunks,
+    evaluate,
+)
 from estimators.score_function.shortcuts import LossesOfDraws
 from estimators.softmax import softmax
 
@@ -91,6 +101,32 @@ def weighted_sum(
     for start, stop in chunks(len(categories), chunk_size):
         total = total + sum_over_samples(weights[start:stop, ..., None, None] * states(start, stop))
     return total
+
+
+def draw_of_samples(
+    gradient_of: Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int | None], torch.Tensor],
+    logits: torch.Tensor,
+    num_samples: int,
+    generator: Generators,
+) -> ObjectiveDraw:
+    """Draw the first of several independent samples, whose losses give the estimate.
+
+    Args:
+        gradient_of: Maps logits, categories (S, ..., L), losses (S, ...) and the most samples at once to the
+            estimate, (..., L, C).
+        logits: Unnormalised log-probabilities, shape (..., L, C).
+        num_samples: Number S of samples.
+        generator: Source of randomness; PyTorch's default generator where none is given.
+    """
+    sample = sample_one_hot(logits, generator)
+
+    def rule(f: Objective, chunk_size: int | None) -> ObjectiveGradient:
+        categories = samples_with(sample, logits, num_samples, generator)
+        losses = losses_of_draws(f, categories, logits, chunk_size)
+        gradient = gradient_of(logits, categories, losses.detach(), chunk_size)
+        return ObjectiveGradient(mean_over_samples(losses), gradient)
+
+    return ObjectiveDraw(sample, rule)
 
 
 def sum_over_samples(terms: torch.Tensor) -> torch.Tensor:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.schema import CELL_PARAMS, Cell, Member, format_param, own_names
-from trainables.schema.metrics import METRIC
 from trainables.store.member_file import EPOCH, LEADING, MemberFileError, params_in, typed
+from trainables.tasks import METRIC
 
 if TYPE_CHECKING:
     import pyarrow as pa

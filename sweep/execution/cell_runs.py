@@ -7,8 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from trainables.schema import NUM_SEEDS, Cell, param_of
-from trainables.schema.metrics import METRICS
-from trainables.tasks import TASKS
+from trainables.tasks import METRIC, TASKS
 
 _NAMED = ("lr", "temperature", "eta")
 
@@ -45,7 +44,7 @@ def cell_values(results: Sequence[Mapping[str, float]]) -> dict[str, float]:
         results: Metrics of the last epoch, one mapping for each member with a result.
     """
     values: dict[str, float] = {NUM_SEEDS: len(results)}
-    for name in METRICS:
+    for name in METRIC:
         column = [result[name] for result in results if math.isfinite(result.get(name, math.nan))]
         if column:
             values[f"{name}_mean"] = statistics.fmean(column)

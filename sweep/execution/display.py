@@ -17,8 +17,7 @@ from sweep.execution.progress import Progress, RunningPack
 from sweep.redaction import redact
 from sweep.spec.limits import first_of
 from trainables.pack import Pack
-from trainables.schema.metrics import METRIC
-from trainables.tasks import task_of
+from trainables.tasks import METRIC, task_of
 from trainables.terminal import echo, make_console
 
 LINE_SECONDS = 10.0

@@ -18,7 +18,7 @@ from sweep.planning.capacity import Capacity
 from sweep.planning.estimates import start_order
 from sweep.planning.plan import Plan
 from sweep.spec.sweep_spec import Resources
-from sweep.spec.use import estimators_of, shipped_by_value
+from sweep.spec.use import shipped_by_value
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK
 from trainables.training_code import own_code
@@ -55,7 +55,7 @@ def pack_config(pack: Pack, home: Home, resources: Resources) -> dict[str, objec
         "num_threads": resources.cpus,
         "gpus": resources.share,
         "code": own_code(),
-        "estimators": shipped_by_value(estimators_of(pack.members)),
+        "estimators": shipped_by_value(pack.members),
         "device": "cuda" if resources.share > 0 else "cpu",
     }
 

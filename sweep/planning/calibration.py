@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sweep.home import Home
 from sweep.planning.capacity import THIS_MACHINE
 from sweep.spec.sweep_spec import Resources
-from sweep.spec.use import estimators_of, shipped_by_value
+from sweep.spec.use import shipped_by_value
 from trainables.own_estimators import take_over
 from trainables.pack import Pack, cost_key
 from trainables.regular_file import read_json
@@ -97,7 +97,7 @@ def _measure(
         data = ray.put(dataset)
         task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.share)(seconds_per_epoch)
         for kind, pack in packs.items():
-            own = shipped_by_value(estimators_of(pack.members))
+            own = shipped_by_value(pack.members)
             yield kind, ray.get(task.remote(pack.to_params(), data, resources, shipped=own))
 
 
@@ -119,7 +119,6 @@ def seconds_per_epoch(
     """
     import torch  # here, since an estimate from what was measured before need not wait for it
 
-    from trainables.tasks.trainers import trainer_of
     from trainables.training.process import own_device, prepare_process
     from trainables.training.training_data import TrainingData
 
@@ -129,15 +128,15 @@ def seconds_per_epoch(
     pack = Pack.from_params(members)
     data = TrainingData.of(dataset)
     if data is None:
-        trainer_of(pack, None, device).time_epoch()  # warms up
-        return trainer_of(pack, None, device).time_epoch().total
+        pack.task.trainer(pack, None, device).time_epoch()  # warms up
+        return pack.task.trainer(pack, None, device).time_epoch().total
     per_step = pack.images_per_step
     num_warm_up, num_timed, num_test = (
         math.ceil(share * usual) for usual in (_WARM_UP_STEPS, _TIMED_STEPS, _TEST_IMAGES)
     )
-    trainer_of(pack, data.first(num_warm_up * per_step, num_test), device).time_epoch()
+    pack.task.trainer(pack, data.first(num_warm_up * per_step, num_test), device).time_epoch()
     timed = data.first(num_timed * per_step, num_test)
-    trainer = trainer_of(pack, timed, device)
+    trainer = pack.task.trainer(pack, timed, device)
     if device.type == "cuda":
         trainer.time_epoch()  # records the graph of a step
     seconds = trainer.time_epoch()

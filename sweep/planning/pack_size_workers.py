@@ -6,7 +6,7 @@ import ray
 import torch
 
 from sweep.spec.sweep_spec import Resources
-from sweep.spec.use import estimators_of, shipped_by_value
+from sweep.spec.use import shipped_by_value
 from trainables.data import ImageDataset
 from trainables.own_estimators import take_over
 from trainables.pack_size import measure_pack_size
@@ -34,7 +34,7 @@ class Workers:
 
     def best_size(self, member: Member, most: int) -> int:
         """Measure on a worker."""
-        own = shipped_by_value(estimators_of([member]))
+        own = shipped_by_value([member])
         question = self._ask(_best_size).remote(member.params, most, self._resources, self._dataset, own)
         return int(ray.get(question))
 

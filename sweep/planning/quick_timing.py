@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sweep.planning.calibration import kind_with, seconds_per_epoch
 from sweep.spec.sweep_spec import Resources
-from sweep.spec.use import estimators_of, shipped_by_value
+from sweep.spec.use import shipped_by_value
 from trainables.own_estimators import take_over
 from trainables.terminal import echo
 
@@ -48,7 +48,7 @@ def timed_seconds(packs: Iterable[Pack], dataset: str | None, resources: Resourc
     kinds = list({kind_with(pack, resources): pack for pack in packs}.items())
     random.Random(0).shuffle(kinds)  # so that those which were timed stand for those which were not
     members = [pack.to_params() for _, pack in kinds]
-    own = shipped_by_value(estimators_of(member for _, pack in kinds for member in pack.members))
+    own = shipped_by_value(member for _, pack in kinds for member in pack.members)
     question = {
         "members": members,
         "dataset": dataset,

@@ -42,7 +42,8 @@ from sweep.spec.values import (
     Used,
 )
 from trainables.schema import DEFAULTS, Cell, CellRequest
-from trainables.tasks import MNIST_VAE, TASKS, takes_temperature
+from trainables.tasks import TASKS, takes_temperature
+from trainables.tasks.mnist_vae import MNIST_VAE
 
 
 class Measure(SpecModel):
@@ -326,7 +327,7 @@ class Spec(SpecModel):
             yield Cell.from_params(
                 {
                     "task": self.task,
-                    "task_version": 1,
+                    "task_version": TASKS[self.task].version or 1,
                     "dataset": self.dataset,
                     "batch_size": self.batch_size,
                     "epochs": self.epochs,

@@ -1,4 +1,4 @@
-"""What users bring to a spec: estimators in files and modules of their own, known by their content."""
+"""What users bring to a spec: estimators and tasks in files and modules of theirs, known by their content."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import inspect
 import linecache
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,10 +19,15 @@ from typing import Any
 from estimators import REGISTRY
 from estimators.own import DECLARED, EstimatorError, OwnEstimator, declared_in, estimator
 from estimators.registry import register
+from trainables import tasks
 from trainables.error_reason import reason_of
 from trainables.schema import Member
+from trainables.tasks.task import Task
 
 _PREFIX = "catsweep_used_"
+_HASHED = "sha256:"
+_DIGITS = 14
+"""Hexadecimal digits of a task's version, which is a number that a database holds."""
 _INSTALLED = ("site-packages", "dist-packages")
 _loaded: dict[str, tuple[ModuleType, ...]] = {}
 
@@ -35,16 +41,16 @@ class CodeMissingError(UseError):
 
 
 def use(entry: str, folder: Path) -> list[str]:
-    """Load a file or module of a user's, and put its estimators into the registry of this process.
+    """Load a file or module of a user's, and put its estimators and tasks into this process's registries.
 
     Args:
         entry: A file, relative to the folder, or the name of a module that Python finds, also in the folder.
         folder: Where the spec is.
     Returns:
-        The ids of the estimators.
+        The ids of the estimators and the names of the tasks.
     Raises:
         CodeMissingError: If it is not there.
-        UseError: If it cannot be loaded, or declares no estimator.
+        UseError: If it cannot be loaded, or declares neither.
     """
     with _looking_in(folder):
         before = set(sys.modules)
@@ -52,11 +58,13 @@ def use(entry: str, folder: Path) -> list[str]:
         own = [module, *(sys.modules[name] for name in set(sys.modules) - before if name != module.__name__)]
     root = Path(str(module.__file__)).parent
     mine = tuple(one for one in own if one is module or _is_of(one, root))
-    functions = declared_in(vars(module))
-    if not functions:
-        raise UseError(f"{entry} declares no estimator: mark one with @estimator, from estimators")
+    functions, records = declared_in(vars(module)), _tasks_in(vars(module))
+    if not functions and not records:
+        raise UseError(f"{entry} declares no estimator, by @estimator from estimators, and no Task")
     _loaded[entry] = mine
-    return [register_function(function, _content(mine)) for function in functions.values()]
+    content = _content(mine)
+    names = [register_function(function, content) for function in functions.values()]
+    return [*names, *(register_task(record, content) for record in records)]
 
 
 def register_function(function: Callable[..., Any], version: str | None = None) -> str:
@@ -77,6 +85,30 @@ def register_function(function: Callable[..., Any], version: str | None = None) 
     return entry.name
 
 
+def register_task(task: Task, version: str | None = None) -> str:
+    """Put a task into the registry; return its name.
+
+    Args:
+        task: The task; where it states no version it gets one.
+        version: Which code it is; by default a hash of its trainer's source.
+    Raises:
+        UseError: If its name, or that of a metric, is another's.
+    """
+    try:
+        content = version or _version(_source(task.trainer).encode())
+        number = int(content.removeprefix(_HASHED)[:_DIGITS], 16)
+        tasks.register(task if task.version else replace(task, version=number))
+    except ValueError as error:
+        raise UseError(str(error)) from None
+    return task.name
+
+
+def _tasks_in(names: Mapping[str, object]) -> list[Task]:
+    """Return the tasks among a module's names, without those that ship."""
+    shipped = [tasks.TASKS[name] for name in tasks.SHIPPED]
+    return [value for value in names.values() if isinstance(value, Task) and value not in shipped]
+
+
 def estimators_of(members: Iterable[Member]) -> set[str]:
     """Return the ids of all estimators that train these members or are judged in them."""
     params = [member.cell.params for member in members]
@@ -84,26 +116,27 @@ def estimators_of(members: Iterable[Member]) -> set[str]:
 
 
 def check_code(members: Iterable[Member]) -> None:
-    """See that estimators of users which these members need are there, keep the contract, and can be sent.
+    """See that what of users' these members need is there, keeps the contract, and can be sent.
 
     Raises:
         UseError: If one does not; nothing has started.
     """
-    own = [name for name in sorted(estimators_of(members)) if isinstance(REGISTRY.get(name), OwnEstimator)]
-    if not own:
-        return
+    brought = _brought(members)
+    for entry in brought:
+        if isinstance(entry, OwnEstimator):
+            _probe(entry)
+    _sent(brought)
+
+
+def _probe(entry: OwnEstimator) -> None:
     from estimators.own_draw import probe
 
-    for name in own:
-        entry = REGISTRY[name]
-        assert isinstance(entry, OwnEstimator)
-        try:
-            probe(entry)
-        except EstimatorError as error:
-            raise UseError(str(error)) from None
-        except Exception as error:  # noqa: BLE001 it is the user's code that runs
-            raise UseError(f"estimator {name}: {_where(error)}") from None
-    shipped_by_value(own)
+    try:
+        probe(entry)
+    except EstimatorError as error:
+        raise UseError(str(error)) from None
+    except Exception as error:  # noqa: BLE001 it is the user's code that runs
+        raise UseError(f"estimator {entry.name}: {_where(error)}") from None
 
 
 def _where(error: Exception) -> str:
@@ -114,19 +147,31 @@ def _where(error: Exception) -> str:
     return f"{type(error).__name__}: {reason_of(error)} ({place.filename}, line {place.lineno})"
 
 
-def shipped_by_value(names: Iterable[str]) -> bytes:
-    """Return estimators of users as bytes from which workers anywhere, without the files, get them.
+def shipped_by_value(members: Iterable[Member]) -> bytes:
+    """Return the users' estimators and tasks that members need, for workers anywhere, without the files.
 
     Args:
-        names: Ids of estimators; those that ship are passed over.
+        members: Of any cells; what ships with catsweep is passed over.
     Raises:
         UseError: If one cannot be sent; the message says why.
     """
-    import cloudpickle
+    return _sent(_brought(members))
 
-    own = [REGISTRY[name] for name in names if isinstance(REGISTRY.get(name), OwnEstimator)]
+
+def _brought(members: Iterable[Member]) -> list[OwnEstimator | Task]:
+    """Return the users' estimators and tasks that members need."""
+    members = list(members)
+    found = [REGISTRY[name] for name in sorted(estimators_of(members)) if name in REGISTRY]
+    names = sorted({member.cell.params.get("task", "") for member in members} - set(tasks.SHIPPED))
+    own = [one for one in found if isinstance(one, OwnEstimator)]
+    return [*own, *(tasks.TASKS[name] for name in names if name in tasks.TASKS)]
+
+
+def _sent(own: Sequence[OwnEstimator | Task]) -> bytes:
     if not own:
         return b""
+    import cloudpickle
+
     modules = {one for group in _loaded.values() for one in group}
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
@@ -206,7 +251,7 @@ def _content(modules: Iterable[ModuleType]) -> str:
 
 
 def _version(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()[:16]}"
+    return f"{_HASHED}{hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def _source(function: Callable[..., Any]) -> str:

@@ -31,7 +31,6 @@ PRECISIONS = ("float32", "tf32")
 SEARCHES = ("grid", "optuna")
 SAMPLERS = ("tpe", "random")
 STOPPINGS = ("asha",)
-SEARCH_METRICS = tuple(dict.fromkeys(name for task in TASKS.values() for name in task.search_metrics))
 
 _LATENT = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -224,6 +223,11 @@ def _gpus(value: Any) -> tuple[float | None, ...]:
     return shares
 
 
+def _search_metric(value: Any) -> str:
+    names = dict.fromkeys(name for task in TASKS.values() for name in task.search_metrics)
+    return _name("metric", names)(value)
+
+
 def as_list(value: Any) -> Any:
     """Return a list of one value, or what is a list already."""
     return value if isinstance(value, list) else [value]
@@ -260,7 +264,7 @@ MeasuredEpochs = Annotated[tuple[int, ...], BeforeValidator(_measured_epochs)]
 NumDraws = Annotated[int, BeforeValidator(_count("draws"))]
 SearchKind = Annotated[str, BeforeValidator(_name("kind", SEARCHES))]
 Sampler = Annotated[str, BeforeValidator(_name("sampler", SAMPLERS))]
-SearchMetric = Annotated[str, BeforeValidator(_name("metric", SEARCH_METRICS))]
+SearchMetric = Annotated[str, BeforeValidator(_search_metric)]
 Trials = Annotated[int, BeforeValidator(_count("trials"))]
 SamplerSeed = Annotated[int, BeforeValidator(_count("seed", 0, MAX_SEED))]
 Concurrency = Annotated[int | None, BeforeValidator(_count_or_auto("concurrency"))]

@@ -27,10 +27,10 @@ from trainables.schema import (
     TAG_SCHEMA_VERSION,
     Member,
 )
-from trainables.schema.metrics import METRICS
 from trainables.store.database import DatabaseError, opened
 from trainables.store.run_record import LastValue, MemberReader, RunRecord
 from trainables.store.run_tables import read_records
+from trainables.tasks import METRIC
 
 if TYPE_CHECKING:  # to import MLflow takes seconds, and a database is read without it
     from mlflow import MlflowClient
@@ -221,7 +221,7 @@ class Store:
             names = self._experiment_names()
             return (_record(run, names) for run in self._member_runs(list(names)))
         try:
-            return read_records(self.home.tracking_uri, METRICS)
+            return read_records(self.home.tracking_uri, tuple(METRIC))
         except (DatabaseError, ImportError, ValueError) as error:
             raise self._unusable(error) from None
 
@@ -255,7 +255,7 @@ def _record(run: Run, experiments: Mapping[str, str]) -> RunRecord:
     values = {
         metric.key: LastValue.from_store(metric.value, metric.step)
         for metric in run.data._metric_objs
-        if metric.key in METRICS
+        if metric.key in METRIC
     }
     info, data = run.info, run.data
     times, experiment = (info.start_time, info.end_time), experiments[info.experiment_id]

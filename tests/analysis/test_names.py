@@ -2,8 +2,9 @@ import pytest
 
 from analysis.names import ESTIMATOR_NAMES, applicable_defaults, estimator_name, form_of, metric_name
 from estimators.registry import REGISTRY
-from trainables.schema import Cell, metrics
-from trainables.tasks import TASKS
+from trainables.schema import Cell
+from trainables.schema.metrics import names_of
+from trainables.tasks import METRIC, TASKS
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -47,8 +48,8 @@ def test_metrics_have_names_and_units(metric, text, unit):
 
 
 def test_the_unit_of_every_metric_of_the_schema_is_known_and_ratios_have_none():
-    assert all("logged" not in metric_name(metric).unit for metric in metrics.METRICS)
-    without = {metric for metric in metrics.METRICS if not metric_name(metric).unit}
+    assert all("logged" not in metric_name(metric).unit for metric in METRIC)
+    without = {metric for metric in METRIC if not metric_name(metric).unit}
     assert without == {
         "gradient_cosine", "gradient_cosine_batch", "gradient_relative_std", "gradient_bias",
         "cosine_variance", "function_evaluations", "expected_value", "estimate_variance",
@@ -57,9 +58,12 @@ def test_the_unit_of_every_metric_of_the_schema_is_known_and_ratios_have_none():
 
 
 def test_gradients_and_accuracies_have_four_digits_losses_two_and_what_spans_magnitudes_an_exponent():
-    four = {metric for metric in metrics.METRICS if form_of(metric) == ".4f"}
+    four = {metric for metric in METRIC if form_of(metric) == ".4f"}
     accuracies = {"test_sum_accuracy", "test_digit_accuracy"}
-    assert four == (set(metrics.GRADIENT_METRICS) | accuracies) - {"measurement_seconds"}
-    assert {form_of(metric) for metric in (*metrics.TRAINING_METRICS, "measurement_seconds")} == {".2f"}
+    assert four == (set(names_of(*TASKS["gradient_quality"].measured_metrics)) | accuracies) - {
+        "measurement_seconds"
+    }
+    losses = (*TASKS["mnist_vae"].metrics, "measurement_seconds")
+    assert {form_of(metric) for metric in losses} == {".2f"}
     assert {form_of(metric) for metric in ("cosine_variance", "estimate_variance")} == {".1e"}
     assert (form_of("expected_value"), form_of("mine")) == (".6f", ".2f")

@@ -43,7 +43,7 @@ class FakeTrainer:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeTrainer]:
     monkeypatch.setattr(FakeTrainer, "packs", [])
-    monkeypatch.setattr(pack_timing, "PackTrainer", FakeTrainer)
+    monkeypatch.setattr(pack_timing, "DiscreteVaeTrainer", FakeTrainer)
     return FakeTrainer
 
 

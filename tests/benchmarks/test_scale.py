@@ -21,7 +21,7 @@ from sweep.cli.tables import table_text
 from sweep.home import Home
 from sweep.spec.file import load_spec
 from trainables.schema import CellRequest
-from trainables.schema.metrics import TRAINING_METRICS
+from trainables.tasks import TASKS
 
 SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "scale.py"
 EPOCHS = 2
@@ -78,7 +78,7 @@ def test_every_epoch_of_every_member_is_in_the_store_once_and_exactly(finished: 
         "select t.value, m.step, m.key, m.value from metrics m join tags t using (run_uuid) "
         "where t.key = 'catsweep.member'"
     )
-    assert len(found) == finished.case.members * EPOCHS * len(TRAINING_METRICS)
+    assert len(found) == finished.case.members * EPOCHS * len(TASKS["mnist_vae"].metrics)
     by_epoch: dict[tuple[str, int], dict[str, float]] = {}
     for member, epoch, name, value in found:
         by_epoch.setdefault((member, epoch), {})[name] = value

@@ -7,7 +7,8 @@ import pytest
 from benchmarks.paper_workloads import Setting, make_pack
 from benchmarks.step import PARTS, parts, shares
 from tests.trainables.members import images
-from trainables.training.vae_trainer import PackTrainer
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
+from trainables.training.training_data import TrainingData
 
 INDEX_SELECT = ("~", 0, "<method 'index_select' of 'torch._C.TensorBase' objects>")
 
@@ -39,7 +40,8 @@ def test_call_counts_for_the_part_of_who_makes_it() -> None:
 def test_every_part_of_a_real_step_is_found_and_evaluation_is_none_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trainer = PackTrainer(make_pack(Setting("reinmax_rao", "8x4"), epochs=1), images(500), images(100))
+    given = TrainingData.of_images(images(500), images(100))
+    trainer = DiscreteVaeTrainer(make_pack(Setting("reinmax_rao", "8x4"), epochs=1), given)
     monkeypatch.setattr(trainer, "_evaluate", lambda: pytest.fail("an evaluation is no part of a step"))
     found = parts(trainer)
     assert list(found) == [*PARTS, "other"]

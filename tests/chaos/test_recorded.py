@@ -11,7 +11,9 @@ import pytest
 
 from tests.chaos.recorded import check_recorded, read_store
 from tests.chaos.sweeps import EPOCHS, ESTIMATORS, Sweep
-from trainables.schema.metrics import TRAINING_METRICS
+from trainables.tasks import TASKS
+
+TRAINING_METRICS = TASKS["mnist_vae"].metrics
 
 OF_A_MEMBER = "run_uuid in (select run_uuid from tags where key = 'catsweep.member')"
 LAST = f"rowid = (select max(rowid) from metrics where {OF_A_MEMBER} and key = 'test_kl' and step = {EPOCHS})"

@@ -18,7 +18,7 @@ from sweep.spec.sweep_spec import Spec
 from sweep.store.store import Store
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.schema.metrics import TRAINING_METRICS
+from trainables.tasks import TASKS
 from trainables.training.epochs import EpochRecord
 
 BLOCK = {"estimator": "st", "latent": "8x4", "lr": 0.0005}
@@ -40,7 +40,7 @@ def spec_of(*blocks: Mapping[str, object], **changes: object) -> Spec:
 
 def metrics_of(value: float) -> dict[str, float]:
     """Return every metric of an epoch: the value, and 1, 2, ... more for each further metric."""
-    return {name: value + offset for offset, name in enumerate(TRAINING_METRICS)}
+    return {name: value + offset for offset, name in enumerate(TASKS["mnist_vae"].metrics)}
 
 
 def record(epoch: int, *values: float | None) -> EpochRecord:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import torch
 
+from trainables import tasks
 from trainables.data import ImageDataset
 from trainables.pack import Pack
 from trainables.schema import Member
+from trainables.tasks import TASKS
 from trainables.tasks.task import Task
-from trainables.tasks.trainers import trainer_of
-from trainables.training.epochs import EpochRecord, RecordedTrainer
+from trainables.training.epochs import EpochRecord
+from trainables.training.trainer import Trainer
 from trainables.training.training_data import TrainingData
 
 
@@ -55,6 +58,17 @@ def data(num_train: int, num_test: int) -> TrainingData:
     found = TrainingData.of(dataset(num_train, num_test))
     assert found is not None
     return found
+
+
+def trainer_of(pack: Pack, given: TrainingData | None = None) -> Trainer:
+    """Return what trains a pack, on the CPU."""
+    return pack.task.trainer(pack, given)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, task: str, make: Callable[..., Any]) -> None:
+    """Let packs of a task be trained by what a function makes."""
+    record = replace(TASKS[task], trainer=cast("type[Trainer]", make))
+    monkeypatch.setitem(tasks._tasks, task, record)
 
 
 def synthetic(estimator: str, seed: int = 0, task: str = "synthetic_gradient", **params: object) -> Member:
@@ -108,9 +122,7 @@ def training_state(trainer: Any) -> Mapping[str, Any]:
     return of_training
 
 
-def check_seconds_are_without(
-    trainer: RecordedTrainer, measure: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def check_seconds_are_without(trainer: Trainer, measure: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The seconds of an epoch do not hold those of the method that measures."""
     method, seconds = getattr(trainer, measure), 2.0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from tests.trainables.members import data, member
+from tests.trainables.members import data, member, stand_in
 from trainables import pack_size
 from trainables.pack import Pack
 from trainables.pack_size import Trial, choose_pack_size, is_out_of_memory, measure_pack_size
@@ -125,7 +125,7 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         }
         for name, fake in fakes.items():
             monkeypatch.setattr(torch.cuda, name, fake)
-        monkeypatch.setattr(pack_size, "trainer_of", gpu.trainer)
+        stand_in(monkeypatch, str(params.get("task", "mnist_vae")), gpu.trainer)
         return measure_pack_size(member(5, **params), most, data(4000, 2000), GPU)
 
     return run

@@ -8,18 +8,17 @@ import shutil
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
 
-from tests.trainables.members import dataset, member
+from tests.trainables.members import dataset, member, stand_in
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK, PICTURES, RECORDS, WARNINGS, PackTrainable
-from trainables.tasks.trainers import TRAINERS
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.checkpoint import CheckpointFolder
 from trainables.training.training_data import TrainingData
-from trainables.training.vae_trainer import PackTrainer
 from trainables.training_code import OtherCodeError, own_code
 
 EPOCHS = 3
@@ -173,8 +172,8 @@ def test_where_no_checkpoint_can_be_used_training_starts_anew_from_untouched_par
 @pytest.mark.parametrize("parts", OTHER_LAYOUTS.values(), ids=OTHER_LAYOUTS)
 def test_of_a_state_that_is_refused_nothing_is_taken_over(parts: dict[str, Any]) -> None:
     pack = Pack((member(0), member(1)))
-    train, test = torch.from_numpy(TRAIN), torch.from_numpy(TEST)
-    trained, other = PackTrainer(pack, train, test), PackTrainer(pack, train, test)
+    given = TrainingData.of(DATASET)
+    trained, other = DiscreteVaeTrainer(pack, given), DiscreteVaeTrainer(pack, given)
     trained.run_epoch()
     state = {key: value for key, value in {**trained.state_dict(), **parts}.items() if value is not None}
     before = other.model.parameters.clone()
@@ -218,11 +217,11 @@ def test_a_pack_is_gone_before_the_next_one_in_its_process_takes_memory(
     trial, lives_on = Trial(tmp_path / "one"), []
     last = weakref.ref(trial._trainable._trainer)
 
-    def make(pack: Pack, data: TrainingData, device: str) -> PackTrainer:
+    def make(pack: Pack, data: TrainingData, device: str) -> DiscreteVaeTrainer:
         lives_on.append(last() is not None)
-        return PackTrainer(pack, data.train_images, data.test_images, device)
+        return DiscreteVaeTrainer(pack, data, device)
 
-    monkeypatch.setitem(cast("dict[str, Any]", TRAINERS), "mnist_vae", make)
+    stand_in(monkeypatch, "mnist_vae", make)
     config = {"members": Pack((member(5),)).to_params(), "checkpoint_folder": str(tmp_path / "other")}
     process = {"num_threads": 1, "gpus": 0.0, "device": "cpu", "code": own_code()}
     trial._trainable.reset_config({PACK: {**config, **process}})

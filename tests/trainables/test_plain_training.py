@@ -7,9 +7,9 @@ import torch
 
 import estimators
 from benchmarks.plain_loop import PlainVae
-from tests.trainables.members import images, member
+from tests.trainables.members import data, images, member
 from trainables.pack import Pack
-from trainables.training.vae_trainer import PackTrainer
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -22,7 +22,7 @@ PATHWISE = [name for name, one in estimators.REGISTRY.items() if not one.needs_o
 HYPERPARAMETERS = {"temperature": 0.7, "eta": 1.5, "beta": 0.3, "gap": 1.5, "num_mc_samples": 10}
 
 
-def _plain_twin(trainer: PackTrainer) -> PlainVae:
+def _plain_twin(trainer: DiscreteVaeTrainer) -> PlainVae:
     """Return a plain model with the parameters of a trainer's only member."""
     model = PlainVae(trainer.model.categorical_dim, trainer.model.latent_dim)
     for plain, network in ((model.encoder, trainer.model.encoder), (model.decoder, trainer.model.decoder)):
@@ -41,7 +41,7 @@ def _plain_gradient(model: PlainVae) -> torch.Tensor:
     return torch.cat([part.flatten() for part in parts])
 
 
-def _own_gradient(trainer: PackTrainer) -> torch.Tensor:
+def _own_gradient(trainer: DiscreteVaeTrainer) -> torch.Tensor:
     networks = trainer.model.encoder, trainer.model.decoder
     return torch.cat([part[0].flatten() for network in networks for part in network.weight_gradients])
 
@@ -51,7 +51,7 @@ def _own_gradient(trainer: PackTrainer) -> torch.Tensor:
 )
 def test_every_step_of_a_training_is_the_plain_loops(estimator: str, optimizer: str) -> None:
     settings = {"estimator": estimator, "optimizer": optimizer, **HYPERPARAMETERS}
-    trainer = PackTrainer(Pack((member(**settings),)), images(100), images(100))
+    trainer = DiscreteVaeTrainer(Pack((member(**settings),)), data(100, 100))
     expected = trainer.model.parameters.clone().requires_grad_()
     plain_optimizer = {"adam": torch.optim.Adam, "radam": torch.optim.RAdam}[optimizer](
         [expected], lr=float(trainer.pack.members[0].params["lr"])
@@ -72,10 +72,10 @@ def test_every_step_of_a_training_is_the_plain_loops(estimator: str, optimizer: 
     torch.testing.assert_close(trainer.model.parameters, expected.detach(), rtol=1e-4, atol=1e-6)
 
 
-def _check_gradient(trainer: PackTrainer, batch: torch.Tensor, values: dict[str, float]) -> None:
+def _check_gradient(trainer: DiscreteVaeTrainer, batch: torch.Tensor, values: dict[str, float]) -> None:
     """Take the gradient of a step, and compare it and the loss with the plain loop's from the same noise."""
     estimator = estimators.get(trainer.pack.shared["estimator"])
-    noise = trainer._noise[0].clone_state()
+    noise = trainer._estimator.noise[0].clone_state()
     model = _plain_twin(trainer)
     losses = model.neg_elbo(batch / 255, lambda logits: estimator.function(logits, **values, generator=noise))
     losses.mean().backward()
@@ -83,4 +83,4 @@ def _check_gradient(trainer: PackTrainer, batch: torch.Tensor, values: dict[str,
     own, plain = _own_gradient(trainer), _plain_gradient(model)
     assert (loss.recon + loss.kl).item() == pytest.approx(losses.sum().item(), rel=1e-5)
     assert (own - plain).norm() < _ROUNDING * plain.norm()
-    assert torch.equal(trainer._noise[0].get_state(), noise.get_state())
+    assert torch.equal(trainer._estimator.noise[0].get_state(), noise.get_state())

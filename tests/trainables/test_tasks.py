@@ -1,66 +1,89 @@
-"""The registry of tasks: every entry is whole, and an entry and a trainer are all that a task needs."""
+"""The registry of tasks: what an entry must keep, and entries of users."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from tests.trainables.members import data, images, member
+from tests.trainables.members import data, images, member, trainer_of
 from trainables.pack import Pack
-from trainables.schema.metrics import METRIC, METRICS
-from trainables.tasks import TASKS, task_of, temperature_after
-from trainables.tasks.task import OPTIONAL, REQUIRED, Task
-from trainables.tasks.trainers import TRAINERS, trainer_of
-
-ALL = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-
-
-def test_every_task_has_a_trainer_and_every_trainer_a_task() -> None:
-    assert list(TRAINERS) == list(TASKS)
+from trainables.schema.metrics import Metric
+from trainables.tasks import METRIC, TASKS, metric_of, register, task_of, unregister
+from trainables.tasks.mnist_vae import VAE_METRICS
+from trainables.tasks.synthetic_gradient import METRICS
+from trainables.tasks.task import Figure, Task
 
 
 def test_every_metric_is_of_a_task_and_has_one_name() -> None:
-    of_tasks = {name for task in TASKS.values() for name in task.metrics}
-    assert set(METRICS) == of_tasks
-    texts = [METRIC[name].text for name in METRICS]
+    assert set(METRIC) == {name for task in TASKS.values() for name in task.metrics}
+    texts = [metric.text for metric in METRIC.values()]
     assert len(set(texts)) == len(texts)
 
 
-@ALL
-def test_what_a_task_shows_selects_and_draws_are_metrics_that_it_logs(task: Task) -> None:
-    shown = {task.headline, *(name for figure in task.figures for name in figure.metrics)}
-    assert shown | {*task.selection_metrics, *task.search_metrics} <= set(task.metrics)
-    assert task.progress in {metric.name for metric in task.epoch_metrics}
-    assert not any(name.startswith("test_") for name in task.selection_metrics)
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"headline": "test_kld"}, "must log what it shows, test_kld too"),
+        ({"table_metrics": ("gradient_std",)}, "must log what it shows, gradient_std too"),
+        ({"figures": (Figure(("epoch_secs",)),)}, "must log what it shows, epoch_secs too"),
+        ({"search_metrics": ("loss",)}, "must log what it shows, loss too"),
+        ({"progress": "loss"}, "must log its progress after every epoch"),
+        (
+            {"epoch_metrics": (*VAE_METRICS, Metric("test_it", "it", may_select=True))},
+            "must not select by a metric of a test set",
+        ),
+        ({"fixed": {"epochs": 1}}, "must have epochs either among its keys or fixed"),
+        ({"datasets": ()}, "must have the key dataset if it has data sets"),
+        ({"measure_keys": {"draws": 10}}, "must have the key measure if it has keys of it"),
+        ({"block_keys": {"lr": 0.1}}, "must have lists as defaults of a block's keys"),
+    ],
+)
+def test_a_task_whose_parts_do_not_go_together_is_refused(changes: dict[str, Any], rule: str) -> None:
+    with pytest.raises(ValueError, match=f"^task mnist_vae {rule}$"):
+        replace(TASKS["mnist_vae"], **changes)
 
 
-@ALL
-def test_a_task_knows_how_many_epochs_there_are_and_takes_data_exactly_where_it_names_data_sets(
-    task: Task,
-) -> None:
-    assert ("epochs" in task.keys) != ("epochs" in task.fixed)
-    assert ("dataset" in task.keys) == bool(task.datasets)
-    assert not task.datasets or task.keys["dataset"] in (*task.datasets, REQUIRED)
-    assert bool(task.measure_keys) == ("measure" in task.keys)
+@pytest.fixture
+def own() -> Iterator[Task]:
+    """A task of a user's, which is forgotten in the end."""
+    yield replace(
+        TASKS["synthetic_gradient"], name="own", epoch_metrics=(*METRICS, Metric("own_loss", "loss"))
+    )
+    unregister("own")
 
 
-@ALL
-def test_defaults_of_a_block_are_lists(task: Task) -> None:
-    defaults = [value for value in task.block_keys.values() if value not in (REQUIRED, OPTIONAL)]
-    assert all(isinstance(value, list) for value in defaults)
+def test_a_task_of_a_user_s_is_one_like_any_other_until_it_is_forgotten(own: Task) -> None:
+    before = dict(TASKS), dict(METRIC)
+    register(own)
+    assert (task_of("own"), metric_of("own_loss").text) == (own, "loss")
+    assert list(TASKS) == [*before[0], "own"]
+    register(replace(own, headline="own_loss"))
+    assert task_of("own").headline == "own_loss"
+    unregister("own")
+    assert (dict(TASKS), dict(METRIC)) == before
+    unregister("mnist_vae")
+    assert "mnist_vae" in TASKS
+
+
+def test_names_that_ship_are_refused(own: Task) -> None:
+    with pytest.raises(ValueError, match="task mnist_vae ships with catsweep; yours must have another name"):
+        register(replace(own, name="mnist_vae"))
+    other = Metric("train_loss", "mine")
+    with pytest.raises(ValueError, match="metric train_loss of task own must have another name, or be what"):
+        register(replace(own, epoch_metrics=(*own.epoch_metrics, other)))
+    assert ("own" in TASKS, METRIC["train_loss"].unit) == (False, "nats")
+
+
+def test_of_a_metric_of_no_task_the_name_is_known() -> None:
+    assert metric_of("gradient_norm") == Metric("gradient_norm", "gradient_norm")
 
 
 def test_an_unknown_task_is_refused_with_the_names_of_all() -> None:
     with pytest.raises(ValueError, match=r"task must be one of mnist_vae, gradient_quality.*, got 'vae'"):
         task_of("vae")
-
-
-def test_a_temperature_falls_by_the_same_factor_an_epoch_down_to_its_floor() -> None:
-    assert temperature_after(0, 1.0, 0.01, 0.1) == 1.0
-    assert temperature_after(7, 0.1, 0.05, 0.0) == pytest.approx(0.1 * math.exp(-0.35), rel=1e-15)
-    assert temperature_after(300, 1.0, 0.01, 0.1) == 0.1
-    assert temperature_after(300, 0.7, 0.0, 0.0) == 0.7
 
 
 def test_a_trainer_is_given_images_with_their_labels() -> None:
@@ -72,4 +95,4 @@ def test_a_trainer_is_given_images_with_their_labels() -> None:
 
 def test_a_trainer_without_the_data_that_it_needs_is_refused() -> None:
     with pytest.raises(ValueError, match="a pack of task mnist_vae must be given its data, got None"):
-        trainer_of(Pack((member(),)), None)
+        trainer_of(Pack((member(),)))

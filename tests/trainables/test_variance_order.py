@@ -14,9 +14,9 @@ from tests.trainables.members import member
 from trainables.data import load
 from trainables.models.reconstruction import Reconstruction
 from trainables.pack import Pack
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.process import prepare_process
-from trainables.training.training_data import shared_tensor
-from trainables.training.vae_trainer import PackTrainer
+from trainables.training.training_data import TrainingData, shared_tensor
 
 Judge = Any
 """Maps an estimator and its hyperparameters to the standard deviation of its gradient."""
@@ -30,7 +30,9 @@ def spread(mnist_folder: Path) -> Judge:
     prepare_process(1)
     images = load("mnist", mnist_folder)
     train = shared_tensor(images.train_images)
-    trainer = PackTrainer(Pack((member(epochs=3),)), train, shared_tensor(images.test_images[:100]))
+    trainer = DiscreteVaeTrainer(
+        Pack((member(epochs=3),)), TrainingData.of_images(train, shared_tensor(images.test_images[:100]))
+    )
     while not trainer.is_finished:
         trainer.run_epoch()
     model = trainer.model

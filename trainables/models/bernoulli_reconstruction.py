@@ -6,38 +6,15 @@ import torch
 from torch.nn import functional
 
 from trainables.models.networks import PackedMLP
-from trainables.models.reconstruction import with_gradient
-
-_ROWS_ON_CPU = 1000
-_ROWS_ON_ACCELERATOR = 2**14
+from trainables.models.reconstruction import Reconstruction
 
 
-class BernoulliReconstruction:
-    """f of a batch of images: maps one-hot samples (S, P, B, L, 2) to -log p(image | sample), in nats.
+class BernoulliReconstruction(Reconstruction):
+    """f of a batch of images with binary latents: maps samples (S, P, B, L, 2) to losses (S, P, B), in nats.
 
-    A variable's input to the decoder is 1 in category 1 and 0 in category 0. The parameters' gradients are
-    left alone. It decodes in the decoder's own buffers.
-
-    Args:
-        decoder: The pack's decoders, from L inputs to N pixel logits; at least two layers.
-        grey_levels: The images, shape (P, B, N), in [0, 1].
+    A variable's input to the decoder is 1 in category 1 and 0 in category 0: the decoders read L inputs, and
+    have at least two layers. The rest is as for `Reconstruction`.
     """
-
-    def __init__(self, decoder: PackedMLP, grey_levels: torch.Tensor) -> None:
-        self._decoder = decoder
-        self._grey_levels = grey_levels
-        self._rows = _ROWS_ON_CPU if grey_levels.device.type == "cpu" else _ROWS_ON_ACCELERATOR
-
-    @property
-    def chunk_size(self) -> int:
-        """Most samples S to ask for at once, so that memory is bounded: at least one, whatever the batch."""
-        return max(1, self._rows // self._grey_levels.shape[-2])
-
-    def __call__(self, samples: torch.Tensor) -> torch.Tensor:
-        """Return the losses, shape (S, P, B); samples may be relaxed, and may require a gradient."""
-        if samples.requires_grad:
-            return with_gradient(samples, self)
-        return self._losses(self._pixel_logits(samples[..., 1]))
 
     def losses_of_draws(self, categories: torch.Tensor) -> torch.Tensor:
         """Map samples, shape (N, P, B, L), to losses, shape (N, P, B), decoded in chunks."""
@@ -57,15 +34,6 @@ class BernoulliReconstruction:
         is_one = categories.bool()
         return torch.stack((flipped.where(is_one, own), own.where(is_one, flipped)), -1)
 
-    def losses_and_gradients(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the losses, shape (S, P, B), and their gradients, shape (S, P, B, L, 2)."""
-        pixel_logits = self._pixel_logits(samples[..., 1])
-        losses = self._losses(pixel_logits)
-        grad_first = self._decoder.backward_to_first(self._grad_pixels(pixel_logits))
-        by_member = self._decoder.input_gradient(grad_first)
-        grad_values = by_member.reshape(samples[..., 1].movedim(0, 1).shape).movedim(1, 0)
-        return losses, torch.stack((torch.zeros_like(grad_values), grad_values), -1)
-
     def input_gradient(self, values: torch.Tensor, num_samples: int) -> torch.Tensor:
         """Return the gradient of the sum of losses with respect to what the latents are.
 
@@ -75,31 +43,19 @@ class BernoulliReconstruction:
         Returns:
             The gradient, shape (S, P, B, L).
         """
-        grad_first = self._backward(self._pixel_logits(values), num_samples)
-        by_member = self._decoder.input_gradient(grad_first)
-        return by_member.reshape(values.movedim(0, 1).shape).movedim(1, 0)
+        return self._grad_values(self._backward(self._pixel_logits(values), num_samples), values)
 
     def _backward(self, pixel_logits: torch.Tensor, num_samples: int) -> torch.Tensor:  # noqa: ARG002
         """Go from pixel logits, (P, S, B, N), back to what the first layer gives."""
         return self._decoder.backward_to_first(self._grad_pixels(pixel_logits))
 
-    def _pixel_logits(self, values: torch.Tensor) -> torch.Tensor:
-        """Decode values, (S, P, B, L), to pixel logits, (P, S, B, N), which the next call writes over."""
-        num_samples, num_members, batch_size, _ = values.shape
-        num_rows = num_samples * batch_size
-        by_sample = (num_members, num_samples, batch_size, -1)
-        self._decoder.inputs(num_rows).view(by_sample).copy_(values.movedim(0, 1))
-        return self._decoder.forward(num_rows).view(by_sample)
+    @staticmethod
+    def _read(samples: torch.Tensor) -> torch.Tensor:
+        return samples[..., 1]
 
-    def _losses(self, pixel_logits: torch.Tensor) -> torch.Tensor:
-        """Map pixel logits, (P, S, B, N), to losses, (S, P, B)."""
-        grey_levels = self._grey_levels.unsqueeze(1)
-        terms = functional.softplus(pixel_logits).addcmul_(pixel_logits, grey_levels, value=-1)
-        return terms.sum(-1).movedim(1, 0)
-
-    def _grad_pixels(self, pixel_logits: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of the sum of losses, (P, S·B, N)."""
-        return torch.sigmoid(pixel_logits).sub_(self._grey_levels.unsqueeze(1)).flatten(1, 2)
+    @staticmethod
+    def _as_samples(grad_values: torch.Tensor) -> torch.Tensor:
+        return torch.stack((torch.zeros_like(grad_values), grad_values), -1)
 
     @staticmethod
     def _directions(values: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from estimators.sampling import Draw
+from estimators.score_function import ObjectiveDraw
+
 NUM_DIGITS = 10
+LEAST_PROBABILITY = 1e-8
+"""What is added to an estimated probability before its logarithm is taken."""
 
 
 class IsSum:
@@ -40,6 +45,28 @@ class IsSum:
     def _is_wanted(self, others: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return 1 for the digit that the sum of the others lacks, and 0 for the rest: (...) to (..., 10)."""
         return (self._digits == (labels - others).unsqueeze(-1)).to(self._dtype)
+
+
+def loss_and_gradient(draw: Draw | ObjectiveDraw, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return -log(p̂ + 1e-8) of each example, and its gradient.
+
+    p̂ is the estimator's own estimate of the probability that the digits sum to the label: for IndeCateR
+    (1/D) Σ_d Σ_v p_d(v) F_dv, of the same evaluations that its gradient Σ_d Σ_v ∇p_d(v) F_dv is of; for RLOO
+    the share of samples that do.
+
+    Args:
+        draw: The estimator's, of logits (P, B, D, 10).
+        labels: The sums, shape (P, B), integers.
+    Returns:
+        The losses, shape (P, B), nats; the gradient of each with respect to its logits, (P, B, D, 10).
+    Raises:
+        ValueError: If the estimator asks for the gradient with respect to the digits.
+    """
+    if not isinstance(draw, ObjectiveDraw):
+        raise ValueError("a sum of digits has no gradient with respect to them")
+    estimate = draw.rule(IsSum(labels, draw.sample.dtype), None)
+    probability = estimate.value + LEAST_PROBABILITY
+    return -probability.log(), -estimate.gradient / probability[..., None, None]
 
 
 def sum_probs(probs: torch.Tensor) -> torch.Tensor:

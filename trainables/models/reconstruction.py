@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -27,60 +27,68 @@ class Reconstruction:
 
     def __init__(self, decoder: PackedMLP, grey_levels: torch.Tensor) -> None:
         self._decoder = decoder
-        self._grey_levels = grey_levels.unsqueeze(1)
+        self._grey_levels = grey_levels
+        self._rows = _ROWS_ON_CPU if grey_levels.device.type == "cpu" else _ROWS_ON_ACCELERATOR
 
     @property
     def chunk_size(self) -> int:
         """Most samples S to ask for at once, so that memory is bounded: at least one, whatever the batch."""
-        rows = _ROWS_ON_CPU if self._grey_levels.device.type == "cpu" else _ROWS_ON_ACCELERATOR
-        return max(1, rows // self._grey_levels.shape[-2])
+        return max(1, self._rows // self._grey_levels.shape[-2])
 
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
         """Return the losses, shape (S, P, B)."""
         if samples.requires_grad:
-            return with_gradient(samples, self)
-        return self._losses(self._pixel_logits(samples))
+            losses: torch.Tensor = _WithGradient.apply(samples, self)  # type: ignore[no-untyped-call]
+            return losses
+        return self._losses(self._pixel_logits(self._read(samples)))
 
     def losses_and_gradients(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the losses, shape (S, P, B), and their gradients, shape (S, P, B, L, C)."""
-        pixel_logits = self._pixel_logits(samples)
+        values = self._read(samples)
+        pixel_logits = self._pixel_logits(values)
         losses = self._losses(pixel_logits)
-        grad_pixels = torch.sigmoid(pixel_logits).sub_(self._grey_levels).flatten(1, 2)
-        grad_inputs = self._decoder.input_gradient(self._decoder.backward_to_first(grad_pixels))
-        by_member = grad_inputs.reshape(*samples.movedim(0, 1).shape)
-        return losses, by_member.movedim(1, 0).clone()
+        grad_first = self._decoder.backward_to_first(self._grad_pixels(pixel_logits))
+        return losses, self._as_samples(self._grad_values(grad_first, values))
 
-    def _pixel_logits(self, samples: torch.Tensor) -> torch.Tensor:
-        """Decode samples, (S, P, B, L, C), to pixel logits, (P, S, B, N), which the next call writes over."""
-        num_samples, _, batch_size = samples.shape[:3]
+    @staticmethod
+    def _read(samples: torch.Tensor) -> torch.Tensor:
+        """Return what the decoder reads of samples, (S, P, B, ...)."""
+        return samples
+
+    @staticmethod
+    def _as_samples(grad_values: torch.Tensor) -> torch.Tensor:
+        """Return the gradient with respect to samples, given that to what the decoder reads of them."""
+        return grad_values.clone()
+
+    def _grad_values(self, grad_first: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Go on from what the first layer gives to what the decoder read, (S, P, B, ...)."""
+        by_member = self._decoder.input_gradient(grad_first)
+        return by_member.reshape(values.movedim(0, 1).shape).movedim(1, 0)
+
+    def _pixel_logits(self, values: torch.Tensor) -> torch.Tensor:
+        """Decode values, (S, P, B, ...), to pixel logits, (P, S, B, N), which the next call writes over."""
+        num_samples, num_members, batch_size = values.shape[:3]
         rows = num_samples * batch_size
-        inputs = self._decoder.inputs(rows)
-        inputs.view(-1, num_samples, batch_size, *samples.shape[-2:]).copy_(samples.movedim(0, 1))
-        return self._decoder.forward(rows).view(-1, num_samples, *self._grey_levels.shape[-2:])
+        by_member = values.movedim(0, 1)
+        self._decoder.inputs(rows).view(by_member.shape).copy_(by_member)
+        return self._decoder.forward(rows).view(num_members, num_samples, batch_size, -1)
 
     def _losses(self, pixel_logits: torch.Tensor) -> torch.Tensor:
-        terms = functional.softplus(pixel_logits).addcmul_(pixel_logits, self._grey_levels, value=-1)
+        """Map pixel logits, (P, S, B, N), to losses, (S, P, B)."""
+        grey_levels = self._grey_levels.unsqueeze(1)
+        terms = functional.softplus(pixel_logits).addcmul_(pixel_logits, grey_levels, value=-1)
         return terms.sum(-1).movedim(1, 0)
 
-
-class KnowsGradients(Protocol):
-    """An objective that finds the gradient of each loss beside it."""
-
-    def losses_and_gradients(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Map samples, (S, P, B, L, C), to losses, (S, P, B), and gradients, shape of the samples."""
-
-
-def with_gradient(samples: torch.Tensor, objective: KnowsGradients) -> torch.Tensor:
-    """Return the losses of samples that require a gradient, with their way back to these."""
-    losses: torch.Tensor = _WithGradient.apply(samples, objective)  # type: ignore[no-untyped-call]
-    return losses
+    def _grad_pixels(self, pixel_logits: torch.Tensor) -> torch.Tensor:
+        """Return the gradient of the sum of losses, (P, S·B, N)."""
+        return torch.sigmoid(pixel_logits).sub_(self._grey_levels.unsqueeze(1)).flatten(1, 2)
 
 
 class _WithGradient(torch.autograd.Function):
     """Each loss depends on its own sample alone, so that its gradient is found beside it."""
 
     @staticmethod
-    def forward(ctx: Any, samples: torch.Tensor, objective: KnowsGradients) -> torch.Tensor:
+    def forward(ctx: Any, samples: torch.Tensor, objective: Reconstruction) -> torch.Tensor:
         losses, gradients = objective.losses_and_gradients(samples)
         ctx.save_for_backward(gradients)
         return losses

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import torch
-
-import estimators
-from estimators.hyperparameter import TEMPERATURE, Hyperparameter
-from trainables.models.bernoulli_vae import BernoulliVAE
-from trainables.models.discrete_vae import NegElbo
-from trainables.pack import Pack
-from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS
-from trainables.schema.metrics import ESTIMATE_VARIANCE
-from trainables.tasks import temperature_after
-from trainables.training.epochs import seeded_generator
-from trainables.training.process import set_precision
+from trainables.models.network_sizes import num_bernoulli_vae_parameters
+from trainables.schema import FREE_IN_PACKS, MEASUREMENT_SECONDS
+from trainables.schema.dataset_names import DATASET_NAMES
+from trainables.schema.metrics import MEASUREMENT, SECONDS
+from trainables.tasks.mnist_vae import IMAGE_KEYS, TRAINING_KEYS, VAE_METRICS
+from trainables.tasks.synthetic_optimisation import ESTIMATE_VARIANCE
+from trainables.tasks.task import OPTIONAL, Figure, Task
+from trainables.training.generators import generators_of
 from trainables.training.vae_trainer import VaeTrainer
 
+if TYPE_CHECKING:
+    import torch
+
+    from trainables.models.bernoulli_vae import BernoulliVAE
+    from trainables.models.discrete_vae import NegElbo
+
+BERNOULLI_VAE = "bernoulli_vae"
 BINARISED = frozenset({"mnist", "omniglot"})
 """The data sets whose pixels become 0 or 1; those of Fashion-MNIST stay grey."""
 NUM_MEASURED_IMAGES = 20
@@ -25,62 +31,44 @@ NUM_MEASURED_IMAGES = 20
 
 def binarised(images: torch.Tensor) -> torch.Tensor:
     """Map grey levels, bytes, to 0 and 255: those of at least one half to 255."""
-    return torch.where(images >= 128, 255, 0).to(torch.uint8)
+    return (images >= 128).to(images.dtype).mul_(255)
 
 
 class BernoulliVaeTrainer(VaeTrainer):
-    """A pack of P auto-encoders of `trainables.models.bernoulli_vae` in training.
+    """A pack of P auto-encoders of `trainables.models.bernoulli_vae` in training; arguments as for `Trainer`.
 
     After every epoch the variance of the estimator's gradient is measured: that of the reconstruction term
     with respect to θ, over `num_draws` draws at some images that the seed chooses. It is no part of the
     epoch's seconds, and leaves the training as it is.
 
-    Args:
-        pack: The members.
-        train_images: Grey levels, shape (N, 784), uint8.
-        test_images: Grey levels, shape (M, 784), uint8.
-        device: Where to train.
     Source: CatLog-Derivative trick, Section 6.3.
     """
 
     model: BernoulliVAE
 
-    def __init__(
-        self,
-        pack: Pack,
-        train_images: torch.Tensor,
-        test_images: torch.Tensor,
-        device: str | torch.device = "cpu",
-    ) -> None:
-        if pack.shared["dataset"] in BINARISED:
-            train_images, test_images = binarised(train_images), binarised(test_images)
-        super().__init__(pack, train_images, test_images, device)
-        self._num_draws = int(pack.shared["num_draws"])
-        choosers = [seeded_generator(seed, "measured images", torch.device("cpu")) for seed in self._seeds]
+    def _start(self) -> None:
+        import torch
+
+        if self.pack.shared["dataset"] in BINARISED:
+            train, test = map(binarised, self.data.images)
+            self._data = replace(self.data, train_images=train, test_images=test)
+        super()._start()
+        self._num_draws = int(self.pack.shared["num_draws"])
+        count = len(self._train_images)
         chosen = [
-            torch.randperm(len(train_images), generator=chooser)[:NUM_MEASURED_IMAGES] for chooser in choosers
+            torch.randperm(count, generator=chooser)[:NUM_MEASURED_IMAGES]
+            for chooser in generators_of(self.pack, "measured images")
         ]
         self._measured_images = self._train_images[torch.stack(chosen).to(self._device)]
 
-    def _make_model(self) -> BernoulliVAE:
-        shared = self.pack.shared
-        averages = not estimators.get(shared["estimator"]).needs_objective
-        num_samples = int(shared.get("num_samples", DEFAULTS["num_samples"])) if averages else None
-        return BernoulliVAE(int(shared["latent_dim"]), num_samples, self._initial, self._device)
+    def _make_model(self, generators: Sequence[torch.Generator]) -> BernoulliVAE:
+        from trainables.models.bernoulli_vae import BernoulliVAE
 
-    def _values(self, hyperparameter: Hyperparameter) -> list[float]:
-        """Return every member's value; a temperature falls from epoch to epoch."""
-        values = super()._values(hyperparameter)
-        if hyperparameter.name != TEMPERATURE.name:
-            return values
-        decay, floor = (
-            float(self.pack.shared.get(name, DEFAULTS[name]))
-            for name in ("temperature_decay", "temperature_floor")
-        )
-        return [temperature_after(self.epoch, value, decay, floor) for value in values]
+        latent_dim = int(self.pack.shared["latent_dim"])
+        return BernoulliVAE(latent_dim, self._estimator.num_draws, generators, self._device)
 
     def _train(self) -> list[dict[str, float]]:
-        self._sampler = self._make_sampler(self._noise)
+        self._sampler = self._estimator.sampler(self.epoch)
         return super()._train()
 
     def _differentiate(self, images: torch.Tensor) -> NegElbo:
@@ -88,10 +76,40 @@ class BernoulliVaeTrainer(VaeTrainer):
 
     def _measure(self) -> list[dict[str, float]]:
         """Return the mean over images and variables of the variance over draws."""
-        set_precision(self._precision)
+        import torch
+
         start = time.perf_counter()
-        sampler = self._make_sampler(self._generators(f"gradients after epoch {self.epoch + 1}"))
+        generators = self._generators(f"gradients after epoch {self.epoch + 1}")
+        sampler = self._estimator.sampler(self.epoch, generators)
         draws = [self.model.recon_gradient(self._measured_images, sampler) for _ in range(self._num_draws)]
         variance = torch.stack(draws).double().var(0).mean((-1, -2)).tolist()
         seconds = time.perf_counter() - start
         return [{ESTIMATE_VARIANCE.name: one, MEASUREMENT_SECONDS: seconds} for one in variance]
+
+
+TASK = Task(
+    BERNOULLI_VAE,
+    BernoulliVaeTrainer,
+    (*VAE_METRICS, ESTIMATE_VARIANCE, SECONDS, MEASUREMENT),
+    headline="test_neg_elbo",
+    progress="train_neg_elbo",
+    keys={**IMAGE_KEYS, "measure": {"draws": 10}},
+    measure_keys={"draws": 10},
+    block_keys={
+        **TRAINING_KEYS,
+        "temperature_decay": [0.0],
+        "temperature_floor": [0.0],
+        "epochs": OPTIONAL,
+    },
+    datasets=DATASET_NAMES,
+    categorical_dim=2,
+    free_params=FREE_IN_PACKS | {"seed"},
+    free_on_gpu=frozenset({"lr"}),
+    num_parameters=lambda _categorical_dim, latent_dim: num_bernoulli_vae_parameters(latent_dim),
+    least_draws=2,
+    averages_draws=True,
+    comparable_params=("num_draws",),
+    label_params=("num_samples",),
+    draws_pictures=True,
+    figures=(Figure(("train_neg_elbo", "test_neg_elbo", "estimate_variance"), "seconds"),),
+)

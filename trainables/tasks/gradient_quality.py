@@ -7,21 +7,33 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 import estimators
-from estimators import diagnostics
-from estimators.diagnostics import GradientMoments
-from trainables.models.reconstruction import Reconstruction
-from trainables.pack import Pack, hyperparameter_value
+from trainables.models.network_sizes import num_vae_parameters
 from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, Cell, Member
-from trainables.tasks import MNIST_VAE
-from trainables.training.epochs import STATE_FORMAT, EpochSeconds, Recorder, read_history, seeded_generator
-from trainables.training.process import set_precision
-from trainables.training.vae_trainer import PackTrainer
+from trainables.schema.dataset_names import DATASET_NAMES
+from trainables.schema.metrics import MEASUREMENT, SECONDS, Metric
+from trainables.tasks.mnist_vae import (
+    IMAGE_KEYS,
+    MNIST_VAE,
+    NATS,
+    TRAINING_KEYS,
+    VAE_METRICS,
+    DiscreteVaeTrainer,
+)
+from trainables.tasks.task import OPTIONAL, REQUIRED, Figure, Task
+from trainables.training.epochs import EpochSeconds
+from trainables.training.generators import seeded_generator
+from trainables.training.pack_estimator import hyperparameter_value
+from trainables.training.trainer import Trainer
 
+if TYPE_CHECKING:
+    import torch
+
+    from estimators.diagnostics import GradientMoments
+
+GRADIENT_QUALITY = "gradient_quality"
 _FRACTION_OF_DRAWS_TIMED = 16
 _TRAINING_PARAMS = (
     "dataset",
@@ -33,6 +45,25 @@ _TRAINING_PARAMS = (
     "epochs",
     "precision",
 )
+
+
+def _cosine(name: str, of: str) -> Metric:
+    text = f"cosine with the exact gradient, {of}"
+    return Metric(name, text, is_higher_better=True, may_select=True, digits=4)
+
+
+def _spread(name: str, text: str, unit: str = "") -> Metric:
+    return Metric(name, text, unit, may_select=True, digits=4, has_log_axis=True)
+
+
+GRADIENT_QUALITY_METRICS = (
+    _cosine("gradient_cosine", "per image"),
+    _cosine("gradient_cosine_batch", "of the batch"),
+    _spread("gradient_variance", "gradient variance over mean", NATS),
+    _spread("gradient_relative_std", "gradient standard deviation over mean"),
+    _spread("gradient_std", "gradient standard deviation", NATS),
+)
+"""Of `estimators.diagnostics`, for a batch of images."""
 
 
 def trained_member(member: Member) -> Member:
@@ -53,41 +84,31 @@ def trained_member(member: Member) -> Member:
     )
 
 
-class GradientQualityTrainer(Recorder):
+class GradientQualityTrainer(Trainer):
     """Trains one discrete VAE, and after some epochs judges an estimator for each member of a pack.
 
     Judged is the gradient of the reconstruction term with respect to the logits, for a batch of training
     images that the seed chooses, against the exact gradient. The judging leaves the training as it is, and
-    members of one seed draw the same noise whatever their estimator.
+    members of one seed draw the same noise whatever their estimator. The members share the training and its
+    seed. Arguments as for `Trainer`.
 
-    Args:
-        pack: The members; they share the training and its seed.
-        train_images: Grey levels, shape (N, 784), uint8.
-        test_images: Grey levels, shape (M, 784), uint8.
-        device: Where to train.
     Source: Beyond ReinMax, Section 6.1 and Appendix C.
     """
 
-    def __init__(
-        self,
-        pack: Pack,
-        train_images: torch.Tensor,
-        test_images: torch.Tensor,
-        device: str | torch.device = "cpu",
-    ) -> None:
-        super().__init__(pack)
-        first = pack.members[0]
-        trained = trained_member(first)
-        self._trainer = PackTrainer(Pack((trained,)), train_images, test_images, device)
+    def _start(self) -> None:
+        import torch
+
+        first = self.pack.members[0]
+        trained = replace(self.pack, members=(trained_member(first),))
+        self._trainer = DiscreteVaeTrainer(trained, self.data, self._device)
         self.parameters = self._trainer.parameters
         self._measured_epochs = first.cell.measured_epochs
         self._num_draws = int(first.cell.params["num_draws"])
         self._seed = first.seed
-        self._device = torch.device(device)
-        self._precision = trained.params.get("precision", DEFAULTS["precision"])
-        chooser = seeded_generator(self._seed, "measured images", torch.device("cpu"))
-        chosen = torch.randperm(len(train_images), generator=chooser)[: int(trained.params["batch_size"])]
-        self._images = train_images[chosen].unsqueeze(0).to(self._device)
+        images = self.data.train_images
+        chooser = seeded_generator(self._seed, "measured images")
+        chosen = torch.randperm(len(images), generator=chooser)[: int(trained.shared["batch_size"])]
+        self._images = images[chosen].unsqueeze(0).to(self._device)
 
     def time_epoch(self) -> EpochSeconds:
         """Train and evaluate once, judge with few draws, and return the seconds; keeps no record."""
@@ -101,28 +122,13 @@ class GradientQualityTrainer(Recorder):
         seconds = of_few + max(0.0, of_twice - of_few) * (self._num_draws / few - 1)
         return replace(trained, other=seconds * len(self._measured_epochs) / self.pack.epochs)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that training goes on from, tensors and plain containers only."""
-        return {
-            "format": STATE_FORMAT,
-            "members": [member.hash for member in self.pack.members],
-            "history": [record.to_state() for record in self.history],
-            "trainer": self._trainer.state_dict(),
-        }
+    def _kept(self) -> dict[str, Any]:
+        return {"trainer": self._trainer}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned.
-
-        Raises:
-            ValueError: If the state is of another format, belongs to other members, or is laid out otherwise;
-                nothing of it has been taken over then.
-        """
-        history = read_history(state, self.pack)
+    def _check(self, state: Mapping[str, Any], epochs: int) -> None:
         trainer = state.get("trainer")
-        if not isinstance(trainer, Mapping) or trainer.get("epoch") != len(history):
-            raise ValueError(f"the state must hold a training of {len(history)} epochs")
-        self._trainer.load_state_dict(trainer)
-        self.history = history
+        if not isinstance(trainer, Mapping) or trainer.get("epoch") != epochs:
+            raise ValueError(f"the state must hold a training of {epochs} epochs")
 
     def _run(self) -> Sequence[Mapping[str, float] | None]:
         """Train for one epoch, and judge the estimators if it is time."""
@@ -137,7 +143,9 @@ class GradientQualityTrainer(Recorder):
 
     def _measure(self, epoch: int, num_draws: int) -> list[dict[str, float]]:
         """Judge every member's estimator with the model as it is now."""
-        set_precision(self._precision)
+        from estimators import diagnostics
+        from trainables.models.reconstruction import Reconstruction
+
         model = self._trainer.model
         logits = model.encode(self._images).clone()
         grey_levels = model.encoder.inputs(self._images.shape[1]).clone()
@@ -166,6 +174,8 @@ def _hyperparameters(member: Member) -> dict[str, float]:
 
 def _measures(moments: GradientMoments, exact: torch.Tensor) -> dict[str, float]:
     """Return the run schema's measures of an estimator's bias and spread, for a pack of one model."""
+    from estimators import diagnostics
+
     measures = {
         "gradient_cosine": diagnostics.gradient_cosine(moments.mean, exact),
         "gradient_cosine_batch": diagnostics.gradient_cosine_batch(moments.mean, exact),
@@ -174,3 +184,30 @@ def _measures(moments: GradientMoments, exact: torch.Tensor) -> dict[str, float]
         "gradient_std": diagnostics.gradient_std(moments),
     }
     return {name: measure.item() for name, measure in measures.items()}
+
+
+TASK = Task(
+    GRADIENT_QUALITY,
+    GradientQualityTrainer,
+    (*VAE_METRICS, SECONDS),
+    measured_metrics=(*GRADIENT_QUALITY_METRICS, MEASUREMENT),
+    headline="gradient_cosine_batch",
+    progress="train_neg_elbo",
+    keys={**IMAGE_KEYS, "measure": REQUIRED},
+    measure_keys={
+        "epochs": REQUIRED,
+        "draws": 1024,
+        "trained_with": "reinmax",
+        "trained_temperature": OPTIONAL,
+    },
+    block_keys=TRAINING_KEYS,
+    datasets=DATASET_NAMES,
+    free_params=frozenset({"estimator", *estimators.registry.SHIPPED_HYPERPARAMETERS}),
+    num_parameters=num_vae_parameters,
+    trains_one_model=True,
+    max_states=estimators.get("exact").max_states,
+    comparable_params=(
+        "batch_size", "optimizer", "lr", "trained_with", "trained_temperature", "num_draws",
+    ),
+    figures=(Figure(("gradient_cosine_batch", "gradient_relative_std")),),
+)  # fmt: skip

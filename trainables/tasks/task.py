@@ -1,6 +1,7 @@
-"""What a task is: all that a spec, a pack, a table and a figure must know of it.
+"""What a task is: all that a spec, a pack, a table and a figure must know of it, and what trains its packs.
 
-Standard library and rules of estimators only, so that specs and analysis need no torch to use it.
+A task is a file with its trainer and its record, `TASK`. Specs and analysis read the record where torch is
+not installed: a trainer imports it, and what needs it, in its methods.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from estimators import registry
 from estimators.hyperparameter import NUM_SAMPLES, Hyperparameter
 from trainables.schema.metrics import Metric, names_of
+
+if TYPE_CHECKING:
+    from trainables.training.trainer import Trainer
 
 
 class Stated(Enum):
@@ -46,19 +51,20 @@ class Task:
 
     Args:
         name: Its name in specs and in the store.
+        trainer: Trains a pack; made of the pack, its data (none for a task without data sets) and a device.
         epoch_metrics: What a member logs after every epoch. An epoch is what lies between two checkpoints,
             and the step of the store: a pass over the training images, or, without images, whatever the task
             makes of it.
         headline: The metric that a table shows where none is asked for.
         progress: The metric that is shown while packs train.
-        free_params: What members of one pack may differ in; everything else they share.
-        free_on_gpu: What they may differ in besides, where packs had better be large.
-        num_parameters: Maps categories and variables to how many numbers a model's parameters take.
         keys: What a spec of it may state besides name, task, seeds, grid and resources. Any other key is
             refused.
         measure_keys: The same for the keys of `measure`, where the task takes it.
         block_keys: The same for a block's keys besides estimator, latent, the estimator's hyperparameters
             and the note; a default is a list of values, as a block's are.
+        free_params: What members of one pack may differ in; everything else they share.
+        free_on_gpu: What they may differ in besides, where packs had better be large.
+        num_parameters: Maps categories and variables to how many numbers a model's parameters take.
         datasets: The data sets that it can be done with; none where it needs no images.
         fixed: Values of keys that no spec of it need state.
         measured_metrics: What a member logs besides, after the epochs at which gradients are measured.
@@ -74,21 +80,26 @@ class Task:
         draws_pictures: Whether a member ends with a picture of what it has learned.
         averages_draws: Whether a pathwise estimator averages over `num_samples` draws here.
         comparable_params: Params that cells must share to be ranked, besides those that all must.
+        version: A param of every member, which goes up when a change alters a task's numbers; none is 1, and
+            of a user's task a number that its content gives.
         label_params: Params that are part of every row's name, since they are an estimator's budget.
         figures: What is drawn where nothing is asked for and no hyperparameter is varied; where empty, what
             is varied decides first.
+    Raises:
+        ValueError: If what is stated does not go together.
     """
 
     name: str
+    trainer: type[Trainer]
     epoch_metrics: tuple[Metric, ...]
     headline: str
     progress: str
-    free_params: frozenset[str]
-    num_parameters: Callable[[int, int], int]
     keys: Keys
-    block_keys: Keys
+    block_keys: Keys = field(default_factory=dict)
     measure_keys: Keys = field(default_factory=dict)
+    free_params: frozenset[str] = frozenset({"seed"})
     free_on_gpu: frozenset[str] = frozenset()
+    num_parameters: Callable[[int, int], int] = lambda _categorical_dim, _latent_dim: 0
     datasets: tuple[str, ...] = ()
     fixed: Mapping[str, object] = field(default_factory=dict)
     measured_metrics: tuple[Metric, ...] = ()
@@ -104,7 +115,33 @@ class Task:
     averages_draws: bool = False
     comparable_params: tuple[str, ...] = ()
     label_params: tuple[str, ...] = ()
+    version: int | None = None
     figures: tuple[Figure, ...] = ()
+
+    def __post_init__(self) -> None:
+        shown = {
+            *self.default_tables,
+            *self.search_metrics,
+            *(name for one in self.figures for name in one.metrics),
+        }
+        defaults = [value for value in self.block_keys.values() if not isinstance(value, Stated)]
+        rules = {
+            f"must log what it shows, {', '.join(sorted(shown - {*self.metrics}))} too": shown
+            <= {*self.metrics},
+            "must log its progress after every epoch": self.progress in names_of(*self.epoch_metrics),
+            "must not select by a metric of a test set": not any(
+                name.startswith("test_") for name in self.selection_metrics
+            ),
+            "must have epochs either among its keys or fixed": ("epochs" in self.keys)
+            != ("epochs" in self.fixed),
+            "must have the key dataset if it has data sets": ("dataset" in self.keys) == bool(self.datasets),
+            "must have the key measure if it has keys of it": ("measure" in self.keys)
+            == bool(self.measure_keys),
+            "must have lists as defaults of a block's keys": all(isinstance(one, list) for one in defaults),
+        }
+        for rule, is_kept in rules.items():
+            if not is_kept:
+                raise ValueError(f"task {self.name} {rule}")
 
     def can_train_with(self, estimator: str) -> bool:
         """Say whether f is all that an estimator needs it to be."""
@@ -112,9 +149,14 @@ class Task:
         return self.is_differentiable or (own.needs_objective and not own.relaxes_samples)
 
     @property
+    def records(self) -> tuple[Metric, ...]:
+        """All that its members log."""
+        return (*self.epoch_metrics, *self.measured_metrics)
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The names of all that its members log."""
-        return names_of(*self.epoch_metrics, *self.measured_metrics)
+        return names_of(*self.records)
 
     @property
     def default_tables(self) -> tuple[str, ...]:
@@ -129,8 +171,7 @@ class Task:
     @property
     def selection_metrics(self) -> tuple[str, ...]:
         """The metrics that cells may be chosen by; the first is the one where none is asked for."""
-        metrics = (*self.epoch_metrics, *self.measured_metrics)
-        return names_of(*(metric for metric in metrics if metric.may_select))
+        return names_of(*(metric for metric in self.records if metric.may_select))
 
     def has_few_enough_states(self, categorical_dim: int, latent_dim: int) -> bool:
         """Say whether L variables of C categories have at most `max_states` states C^L."""

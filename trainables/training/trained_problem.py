@@ -7,10 +7,9 @@ from trainables.data import ImageDataset
 from trainables.models.reconstruction import Reconstruction
 from trainables.pack import Pack
 from trainables.schema import Cell, Member
-from trainables.tasks.trainers import trainer_of
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.process import prepare_process
 from trainables.training.training_data import TrainingData
-from trainables.training.vae_trainer import PackTrainer
 
 _STEPS = 100
 _BATCH_SIZE = 100
@@ -32,8 +31,7 @@ def trained_problem(images: ImageDataset) -> Problem:
         "latent_dim": 4, "optimizer": "adam", "lr": 0.001, "batch_size": _BATCH_SIZE, "epochs": 1,
     }  # fmt: skip
     pack = Pack((Member(Cell.from_params(params), 0),))
-    trainer = trainer_of(pack, data.first(_STEPS * _BATCH_SIZE, _BATCH_SIZE), "cpu")
-    assert isinstance(trainer, PackTrainer)
+    trainer = DiscreteVaeTrainer(pack, data.first(_STEPS * _BATCH_SIZE, _BATCH_SIZE))
     trainer.run_epoch()
     judged = data.train_images[:_NUM_JUDGED].unsqueeze(0)
     logits = trainer.model.encode(judged).clone()

@@ -45,6 +45,12 @@ class TrainingData:
         arrays = (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels)
         return cls(*map(shared_tensor, arrays))
 
+    @classmethod
+    def of_images(cls, train: torch.Tensor, test: torch.Tensor) -> TrainingData:
+        """Return images, shape (n, 784), bytes, all of class 0, for a task that needs no labels."""
+        labels = (torch.zeros(len(images), dtype=torch.uint8) for images in (train, test))
+        return cls(train, next(labels), test, next(labels))
+
     @property
     def images(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The training images and the test images."""

@@ -1,7 +1,7 @@
 import pytest
 
 from analysis.figures.axis_labels import has_log_axis, metric_label
-from trainables.schema.metrics import METRICS
+from trainables.tasks import METRIC
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_an_axis_has_the_metrics_name_and_its_unit_where_it_has_one(metric, labe
 
 
 def test_the_spreads_of_gradients_are_on_logarithmic_axes():
-    assert [metric for metric in METRICS if has_log_axis(metric)] == [
+    assert [metric for metric in METRIC if has_log_axis(metric)] == [
         "gradient_variance",
         "gradient_relative_std",
         "gradient_std",

@@ -3,10 +3,13 @@ import pytest
 from analysis.figure_error import FigureError
 from analysis.tables.measured import measured_table
 from trainables import schema
-from trainables.schema.metrics import GRADIENT_METRICS, HIGHER_IS_BETTER
-from trainables.tasks import GRADIENT_QUALITY
+from trainables.schema.metrics import names_of
+from trainables.tasks import metric_of
+from trainables.tasks.gradient_quality import GRADIENT_QUALITY
+from trainables.tasks.gradient_quality import TASK as RECORD
 
 COSINES = {0: {1: 0.5, 3: 0.7}, 1: {1: 0.7, 3: 0.9}, 2: {1: 0.0, 3: 0.0}}
+MEASURED = names_of(*RECORD.measured_metrics)
 TASK = {"task": GRADIENT_QUALITY}
 
 
@@ -14,8 +17,8 @@ def log(store, estimator, seed, values, **more):
     """Log a member whose every measure has these values by epoch; the spreads are ten times as large."""
     tags = more.get("tags", {})
     run_id = store.add(estimator, "8x4", seed, [], epochs=3, status="RUNNING", tags=tags, **TASK)
-    for metric in GRADIENT_METRICS:
-        factor = 1 if metric in HIGHER_IS_BETTER else 10
+    for metric in MEASURED:
+        factor = 1 if metric_of(metric).is_higher_better else 10
         for epoch, value in values.items():
             store.client.log_metric(run_id, metric, factor * value, timestamp=1000, step=epoch)
     if more.get("is_ended", True):
@@ -58,7 +61,7 @@ def test_mean_std_and_n_of_every_measured_epoch_are_over_the_seeds_that_count(st
 
 def test_every_measure_has_a_column(store, requests):
     found = rows(measured_table(store.uri, requests)[0])["`st`", "1"]
-    assert len(found) == 3 + len(set(GRADIENT_METRICS) - {schema.MEASUREMENT_SECONDS})
+    assert len(found) == 3 + len(set(MEASURED) - {schema.MEASUREMENT_SECONDS})
     assert "--" not in found.values()
 
 

@@ -95,7 +95,7 @@ def _interrupt(home: Home) -> None:
     """Leave what a driver leaves that is killed after the first epoch of the first pack."""
     request = load_spec("tiny.yaml").requests()[0]
     data = TrainingData.of(load("omniglot", home.data))
-    trainer = BernoulliVaeTrainer(Pack(request.members), *data.images)
+    trainer = BernoulliVaeTrainer(Pack(request.members), data)
     trainer.run_epoch()
     folder = CheckpointFolder(write_manifest(home.checkpoints, trainer.pack))
     folder.save(trainer.state_dict(), trainer.epoch)

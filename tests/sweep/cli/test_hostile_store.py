@@ -12,7 +12,7 @@ from sweep.home import Home
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
 from trainables import schema
-from trainables.schema.metrics import TRAINING_METRICS
+from trainables.tasks import TASKS
 
 Command = Callable[..., Answer]
 
@@ -80,7 +80,7 @@ def test_whatever_text_a_tag_or_a_param_holds_the_store_is_read(trained: Home, c
         plant(trained, "tags", "value", tag, TEXTS)
     for param in schema.MEMBER_PARAMS:
         plant(trained, "params", "value", param, TEXTS)
-    for metric in TRAINING_METRICS:
+    for metric in TASKS["mnist_vae"].metrics:
         plant(trained, "latest_metrics", "value", metric, NUMBERS)
         plant(trained, "latest_metrics", "step", metric, (-1, 2**62))
     for command in COMMANDS:

@@ -20,8 +20,8 @@ from tests.chaos.servers import MlflowServer
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, metrics_of, record, spec_of
 from trainables.schema import TAG_KIND
-from trainables.schema.metrics import TRAINING_METRICS
 from trainables.store.member_file import MemberFileError, read_members, write_members
+from trainables.tasks import TASKS
 
 Command = Callable[..., Answer]
 Drive = Callable[..., Driver]
@@ -61,7 +61,7 @@ def frames(home: Home) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return all that is known of members but those in training, in an order that is the same everywhere."""
     runs = load_runs(home.tracking_uri)
     runs = runs[runs["status"] != "RUNNING"].sort_values("member", ignore_index=True)
-    history = load_history(home.tracking_uri, TRAINING_METRICS, runs["run_id"])
+    history = load_history(home.tracking_uri, TASKS["mnist_vae"].metrics, runs["run_id"])
     member_of = dict(zip(runs["run_id"], runs["member"], strict=True))
     history = history.assign(
         run_id=history["run_id"].map(member_of).astype("str"), metric=history["metric"].astype("str")

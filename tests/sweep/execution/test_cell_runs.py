@@ -7,7 +7,9 @@ import pytest
 
 from sweep.execution.cell_runs import cell_name, cell_values
 from tests.sweep.samples import Driver, metrics_of, record, spec_of
-from trainables.schema.metrics import TRAINING_METRICS
+from trainables.tasks import TASKS
+
+TRAINING_METRICS = TASKS["mnist_vae"].metrics
 
 
 def test_means_and_deviations_are_those_of_the_seeds() -> None:

@@ -26,7 +26,9 @@ from trainables.schema import (
     TAG_SCHEMA_VERSION,
     Member,
 )
-from trainables.schema.metrics import TRAINING_METRICS
+from trainables.tasks import TASKS
+
+TRAINING_METRICS = TASKS["mnist_vae"].metrics
 
 Drive = Callable[..., Driver]
 

@@ -109,7 +109,7 @@ def test_a_measurement_that_the_home_does_not_take_is_one_line(place: Home, meas
 
 def test_a_measurement_stands_for_the_whole_dataset(place: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "trainables.training.vae_trainer.PackTrainer.time_epoch", lambda self: EpochSeconds(2.0, 0.5)
+        "trainables.training.vae_trainer.VaeTrainer.time_epoch", lambda self: EpochSeconds(2.0, 0.5)
     )
     monkeypatch.setattr(calibration, "_WARM_UP_STEPS", 1)
     members = plan_of(place).packs[0].to_params()

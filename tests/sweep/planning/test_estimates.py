@@ -16,7 +16,9 @@ from sweep.store.disk_use import peak_checkpoint_bytes, store_bytes
 from sweep.store.store import StoredMember
 from tests.sweep.samples import spec_of
 from trainables.schema import Member
-from trainables.schema.metrics import TRAINING_METRICS
+from trainables.tasks import TASKS
+
+TRAINING_METRICS = TASKS["mnist_vae"].metrics
 
 FOUR_CORES = Capacity("this machine", (Node(4, 0),))
 ONE_GPU = Capacity("this machine", (Node(16, 1),))

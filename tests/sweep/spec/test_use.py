@@ -165,8 +165,8 @@ def test_what_cannot_be_sent_to_workers_is_refused(own_folder: Path) -> None:
 
 
 def test_a_process_without_the_file_gets_the_code(spec: Path, tmp_path: Path) -> None:
-    load_spec(spec)
-    (tmp_path / "shipped").write_bytes(shipped_by_value(["my_soft", "st"]))
+    members = [one for request in load_spec(spec).requests() for one in request.members]
+    (tmp_path / "shipped").write_bytes(shipped_by_value(members))
     shutil.move(spec.parent / "my_estimators.py", tmp_path / "gone.py")
     script = (
         "import pathlib, torch, estimators\n"

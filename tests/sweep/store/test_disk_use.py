@@ -9,14 +9,15 @@ import pytest
 from sweep.home import Home
 from sweep.store.disk_use import checkpoint_bytes, peak_checkpoint_bytes, store_bytes
 from tests.sweep.samples import Driver, spec_of
-from tests.trainables.members import data, images, member
+from tests.trainables.members import data, member, trainer_of
 from tests.trainables.tasks.test_gradient_quality import PACK as JUDGED
 from trainables.pack import Pack
-from trainables.schema.metrics import TRAINING_METRICS
-from trainables.tasks.trainers import trainer_of
+from trainables.tasks import TASKS
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.checkpoint import NUM_KEPT, CheckpointFolder
 from trainables.training.epochs import EpochRecord
-from trainables.training.vae_trainer import PackTrainer
+
+TRAINING_METRICS = TASKS["mnist_vae"].metrics
 
 
 def pack_of(latent: str, size: int, epochs: int) -> Pack:
@@ -36,7 +37,7 @@ def test_a_real_checkpoint_is_as_large_as_reckoned(
     latent: str, size: int, epochs: int, tmp_path: Path
 ) -> None:
     pack = pack_of(latent, size, epochs)
-    trainer = PackTrainer(pack, images(100), images(100))
+    trainer = DiscreteVaeTrainer(pack, data(100, 100))
     record = trainer.run_epoch()
     trainer.history = [made_up(record, epoch) for epoch in range(1, epochs + 1)]
     CheckpointFolder(tmp_path).save(trainer.state_dict(), epochs)
@@ -67,7 +68,7 @@ def test_a_real_folder_never_holds_more_than_the_peak(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pack = pack_of("8x4", 1, 4)
-    trainer = PackTrainer(pack, images(100), images(100))
+    trainer = DiscreteVaeTrainer(pack, data(100, 100))
     folder, sizes = CheckpointFolder(tmp_path), []
     replace = Path.replace
 

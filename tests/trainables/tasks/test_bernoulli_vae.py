@@ -10,9 +10,10 @@ import estimators
 from tests.trainables.members import check_seconds_are_without, images, member, through_bytes, values_of
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks import BERNOULLI_VAE, task_of
-from trainables.tasks.bernoulli_vae import NUM_MEASURED_IMAGES, BernoulliVaeTrainer, binarised
-from trainables.training.epochs import seeded_generator
+from trainables.tasks import task_of
+from trainables.tasks.bernoulli_vae import BERNOULLI_VAE, NUM_MEASURED_IMAGES, BernoulliVaeTrainer, binarised
+from trainables.training.generators import seeded_generator
+from trainables.training.training_data import TrainingData
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -32,7 +33,7 @@ def _member(seed: int = 0, **params: object) -> Member:
 
 
 def _trainer(*members: Member, count: int = 100) -> BernoulliVaeTrainer:
-    return BernoulliVaeTrainer(Pack(members), images(count), images(50, seed=1))
+    return BernoulliVaeTrainer(Pack(members), TrainingData.of_images(images(count), images(50, seed=1)))
 
 
 def test_pixels_of_at_least_one_half_become_ink() -> None:
@@ -121,7 +122,7 @@ def _variance_by_hand(
     chosen = torch.randperm(100, generator=chooser)[:NUM_MEASURED_IMAGES]
     noise = [seeded_generator(seed, f"gradients after epoch {epoch}", torch.device("cpu"))]
     sampler = (
-        trainer._make_sampler(noise)
+        trainer._estimator.sampler(0, noise)
         if temperature is None
         else partial(estimators.get("stgs").draw, temperature=temperature, generator=noise)
     )

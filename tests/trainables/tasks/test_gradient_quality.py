@@ -14,16 +14,20 @@ from torch.nn import functional
 from tests.trainables.members import images, values_of
 from trainables.pack import Pack
 from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS, Member
-from trainables.schema.metrics import GRADIENT_METRICS, TRAINING_METRICS
-from trainables.tasks.gradient_quality import GradientQualityTrainer, trained_member
+from trainables.schema.metrics import names_of
+from trainables.tasks.gradient_quality import TASK, GradientQualityTrainer, trained_member
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.checkpoint import CheckpointFolder
-from trainables.training.epochs import EpochRecord, seeded_generator
-from trainables.training.vae_trainer import PackTrainer
+from trainables.training.epochs import EpochRecord
+from trainables.training.generators import seeded_generator
+from trainables.training.training_data import TrainingData
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SECONDS = {EPOCH_SECONDS, MEASUREMENT_SECONDS}
 TRAIN, TEST = images(600), images(200, seed=1)
+TRAINING_METRICS = names_of(*TASK.epoch_metrics)
+DATA = TrainingData.of_images(TRAIN, TEST)
 
 
 def judged(estimator: str, seed: int = 0, **changes: object) -> Member:
@@ -51,7 +55,7 @@ PACK = Pack((judged("st", temperature=0.7), judged("exact"), judged("reinmax_rao
 
 
 def trainer(pack: Pack = PACK) -> GradientQualityTrainer:
-    return GradientQualityTrainer(pack, TRAIN, TEST)
+    return GradientQualityTrainer(pack, DATA)
 
 
 def run(trainer: Any) -> list[EpochRecord]:
@@ -62,7 +66,7 @@ def run(trainer: Any) -> list[EpochRecord]:
 
 
 def test_the_training_is_the_one_that_the_task_mnist_vae_does() -> None:
-    plain = run(PackTrainer(Pack((trained_member(PACK.members[0]),)), TRAIN, TEST))
+    plain = run(DiscreteVaeTrainer(Pack((trained_member(PACK.members[0]),)), DATA))
     for record, of_training in zip(run(trainer()), plain, strict=True):
         for index in range(len(PACK)):
             shown = values_of(record, index)
@@ -110,7 +114,7 @@ def test_every_judging_draws_anew() -> None:
 def test_estimators_are_judged_after_the_epochs_asked_for_and_no_others() -> None:
     for record in run(trainer()):
         for index in range(len(PACK)):
-            expected = {*TRAINING_METRICS, *(GRADIENT_METRICS if record.epoch in (1, 3) else ())}
+            expected = {*TRAINING_METRICS, *(TASK.metrics if record.epoch in (1, 3) else ())}
             metrics = record.metrics[index]
             assert metrics is not None
             assert set(metrics) == expected

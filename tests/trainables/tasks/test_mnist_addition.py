@@ -7,11 +7,10 @@ import torch
 
 import estimators
 from tests.trainables.members import images, member, through_bytes, values_of
-from trainables.models.digit_sum import sum_probs
+from trainables.models.digit_sum import LEAST_PROBABILITY, loss_and_gradient, sum_probs
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks import MNIST_ADDITION, task_of
-from trainables.tasks.mnist_addition import LEAST_PROBABILITY, MnistAdditionTrainer, loss_and_gradient
+from trainables.tasks.mnist_addition import TASK, MnistAdditionTrainer
 from trainables.training.training_data import TrainingData
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -22,7 +21,7 @@ ALLOWED = ("indecater", "indecater_per_variable", "rloo", "reinforce", "scater",
 
 def _member(seed: int = 0, **params: object) -> Member:
     setting = {
-        "task": MNIST_ADDITION,
+        "task": TASK.name,
         "categorical_dim": 10,
         "latent_dim": NUM_DIGITS,
         "batch_size": 10,
@@ -49,7 +48,7 @@ def _trainer(*members: Member) -> MnistAdditionTrainer:
 def test_epoch_reports_every_metric_of_the_task() -> None:
     record = _trainer(_member()).run_epoch()
     assert record.metrics[0] is not None
-    assert set(record.metrics[0]) == set(task_of(MNIST_ADDITION).metrics)
+    assert set(record.metrics[0]) == set(TASK.metrics)
 
 
 def test_fewer_images_than_digits_are_refused() -> None:
@@ -141,7 +140,7 @@ def test_no_sample_with_the_sum_is_a_finite_loss_and_no_gradient() -> None:
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_every_estimator_that_the_task_takes_learns_sums(name: str) -> None:
-    assert task_of(MNIST_ADDITION).can_train_with(name)
+    assert TASK.can_train_with(name)
     trainer = _trainer(_member(1, estimator=name, latent_dim=1, num_samples=100, lr=0.003, epochs=6))
     first, *_, last = (trainer.run_epoch() for _ in range(6))
     assert values_of(last)["test_sum_accuracy"] > 0.5
@@ -150,7 +149,7 @@ def test_every_estimator_that_the_task_takes_learns_sums(name: str) -> None:
 
 def test_estimators_that_need_more_of_f_are_not_taken() -> None:
     ten = [name for name, one in estimators.REGISTRY.items() if one.categorical_dim in (None, 10)]
-    taken = {name for name in ten if task_of(MNIST_ADDITION).can_train_with(name)}
+    taken = {name for name in ten if TASK.can_train_with(name)}
     assert taken == set(ALLOWED)
 
 

@@ -12,6 +12,7 @@ from trainables.tasks.gradient_quality import GradientQualityTrainer
 from trainables.tasks.mnist_addition import MnistAdditionTrainer
 from trainables.tasks.synthetic_gradient import SyntheticGradientTrainer
 from trainables.tasks.synthetic_optimisation import SyntheticOptimisationTrainer
+from trainables.training.training_data import TrainingData
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -50,7 +51,7 @@ def test_bernoulli_vae(name: str) -> None:
     members = [
         member(seed, task="bernoulli_vae", estimator=name, temperature=None, **own) for seed in range(3)
     ]
-    check_pack(lambda pack: BernoulliVaeTrainer(pack, FEW, TEST), members)
+    check_pack(lambda pack: BernoulliVaeTrainer(pack, TrainingData.of_images(FEW, TEST)), members)
 
 
 def test_mnist_addition() -> None:
@@ -66,4 +67,4 @@ def test_gradient_quality(name: str) -> None:
         "trained_with": "reinmax", "measured_epochs": "1", "num_draws": 10, "temperature": None,
     }  # fmt: skip
     judged = [member(0, estimator=one, **own) for one in (name, "rloo", "exact")]
-    check_pack(lambda pack: GradientQualityTrainer(pack, FEW, TEST), judged)
+    check_pack(lambda pack: GradientQualityTrainer(pack, TrainingData.of_images(FEW, TEST)), judged)

@@ -11,8 +11,7 @@ from scipy import stats
 
 from tests.trainables.members import synthetic
 from trainables.pack import Pack
-from trainables.schema.metrics import SYNTHETIC_GRADIENT_METRICS, names_of
-from trainables.tasks.synthetic_gradient import SyntheticGradientTrainer
+from trainables.tasks.synthetic_gradient import TASK, SyntheticGradientTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,7 +33,7 @@ def without_seconds(values: dict[str, float]) -> dict[str, float]:
 
 def test_a_member_logs_every_metric_of_its_task() -> None:
     (logged,) = measures("rloo", 0)
-    assert set(logged) == set(names_of(*SYNTHETIC_GRADIENT_METRICS))
+    assert set(logged) == set(TASK.metrics)
     assert logged["epoch_seconds"] >= 30 * logged["estimate_seconds"] > 0
 
 
@@ -42,11 +41,9 @@ def test_bias_and_variance_are_those_of_the_cosines_of_the_estimates() -> None:
     member = synthetic("reinforce", num_samples=5)
     trainer = SyntheticGradientTrainer(Pack((member,)))
     exact = trainer._exact.numpy().ravel()
-    state = trainer._noise[0].get_state()
-    estimates = [
-        trainer._estimate(trainer._logits, trainer._f, trainer._noise).numpy().ravel() for _ in range(30)
-    ]
-    trainer._noise[0].set_state(state)
+    state = trainer._estimator.noise[0].get_state()
+    estimates = [trainer._estimator.gradient(trainer._logits, trainer._f).numpy().ravel() for _ in range(30)]
+    trainer._estimator.noise[0].set_state(state)
     cosines = [one @ exact / np.linalg.norm(one.astype("f8")) / np.linalg.norm(exact) for one in estimates]
     logged = trainer.run_epoch().metrics[0] or {}
     assert logged["gradient_bias"] == pytest.approx(1 - np.mean(cosines), rel=1e-6)
@@ -137,4 +134,4 @@ def test_a_restored_pack_has_the_record_and_draws_on_from_where_it_was() -> None
     restored.load_state_dict(whole.state_dict())
     assert restored.is_finished
     assert restored.history == whole.history
-    assert torch.equal(restored._noise[1].get_state(), whole._noise[1].get_state())
+    assert torch.equal(restored._estimator.noise[1].get_state(), whole._estimator.noise[1].get_state())

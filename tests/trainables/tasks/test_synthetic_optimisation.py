@@ -14,8 +14,7 @@ from tests.estimators.oracles import state_probs, states
 from tests.trainables.members import check_seconds_are_without, synthetic, values_of
 from trainables.models.synthetic_objectives import SquaredDistance
 from trainables.pack import Pack
-from trainables.schema.metrics import SYNTHETIC_OPTIMISATION_METRICS, names_of
-from trainables.tasks.synthetic_optimisation import SyntheticOptimisationTrainer
+from trainables.tasks.synthetic_optimisation import TASK, SyntheticOptimisationTrainer
 from trainables.training.checkpoint import CheckpointFolder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -46,7 +45,7 @@ def trained(pack: Pack) -> SyntheticOptimisationTrainer:
 
 def test_a_member_logs_every_metric_of_its_task_once_it_is_near_the_optimum() -> None:
     trainer = trained(pack_of("indecater", 0, lr=50.0))
-    names = set(names_of(*SYNTHETIC_OPTIMISATION_METRICS))
+    names = set(TASK.metrics)
     assert [set(record.metrics[0] or {}) for record in trainer.history] == [names] * 3
     slow = trained(pack_of("indecater", 0, lr=1e-6))
     assert [set(record.metrics[0] or {}) for record in slow.history] == [
@@ -110,7 +109,7 @@ def test_the_variance_is_unbiased_also_for_the_few_draws_that_there_are() -> Non
     trainer = SyntheticOptimisationTrainer(pack_of("rloo", 0, 1, num_draws=3))
     record = trainer.run_epoch()
     noise = trainer._generators("gradients after epoch 1")
-    draws = torch.stack([trainer._estimate_at(noise) for _ in range(3)]).double().numpy()
+    draws = torch.stack([trainer._estimate(noise) for _ in range(3)]).double().numpy()
     for index, expected in enumerate(draws.var(0, ddof=1).mean(-1)):
         assert values_of(record, index)["estimate_variance"] == pytest.approx(expected, rel=1e-12)
 
@@ -123,9 +122,9 @@ def test_the_temperature_falls_from_epoch_to_epoch() -> None:
     def estimate_at(temperature: float) -> torch.Tensor:
         fixed = SyntheticOptimisationTrainer(pack_of("stgs", 0, temperature=temperature))
         fixed.parameters.copy_(annealed.parameters)
-        return fixed._estimate_at([torch.Generator().manual_seed(1)])
+        return fixed._estimate([torch.Generator().manual_seed(1)])
 
-    actual = annealed._estimate_at([torch.Generator().manual_seed(1)])
+    actual = annealed._estimate([torch.Generator().manual_seed(1)])
     torch.testing.assert_close(actual, estimate_at(math.exp(-1.4)))
     assert not torch.allclose(actual, estimate_at(1.0))
 
@@ -137,7 +136,7 @@ def test_seconds_of_an_epoch_are_without_those_of_measuring(monkeypatch: pytest.
 def test_the_variance_is_not_the_spread_over_the_coordinates_of_one_estimate() -> None:
     trainer = SyntheticOptimisationTrainer(pack_of("indecater", 0, num_samples=1))
     trainer.parameters.copy_(torch.linspace(-3, 3, 16))
-    spread = trainer._estimate_at(trainer._noise).double().var().item()
+    spread = trainer._estimate().double().var().item()
     # IndeCateR is exact here: what is left over draws is rounding.
     assert trainer._variance().item() < 1e-5 * spread
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.trainables.members import data, member, synthetic
+from tests.trainables.members import data, member, synthetic, trainer_of
 from trainables.pack import Pack
 from trainables.schema import Member
 from trainables.tasks import TASKS
-from trainables.tasks.trainers import trainer_of
 
 _BY_F = {"estimator": "indecater", "temperature": None, "num_samples": 2, "batch_size": 10}
 _JUDGED = {
@@ -45,7 +44,7 @@ def test_training_does_not_touch_the_global_generator(task: str) -> None:
 
 def test_check_rejects_a_draw_without_a_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "trainables.training.epochs.RecordedTrainer._generators", lambda self, name: [None] * len(self.pack)
+        "trainables.training.pack_estimator.generators_of", lambda pack, *_: [None] * len(pack)
     )
     with pytest.raises(AssertionError):
         check_global_generator_is_untouched("mnist_vae")

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from tests.trainables.members import data, small_trainer, training_state, values_of
+from tests.trainables.members import data, small_trainer, trainer_of, training_state, values_of
 from trainables.models.bernoulli_vae import BernoulliVAE
 from trainables.models.digit_network import DigitNetwork
 from trainables.models.discrete_vae import DiscreteVAE
 from trainables.tasks import TASKS
 from trainables.tasks.task import Task
-from trainables.tasks.trainers import trainer_of
 from trainables.training.training_data import TrainingData
 
 pytestmark = pytest.mark.usefixtures("one_thread")

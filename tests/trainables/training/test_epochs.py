@@ -13,7 +13,7 @@ import torch
 from tests.trainables.members import small_trainer, through_bytes, training_state, values_of
 from trainables.tasks import TASKS
 from trainables.tasks.task import Task
-from trainables.training.epochs import seeded_generator
+from trainables.training.generators import seeded_generator
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

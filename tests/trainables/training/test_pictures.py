@@ -14,18 +14,18 @@ import estimators
 from tests.trainables.members import images, member, values_of
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks import BERNOULLI_VAE, MNIST_VAE
-from trainables.tasks.bernoulli_vae import BernoulliVaeTrainer, binarised
+from trainables.tasks.bernoulli_vae import BERNOULLI_VAE, BernoulliVaeTrainer, binarised
 from trainables.tasks.gradient_quality import GradientQualityTrainer
-from trainables.tasks.trainers import pictures_of
+from trainables.tasks.mnist_vae import MNIST_VAE, DiscreteVaeTrainer
 from trainables.training.pictures import NUM_IMAGES, NUM_SAMPLES
-from trainables.training.vae_trainer import PackTrainer, VaeTrainer
+from trainables.training.training_data import TrainingData
+from trainables.training.vae_trainer import VaeTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 TRAIN, TEST = images(200), images(50, seed=1)
 SIDE, STEP, BETWEEN_PARTS = 28, 29, 4
-TRAINERS: dict[str, type[VaeTrainer]] = {MNIST_VAE: PackTrainer, BERNOULLI_VAE: BernoulliVaeTrainer}
+TRAINERS: dict[str, type[VaeTrainer]] = {MNIST_VAE: DiscreteVaeTrainer, BERNOULLI_VAE: BernoulliVaeTrainer}
 BINARY: dict[str, Any] = {
     "task": BERNOULLI_VAE, "estimator": "indecater", "temperature": None,
     "categorical_dim": 2, "latent_dim": 4, "num_samples": 2, "num_draws": 2,
@@ -38,7 +38,7 @@ of_both_tasks = pytest.mark.parametrize("settings", [{}, BINARY], ids=TRAINERS)
 
 def trainer_of(*members: Member, test: torch.Tensor = TEST) -> VaeTrainer:
     pack = Pack(members)
-    return TRAINERS[pack.task.name](pack, TRAIN, test)
+    return TRAINERS[pack.task.name](pack, TrainingData.of_images(TRAIN, test))
 
 
 def tiles(png: bytes) -> np.ndarray[Any, Any]:
@@ -189,4 +189,4 @@ def test_a_picture_is_small() -> None:
 def test_members_that_are_judged_by_the_model_of_another_have_none() -> None:
     judged = member(0, task="gradient_quality", epochs=1, measured_epochs="1", num_draws=2, trained_with="st")
     pack = Pack((judged,))
-    assert pictures_of(GradientQualityTrainer(pack, TRAIN, TEST), pack) == [None]
+    assert GradientQualityTrainer(pack, TrainingData.of_images(TRAIN, TEST)).pictures() == [None]

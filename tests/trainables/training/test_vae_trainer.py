@@ -8,23 +8,24 @@ import torch
 import estimators
 from tests.trainables.members import images, member, through_bytes, values_of
 from trainables.pack import Pack
-from trainables.schema.metrics import TRAINING_METRICS
+from trainables.tasks import TASKS
+from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.epochs import STATE_FORMAT, EpochRecord
-from trainables.training.vae_trainer import PackTrainer
+from trainables.training.training_data import TrainingData
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 TEST = images(200, seed=1)
 
 
-def _trainer(pack: Pack, steps: int = 6) -> PackTrainer:
-    return PackTrainer(pack, images(steps * 100), TEST)
+def _trainer(pack: Pack, steps: int = 6) -> DiscreteVaeTrainer:
+    return DiscreteVaeTrainer(pack, TrainingData.of_images(images(steps * 100), TEST))
 
 
 def test_epoch_reports_every_metric_of_the_schema() -> None:
     record = _trainer(Pack((member(),))).run_epoch()
     assert record.metrics[0] is not None
-    assert set(record.metrics[0]) == set(TRAINING_METRICS)
+    assert set(record.metrics[0]) == set(TASKS["mnist_vae"].metrics)
     assert record.metrics[0]["train_neg_elbo"] == pytest.approx(
         record.metrics[0]["train_recon"] + record.metrics[0]["train_kl"], abs=0
     )
@@ -75,7 +76,7 @@ def test_every_estimator_trains_members_of_a_pack_as_it_trains_each_alone(estima
     few = images(60)
 
     def epoch(pack: Pack) -> EpochRecord:
-        return PackTrainer(pack, few, TEST).run_epoch()
+        return DiscreteVaeTrainer(pack, TrainingData.of_images(few, TEST)).run_epoch()
 
     together = epoch(Pack(members))
     assert values_of(together, 0) != values_of(together, 1)
@@ -119,13 +120,13 @@ def test_state_of_another_format_is_refused_though_it_is_laid_out_alike(other: d
         trainer.load_state_dict({**state, **other})
 
 
-@pytest.mark.parametrize("part", ["train", "evaluate"])
-def test_each_of_two_packs_trains_and_is_evaluated_with_its_own_precision(part: str) -> None:
+@pytest.mark.parametrize("part", ["run_epoch", "time_epoch", "pictures"])
+def test_each_of_two_packs_has_its_own_precision_in_all_that_it_does(part: str) -> None:
     rounded, exact = (
         _trainer(Pack((member(epochs=1, **params),)), steps=1) for params in ({"precision": "tf32"}, {})
     )
     for trainer in (rounded, exact):  # the last leaves the process as it is without any
-        getattr(trainer, f"_{part}")()
+        getattr(trainer, part)()
         assert torch.backends.cuda.matmul.allow_tf32 is (trainer is rounded)
 
 

@@ -12,7 +12,8 @@ import estimators
 from tests.trainables.members import synthetic
 from trainables.models.synthetic_objectives import AbsoluteDistance
 from trainables.pack import Pack
-from trainables.training.gradient_estimate import GradientEstimate
+from trainables.schema import Member
+from trainables.training.pack_estimator import PackEstimator, temperature_after
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -29,11 +30,13 @@ def seeded(*seeds: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(seed) for seed in seeds]
 
 
-def estimate_of(estimator: str, **params: object) -> GradientEstimate:
-    return GradientEstimate(Pack((synthetic(estimator, **params),)))
-
-
 Estimate = Callable[..., torch.Tensor]
+
+
+def estimate_of(*members: Member) -> Estimate:
+    """Return what maps logits, f, generators and the epochs done to an estimate."""
+    estimator = PackEstimator(Pack(members))
+    return lambda logits, f, generators, epoch=0: estimator.gradient(logits, f, epoch, generators)
 
 
 def check_exact(estimate: Estimate) -> None:
@@ -42,13 +45,13 @@ def check_exact(estimate: Estimate) -> None:
 
 
 def test_indecater_with_one_sample_is_exact_for_a_sum_over_variables() -> None:
-    check_exact(estimate_of("indecater", num_samples=1))
+    check_exact(estimate_of(synthetic("indecater", num_samples=1)))
 
 
 @pytest.mark.parametrize("wrong", ["rloo", "stgs"])
 def test_check_rejects_an_estimate_that_is_not(wrong: str) -> None:
     with pytest.raises(AssertionError, match="not close"):
-        check_exact(estimate_of(wrong, num_samples=1000))
+        check_exact(estimate_of(synthetic(wrong, num_samples=1000)))
 
 
 def check_mean_of_draws(estimate: Estimate, count: int) -> None:
@@ -60,11 +63,11 @@ def check_mean_of_draws(estimate: Estimate, count: int) -> None:
 
 
 def test_a_pathwise_estimate_is_the_mean_over_its_draws() -> None:
-    check_mean_of_draws(estimate_of("stgs", num_samples=50, temperature=0.7), 50)
+    check_mean_of_draws(estimate_of(synthetic("stgs", num_samples=50, temperature=0.7)), 50)
 
 
 def test_check_rejects_a_sum_over_draws() -> None:
-    right = estimate_of("stgs", num_samples=50, temperature=0.7)
+    right = estimate_of(synthetic("stgs", num_samples=50, temperature=0.7))
     with pytest.raises(AssertionError, match="not close"):
         check_mean_of_draws(lambda *given: right(*given) * 50, 50)
 
@@ -76,16 +79,18 @@ def test_chunks_change_the_memory_and_not_what_is_averaged(monkeypatch: pytest.M
         calls.append(len(samples))
         return linear(samples)
 
-    exact = estimate_of("st", num_samples=40)(LOGITS, linear, seeded(1))
-    monkeypatch.setattr("trainables.training.gradient_estimate._NUMBERS_AT_ONCE", 16 * 12)
-    torch.testing.assert_close(estimate_of("st", num_samples=40)(LOGITS, watched, seeded(1)), exact)
+    exact = estimate_of(synthetic("st", num_samples=40))(LOGITS, linear, seeded(1))
+    monkeypatch.setattr("trainables.training.pack_estimator._NUMBERS_AT_ONCE", 16 * 12)
+    torch.testing.assert_close(
+        estimate_of(synthetic("st", num_samples=40))(LOGITS, watched, seeded(1)), exact
+    )
     assert calls == [16, 16, 8]
 
 
 def test_a_temperature_is_that_of_the_epoch() -> None:
-    annealed = estimate_of("stgs", temperature=0.8, temperature_decay=0.1, temperature_floor=0.5)
+    annealed = estimate_of(synthetic("stgs", temperature=0.8, temperature_decay=0.1, temperature_floor=0.5))
     for epoch, temperature in ((0, 0.8), (2, 0.8 * math.exp(-0.2)), (9, 0.5)):
-        fixed = estimate_of("stgs", temperature=temperature)
+        fixed = estimate_of(synthetic("stgs", temperature=temperature))
         assert torch.equal(
             annealed(LOGITS, linear, seeded(2), epoch), fixed(LOGITS, linear, seeded(2), epoch)
         )
@@ -96,7 +101,14 @@ def test_a_member_has_the_same_numbers_in_any_pack(estimator: str) -> None:
     own = {"num_samples": 7} if estimator != "exact" else {}
     logits = torch.randn(3, 4, 3, generator=torch.Generator().manual_seed(4))
     members = tuple(synthetic(estimator, seed, **own) for seed in range(3))
-    together = GradientEstimate(Pack(members))(logits, linear, seeded(0, 1, 2))
+    together = estimate_of(*members)(logits, linear, seeded(0, 1, 2))
     for index, one in enumerate(members):
-        alone = GradientEstimate(Pack((one,)))(logits[index : index + 1], linear, seeded(index))
+        alone = estimate_of(one)(logits[index : index + 1], linear, seeded(index))
         assert torch.equal(together[index], alone[0])
+
+
+def test_a_temperature_falls_by_the_same_factor_an_epoch_down_to_its_floor() -> None:
+    assert temperature_after(0, 1.0, 0.01, 0.1) == 1.0
+    assert temperature_after(7, 0.1, 0.05, 0.0) == pytest.approx(0.1 * math.exp(-0.35), rel=1e-15)
+    assert temperature_after(300, 1.0, 0.01, 0.1) == 0.1
+    assert temperature_after(300, 0.7, 0.0, 0.0) == 0.7
