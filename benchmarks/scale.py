@@ -148,7 +148,7 @@ def yardstick() -> float:
 
 def tenths(home: Home) -> tuple[float, float]:
     """Return the seconds in which the first and the last tenth of the members ended."""
-    from trainables.store.run_tables import read_records
+    from trainables.store.run_reader import read_records
 
     ends = sorted(record.end_time or 0 for record in read_records(home.tracking_uri, ()))
     tenth = len(ends) // 10

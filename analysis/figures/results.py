@@ -13,10 +13,10 @@ from analysis.figure_error import FigureError
 from analysis.runs.frame import resolve_duplicates
 from analysis.statistics.bootstrap import distances
 from analysis.statistics.spread import INTERVAL
-from analysis.tables.member_states import COUNTED, STATES
 from analysis.tables.members import merged, wanted_members
 from analysis.tables.table import table
 from trainables.schema import Cell, CellRequest
+from trainables.store.member_state import COUNTED, STATES
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import pandas as pd
 
 from analysis.names import applicable_defaults
-from analysis.runs import store_http
 from trainables import schema
 from trainables.schema import Cell
 from trainables.schema.metrics import METRICS
-from trainables.store import run_tables
-from trainables.store.database import sqlite_path
+from trainables.store.member_state import FINISHED, is_whole, precedence
+from trainables.store.run_reader import read_records
 from trainables.store.run_record import MemberReader, RunRecord
 
 _TEXT = (
@@ -28,8 +26,8 @@ _LEADING = (
     "run_id", "experiment", "member", "cell", "status", "diverged", "pruned", "error", "note",
     *_TIMES, *schema.MEMBER_PARAMS, "latent", "dataset_content", "epoch",
 )  # fmt: skip
-_BY_STATUS = {"FINISHED": 0, "RUNNING": 1, "SCHEDULED": 1}
-_OTHER_STATUS = 2
+_DECISIVE = ("status", "run_id", *_TIMES, "diverged", "epoch", "epochs")
+"""What says which of a member's runs counts."""
 _LARGEST = 2**63 - 1
 _LAST_MS = _LARGEST // 10**6
 """In the year 2262: pandas counts nanoseconds in 64 bits."""
@@ -61,7 +59,7 @@ def load_runs(tracking_uri: str, *, metrics: Sequence[str] | None = None) -> pd.
         ValueError: If the URI is neither of a database nor of a server.
     """
     wanted = tuple(METRICS if metrics is None else (metrics,) if isinstance(metrics, str) else metrics)
-    return runs_frame(read_run_records(tracking_uri, wanted), wanted)
+    return runs_frame(read_records(tracking_uri, wanted), wanted)
 
 
 def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataFrame:
@@ -87,52 +85,20 @@ def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataF
 
 
 def resolve_duplicates(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per member: its latest finished run, else a running one, else the latest of the others.
-
-    A run that is marked as finished and lacks its last epoch is one of the others, as for a sweep
-    (`sweep.store.store`), which trains its member again.
+    """Return one row per member: of its runs the one that `trainables.store.member_state.precedence` says.
 
     `attrs["duplicates"]` holds the members with several finished runs and how many each has.
     """
-    rank = runs["status"].map(lambda status: _BY_STATUS.get(status, _OTHER_STATUS)).astype("int64")
-    lacks_epochs = (runs["diverged"].isna() & (runs["epoch"] < runs["epochs"])).fillna(False).astype("bool")
-    rank = rank.mask((runs["status"] == "FINISHED") & lacks_epochs, _OTHER_STATUS)
-    latest = runs["end_time"].where(runs["status"] == "FINISHED", runs["start_time"])
-    order = pd.DataFrame({"rank": rank, "latest": latest, "start": runs["start_time"], "id": runs["run_id"]})
-    order = order.sort_values(["rank", "latest", "start", "id"], ascending=[True, False, False, False])
-    resolved = runs.loc[order.index].drop_duplicates("member").sort_index().reset_index(drop=True)
-    finished = runs.loc[runs["status"] == "FINISHED", "member"].value_counts()
+    columns = [_plain(runs[name]) for name in _DECISIVE]
+    keys = [
+        precedence(status, start, end, run_id, whole=is_whole(status, *epochs))
+        for status, run_id, start, end, *epochs in zip(*columns, strict=True)
+    ]
+    latest = pd.Series(keys, runs.index, "object").sort_values(ascending=False)
+    resolved = runs.loc[latest.index].drop_duplicates("member").sort_index().reset_index(drop=True)
+    finished = runs.loc[runs["status"] == FINISHED, "member"].value_counts()
     resolved.attrs = {**runs.attrs, "duplicates": finished[finished > 1].to_dict()}
     return resolved
-
-
-def is_server(tracking_uri: str) -> bool:
-    """Tell whether a store is read through MLflow's client, not through SQL.
-
-    Raises:
-        ValueError: If the URI is neither of a database nor of a server.
-    """
-    if urlsplit(str(tracking_uri)).scheme in ("http", "https"):
-        return True
-    if sqlite_path(str(tracking_uri)) is not None:
-        return False
-    import sqlalchemy as sa  # takes longer than to read a file of ten thousand runs without it
-
-    try:
-        sa.make_url(tracking_uri).get_dialect()
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
-        raise ValueError(
-            "tracking URI must be sqlite:///FILE, postgresql://USER@HOST/DATABASE, http://HOST "
-            f"or https://HOST, got one that starts with {str(tracking_uri).partition(':')[0]!r}"
-        ) from None
-    return False
-
-
-def read_run_records(tracking_uri: str, metrics: Sequence[str]) -> Iterable[RunRecord]:
-    """Return the member runs of a store; arguments and errors as for `load_runs`."""
-    if is_server(tracking_uri):
-        return store_http.read_records(tracking_uri)
-    return run_tables.read_records(tracking_uri, metrics)
 
 
 class _RowReader:
@@ -181,6 +147,12 @@ class _RowReader:
             **{name: value.value for name, value in values.items()},
             **{step_column(name): value.step for name, value in values.items()},
         }
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    """Return a column's values, integers for times, and None for what is missing."""
+    values = column.astype("int64") if isinstance(column.dtype, pd.DatetimeTZDtype) else column
+    return values.astype("object").where(column.notna(), None).tolist()
 
 
 def _cell_columns(cell: Cell) -> dict[str, Any]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from analysis.runs import history_http, history_sql
-from analysis.runs.frame import is_server
-from analysis.runs.logged_values import LoggedValues
+from trainables.store.database import opened
+from trainables.store.run_client import read_history
+from trainables.store.run_reader import is_server
+from trainables.store.run_record import MLFLOW_INFINITY
+
+_RUNS_PER_QUERY = 500
+_COLUMNS = ("run_id", "metric", "step", "timestamp", "value")
+_QUERY = """
+SELECT run_uuid AS run_id, key AS metric, step, timestamp, CASE WHEN is_nan THEN NULL ELSE value END AS value
+FROM metrics WHERE run_uuid IN :runs AND key || '' IN :metrics
+"""
+"""The empty text keeps SQLite from the index of the keys, in which all runs' rows of a metric stand."""
 
 
 def load_history(
@@ -29,39 +37,44 @@ def load_history(
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
-    reader = history_http if is_server(tracking_uri) else history_sql
     names = sorted({metrics} if isinstance(metrics, str) else set(metrics))
     runs = sorted(set(run_ids))
-    return _frame(LoggedValues.from_rows(reader.read_rows(tracking_uri, runs, names)), names, runs)
+    if is_server(tracking_uri):
+        rows = read_history(tracking_uri, runs, names)
+        parts = [_typed(pd.DataFrame(rows, columns=list(_COLUMNS)), runs, names)]
+    else:
+        parts = list(_tables(tracking_uri, runs, names))
+    empty = _typed(pd.DataFrame(columns=list(_COLUMNS)), runs, names)
+    return _latest(pd.concat(parts) if parts else empty)
 
 
-def _frame(logged: LoggedValues, names: Sequence[str], runs: Sequence[str]) -> pd.DataFrame:
-    """Return the frame of the series of these metrics and runs, both ascending."""
-    order = _order(logged)
-    series, steps = logged.series[order], logged.steps[order]
-    is_latest = np.ones(len(order), dtype="bool")
-    is_latest[:-1] = (np.diff(series) != 0) | (np.diff(steps) != 0)
-    run_places, metric_places = np.divmod(series[is_latest], max(len(names), 1))
-    return pd.DataFrame(
-        {
-            "run_id": _categories(run_places, runs),
-            "metric": _categories(metric_places, names),
-            "step": steps[is_latest],
-            "value": logged.values[order][is_latest],
-        }
-    )
+def _tables(tracking_uri: str, runs: Sequence[str], names: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Yield what a database holds of some runs and metrics, some runs at a time."""
+    with opened(tracking_uri) as connection:
+        if connection is None or not names:
+            return
+        import sqlalchemy as sa
+
+        query = sa.text(_QUERY).bindparams(
+            *(sa.bindparam(name, expanding=True) for name in ("runs", "metrics"))
+        )
+        for start in range(0, len(runs), _RUNS_PER_QUERY):
+            wanted = {"runs": list(runs[start : start + _RUNS_PER_QUERY]), "metrics": list(names)}
+            yield _typed(pd.read_sql_query(query, connection, params=wanted), runs, names)
 
 
-def _order(logged: LoggedValues) -> npt.NDArray[np.int64]:
-    """Return the order by series, step, time and value; most often it is the one that the rows are in."""
-    series_gaps, step_gaps = np.diff(logged.series), np.diff(logged.steps)
-    if np.all((series_gaps > 0) | ((series_gaps == 0) & (step_gaps > 0))):
-        return np.arange(len(logged.series))
-    return np.lexsort((logged.values, logged.timestamps, logged.steps, logged.series))
+def _typed(rows: pd.DataFrame, runs: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """Give every column its type; MLflow stores the largest float for infinity."""
+    types = {"step": "int64", "timestamp": "int64", "value": "float64"}
+    of_names = {"run_id": pd.CategoricalDtype(list(runs)), "metric": pd.CategoricalDtype(list(names))}
+    typed = rows.astype({**types, **of_names})
+    infinite = typed["value"].abs() >= MLFLOW_INFINITY
+    return typed.assign(value=typed["value"].mask(infinite, np.sign(typed["value"]) * np.inf))
 
 
-def _categories(places: npt.NDArray[np.int64], names: Sequence[str]) -> pd.Categorical:
-    """Return the names at these places; a name that is at none is no category."""
-    is_used = np.bincount(places, minlength=len(names)) > 0
-    used = [name for name, is_one in zip(names, is_used, strict=True) if is_one]
-    return pd.Categorical.from_codes((np.cumsum(is_used) - 1)[places], pd.Index(used, dtype="str"))
+def _latest(logged: pd.DataFrame) -> pd.DataFrame:
+    """Return of every step the value with the latest time stamp, in order."""
+    order = ["run_id", "metric", "step"]
+    latest = logged.sort_values([*order, "timestamp", "value"]).drop_duplicates(order, keep="last")
+    used = {name: latest[name].cat.remove_unused_categories() for name in order[:2]}
+    return latest.drop(columns="timestamp").assign(**used).reset_index(drop=True)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from analysis.tables.member_states import COUNTED, member_states
+from analysis.tables.member_states import member_states
 from trainables.schema import CellRequest
+from trainables.store.member_state import COUNTED
 
 
 def merged(requests: Iterable[CellRequest]) -> list[CellRequest]:

@@ -13,8 +13,9 @@ from analysis.published.comparison import COMPARISONS, CURVES, PUBLISHED
 from analysis.published.errata import footnote_marks, formula_notes
 from analysis.statistics.bootstrap import FEWEST_VALUES
 from analysis.statistics.spread import INTERVAL, TABLE_SPREADS
-from analysis.tables.member_states import COMPLETE, MISSING
+from analysis.tables.member_states import COMPLETE
 from trainables.schema.metrics import OWN
+from trainables.store.member_state import MISSING
 
 
 def notes(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -10,12 +10,13 @@ import pandas as pd
 from analysis.choices import check_choice
 from analysis.names import applicable_defaults
 from analysis.tables.labels import param_value
-from analysis.tables.member_states import STATES, status_text
+from analysis.tables.member_states import status_text
 from analysis.tables.members import counted_values, wanted_members
 from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection_account import Candidate, account
 from trainables.schema import Cell, CellRequest, own_names
 from trainables.schema.metrics import ALL_METRICS, HIGHER_IS_BETTER, names_of
+from trainables.store.member_state import STATES
 
 SELECTIONS = ("best",)
 SELECT_BY = "train_neg_elbo"

@@ -13,7 +13,7 @@ from analysis.runs.frame import resolve_duplicates, step_column
 from analysis.statistics.significance import add_tests
 from analysis.statistics.spread import INTERVAL, TABLE_SPREADS, mean_and_spread
 from analysis.tables.labels import param_value, row_labels
-from analysis.tables.member_states import STATES, status_text
+from analysis.tables.member_states import status_text
 from analysis.tables.members import counted_values, dataset_contents, merged, wanted_members
 from analysis.tables.ranking import column_keys, params_apart, ranks
 from analysis.tables.selection import (
@@ -27,6 +27,7 @@ from analysis.tables.selection import (
     select_best,
 )
 from trainables.schema import Cell, CellRequest
+from trainables.store.member_state import STATES
 from trainables.tasks import TASKS
 
 SEEDS = "seeds"

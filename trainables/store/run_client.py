@@ -1,39 +1,69 @@
-"""Member runs read from a tracking server through MLflow's client."""
+"""Member runs and histories read from a tracking server through MLflow's client."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from typing import Any
 
 from trainables import schema
 from trainables.store.run_record import LastValue, RunRecord
 
 _PAGE = 1000
+_AT_A_TIME = 8
 _ORDER = ["attributes.start_time ASC"]
 """Pages are counted from the start: newest first, a run that begins meanwhile would push one to the next."""
 _FILTER = f"tags.`{schema.TAG_KIND}` = '{schema.KIND_MEMBER}'"
 
 
-def read_records(tracking_uri: str) -> list[RunRecord]:
-    """Return every member run of a tracking server that is not deleted, with all its metrics.
+def read_records(tracking_uri: str, metrics: Sequence[str] | None) -> list[RunRecord]:
+    """Return every member run of a tracking server that is not deleted.
 
     Args:
         tracking_uri: http or https address of the server.
+        metrics: The metrics wanted; none stands for all.
     Raises:
         mlflow.exceptions.MlflowException: If the server cannot be reached or refuses.
     """
-    from mlflow import MlflowClient  # imports for seconds, so only where a server is read
-
-    client = MlflowClient(tracking_uri=tracking_uri)
+    client = _client(tracking_uri)
     names = _experiment_names(client)
     records: list[RunRecord] = []
     token: str | None = None
     while names:
         page = client.search_runs(list(names), _FILTER, max_results=_PAGE, order_by=_ORDER, page_token=token)
-        records.extend(_record(run, names[run.info.experiment_id]) for run in page)
+        records.extend(_record(run, names[run.info.experiment_id], metrics) for run in page)
         token = page.token
         if not token:
             break
     return records
+
+
+def read_history(
+    tracking_uri: str, run_ids: Sequence[str], metrics: Sequence[str]
+) -> Iterator[tuple[str, str, int, int, float]]:
+    """Yield run, metric, step, milliseconds since 1970 and value, each time that one was logged.
+
+    Args:
+        tracking_uri: http or https address of the server, which gets a request for each run and metric.
+        run_ids: The runs wanted.
+        metrics: The metrics wanted.
+    Raises:
+        mlflow.exceptions.MlflowException: If the server cannot be reached or refuses.
+    """
+    client = _client(tracking_uri)
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        wanted = list(product(run_ids, metrics))
+        histories = pool.map(lambda one: client.get_metric_history(*one), wanted)
+        for (run_id, metric), history in zip(wanted, histories, strict=True):
+            for one in history:
+                yield run_id, metric, one.step, one.timestamp, one.value
+
+
+def _client(tracking_uri: str) -> Any:
+    from mlflow import MlflowClient  # imports for seconds, so only where a server is read
+
+    return MlflowClient(tracking_uri=tracking_uri)
 
 
 def _experiment_names(client: Any) -> dict[str, str]:
@@ -48,19 +78,13 @@ def _experiment_names(client: Any) -> dict[str, str]:
             return names
 
 
-def _record(run: Any, experiment: str) -> RunRecord:
+def _record(run: Any, experiment: str, metrics: Sequence[str] | None) -> RunRecord:
     # RunData's dictionaries drop the steps; its wire form keeps them.
-    metrics = {
-        metric.key: LastValue.from_store(metric.value, metric.step) for metric in run.data.to_proto().metrics
+    values = {
+        metric.key: LastValue.from_store(metric.value, metric.step)
+        for metric in run.data.to_proto().metrics
+        if metrics is None or metric.key in metrics
     }
-    info = run.info
-    return RunRecord(
-        run_id=info.run_id,
-        experiment=experiment,
-        status=info.status,
-        start_time=info.start_time,
-        end_time=info.end_time,
-        params=run.data.params,
-        tags=run.data.tags,
-        metrics=metrics,
-    )
+    info, data = run.info, run.data
+    times = (info.start_time, info.end_time)
+    return RunRecord(info.run_id, experiment, info.status, *times, data.params, data.tags, values)
