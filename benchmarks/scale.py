@@ -159,7 +159,7 @@ def in_process(spec: str, home: Home) -> dict[str, float]:
     """Return the seconds of what the commands do, imports and printing left out."""
     from sweep import api
     from sweep.cli.tables import table_text
-    from sweep.store.cell_status import sweep_status
+    from sweep.planning.cell_status import sweep_status
 
     actions: dict[str, Callable[[], object]] = {
         "plan": lambda: api.current_plan(spec, home),

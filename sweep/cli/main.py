@@ -152,7 +152,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from analysis.choices import UnknownNameError
     from analysis.figure_error import FigureError
     from analysis.report_error import ReportError
-    from sweep.cluster.error import ClusterError
+    from sweep.cluster_error import ClusterError
     from sweep.home import HomeError
     from sweep.spec.file import SpecError
     from sweep.spec.use import UseError

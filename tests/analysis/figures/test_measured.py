@@ -1,7 +1,7 @@
 import pytest
 
 from analysis.figure_error import FigureError
-from analysis.tables.measured import measured_table
+from analysis.figures.measured import measured_table
 from trainables import schema
 from trainables.schema.metrics import GRADIENT_METRICS, HIGHER_IS_BETTER
 from trainables.tasks import GRADIENT_QUALITY

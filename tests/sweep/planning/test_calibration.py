@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sweep.cluster.calibrate import calibrate
 from sweep.home import Home, HomeError
 from sweep.planning import calibration
-from sweep.planning.calibration import calibrate, kind_of, read_calibration
+from sweep.planning.calibration import kind_of, read_calibration
 from sweep.planning.plan import Plan, make_plan
 from sweep.spec.sweep_spec import Resources
 from tests.sweep.samples import spec_of
