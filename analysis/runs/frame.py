@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -84,10 +85,26 @@ def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataF
     return frame
 
 
-def resolve_duplicates(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per member: of its runs the one that `trainables.store.member_state.precedence` says.
+@dataclass(frozen=True)
+class Resolved:
+    """The members of a store, of each the run that counts.
 
-    `attrs["duplicates"]` holds the members with several finished runs and how many each has.
+    Args:
+        runs: A frame of `load_runs`, with one row per member.
+        duplicates: How many finished runs the members have that have several, by hash.
+        skipped: How many runs are in no frame, by the reason.
+    """
+
+    runs: pd.DataFrame
+    duplicates: Mapping[str, int]
+    skipped: Mapping[str, int]
+
+
+def resolve_duplicates(runs: pd.DataFrame) -> Resolved:
+    """Return of each member the run that `trainables.store.member_state.precedence` says.
+
+    Args:
+        runs: A frame of `load_runs`.
     """
     columns = [_plain(runs[name]) for name in _DECISIVE]
     keys = [
@@ -97,8 +114,8 @@ def resolve_duplicates(runs: pd.DataFrame) -> pd.DataFrame:
     latest = pd.Series(keys, runs.index, "object").sort_values(ascending=False)
     resolved = runs.loc[latest.index].drop_duplicates("member").sort_index().reset_index(drop=True)
     finished = runs.loc[runs["status"] == FINISHED, "member"].value_counts()
-    resolved.attrs = {**runs.attrs, "duplicates": finished[finished > 1].to_dict()}
-    return resolved
+    duplicates = {str(member): int(count) for member, count in finished.items() if count > 1}
+    return Resolved(resolved, duplicates, runs.attrs.get("skipped", {}))
 
 
 class _RowReader:

@@ -38,7 +38,7 @@ def load_members(tracking_uri: str, members: Collection[str] | None = None) -> p
         ValueError: If the URI is neither of a database nor of a server.
     """
     records = read_records(tracking_uri)
-    runs = resolve_duplicates(runs_frame(records, METRICS))
+    runs = resolve_duplicates(runs_frame(records, METRICS)).runs
     if members is not None:
         runs = runs[runs["member"].isin(set(members))]
     begun = runs.groupby("cell")["start_time"].transform("min")

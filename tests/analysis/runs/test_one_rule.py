@@ -41,7 +41,7 @@ def seen_by_sweep(tmp_path, monkeypatch):
 
 
 def seen_by_analysis(records):
-    resolved = resolve_duplicates(runs_frame(records, METRICS))
+    resolved = resolve_duplicates(runs_frame(records, METRICS)).runs
     (run_id,), (state,) = resolved["run_id"], member_states(resolved, METRIC)
     return run_id, state
 

@@ -58,7 +58,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         estimators.append(members[0]["estimator"])
         return 5.0
 
-    monkeypatch.setattr(calibration, "seconds_per_epoch", measure)
+    monkeypatch.setattr("sweep.cluster.calibrate.seconds_per_epoch", measure)
     return estimators
 
 
