@@ -1,6 +1,6 @@
-"""What the documentation site adds to this folder's files: its first page, and a page for each estimator.
+"""What the documentation site adds to this folder: README, how to contribute, and a page an estimator.
 
-The first page is the README; an estimator's page is the docstring of its function, with the registry's entry.
+An estimator's page is the docstring of its function, with the registry's entry.
 Links are written for the repository, where they lead to files; here they lead to pages of the site.
 """
 
@@ -17,7 +17,8 @@ from mkdocs.structure.pages import Page
 from estimators.registry import REGISTRY, Estimator
 
 _README = Path(__file__).parent.parent / "README.md"
-_TRAITS = [field.name for field in fields(Estimator) if field.name not in ("name", "hyperparameters")]
+_NO_TRAITS = ("name", "hyperparameters", "label", "version")
+_TRAITS = [field.name for field in fields(Estimator) if field.name not in _NO_TRAITS]
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -29,7 +30,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that no file of this folder holds."""
-    files.append(File.generated(config, "index.md", content=_first_page(_README.read_text("utf-8"))))
+    for page, path in (("index.md", _README), ("contributing.md", _README.with_name("CONTRIBUTING.md"))):
+        files.append(File.generated(config, page, content=_on_the_site(path.read_text("utf-8"))))
     for estimator in REGISTRY.values():
         path = f"estimators/{estimator.name}.md"
         files.append(File.generated(config, path, content=_estimator_page(estimator)))
@@ -43,8 +45,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     )
 
 
-def _first_page(readme: str) -> str:
-    return readme.replace("](docs/", "](").replace("[Apache-2.0](LICENSE)", "Apache-2.0")
+def _on_the_site(text: str) -> str:
+    for of_repository, of_site in (
+        ("](docs/", "]("),
+        ("](CONTRIBUTING.md)", "](contributing.md)"),
+        ("[Apache-2.0](LICENSE)", "Apache-2.0"),
+    ):
+        text = text.replace(of_repository, of_site)
+    return text
 
 
 def _estimator_page(estimator: Estimator) -> str:

@@ -42,6 +42,11 @@ ESTIMATOR_STYLES: Mapping[str, Style] = {
     "indecater_per_variable": Style("#6699CC", (4, 1, 0)),
     "scater": Style("#888888", (5, 1, 0)),
     "exact": Style("#444444", (6, 1, 0)),
+    "arm": Style("#DDCC77", (3, 1, 90)),
+    "arms": Style("#661100", (4, 1, 22)),
+    "disarm": Style("#88CCEE", (6, 0, 0)),
+    "disarm_tree": Style("#4B0092", (7, 1, 0)),
+    "gst_p": Style("#E66100", (8, 0, 0)),
 }
 
 _SPARE = [

@@ -74,7 +74,8 @@ def test_running_passes_its_arguments_on_and_returns_the_status(
 
     monkeypatch.setattr("sweep.runner.run_sweep", run_sweep)
     frame = sweep.run(SPEC, home=home.path, address="auto", retry_failed=True)
-    assert calls == [(spec_of(), SPEC_TEXT, home, {"address": "auto", "retry_failed": True})]
+    options = {"address": "auto", "retry_failed": True, "shard": None}
+    assert calls == [(spec_of(), SPEC_TEXT, home, options)]
     assert list(frame["num_missing"]) == [2]
 
 

@@ -54,7 +54,7 @@ def test_every_step_of_a_training_is_the_plain_loops(estimator: str, optimizer: 
     trainer = PackTrainer(Pack((member(**settings),)), images(100), images(100))
     expected = trainer.model.parameters.clone().requires_grad_()
     plain_optimizer = {"adam": torch.optim.Adam, "radam": torch.optim.RAdam}[optimizer](
-        [expected], lr=float(trainer.pack.shared["lr"])
+        [expected], lr=float(trainer.pack.members[0].params["lr"])
     )
     own = estimators.get(estimator).hyperparameters
     values = {one.name: HYPERPARAMETERS[one.name] for one in own}

@@ -64,7 +64,7 @@ def test_status_and_plan_sum_latents_of_one_estimator(catsweep: Command) -> None
     assert "st (1,001 cells)" in catsweep("status", "grid.yaml").out
     lines = [line.split() for line in catsweep("plan", "grid.yaml").out.splitlines()]
     assert lines[2] == ["st", "all", "1001", "2002", "0"]
-    assert len(lines) == 5
+    assert len(lines) == 6  # with what the packs get, and two of the estimate
 
 
 @pytest.mark.usefixtures("many_lrs")

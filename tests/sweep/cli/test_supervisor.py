@@ -102,7 +102,7 @@ def test_ctrl_c_reaches_the_driver_once(tmp_path: Path) -> None:
 
 
 def test_a_driver_is_stopped_and_ended_with_the_command(tmp_path: Path) -> None:
-    command = start("time.sleep(60)", tmp_path)
+    command = start("time.sleep(600)", tmp_path)
     driver = wait_for_driver(tmp_path, command)
     command.send_signal(signal.SIGTSTP)
     while driver.status() != psutil.STATUS_STOPPED:

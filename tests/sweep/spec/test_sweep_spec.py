@@ -264,7 +264,10 @@ def test_eta_may_be_negative_where_there_is_one() -> None:
         ({"resources": {"cpus": 0}}, "cpus must be an integer >= 1, got 0"),
         ({"resources": {"gpus": -1}}, "gpus must be >= 0, got -1"),
         ({"resources": {"gpus": []}}, "gpus must not be an empty list, got []"),
-        ({"resources": {"gpus": ["auto", "auto"]}}, "gpus must be a list without repetitions"),
+        (
+            {"resources": {"gpus": ["auto", "auto"]}},
+            "gpus must be a list without repetitions, got ['auto', 'auto']",
+        ),
         (
             {"precision": "tf32", "resources": {"gpus": 0}},
             "precision must be float32 where resources.gpus is 0, got 'tf32'",
