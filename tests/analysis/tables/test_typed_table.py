@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 
 from analysis import render, table
