@@ -25,6 +25,7 @@ ALLOWED = {
         "trainables.schema",
         "trainables.store",
         "trainables.tasks",
+        "trainables.user_error",
     },
     "sweep/cli": {"estimators", "trainables", "sweep", "analysis"},
 }

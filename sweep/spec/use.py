@@ -20,13 +20,14 @@ from estimators.own import DECLARED, EstimatorError, OwnEstimator, declared_in, 
 from estimators.registry import register
 from trainables.error_reason import reason_of
 from trainables.schema import Member
+from trainables.user_error import UserError
 
 _PREFIX = "catsweep_used_"
 _INSTALLED = ("site-packages", "dist-packages")
 _loaded: dict[str, tuple[ModuleType, ...]] = {}
 
 
-class UseError(Exception):
+class UseError(UserError):
     """Something that a spec uses cannot be used; the message names it and says why."""
 
 

@@ -30,6 +30,7 @@ from trainables.store.database import DatabaseError, opened
 from trainables.store.member_state import COUNTED, FAILED, is_whole, member_state, precedence
 from trainables.store.run_reader import read_records
 from trainables.store.run_record import MemberReader, RunRecord
+from trainables.user_error import UserError
 
 if TYPE_CHECKING:  # to import MLflow takes seconds, and a database is read without it
     from mlflow import MlflowClient
@@ -38,7 +39,7 @@ _ANSWER_SECONDS = 5.0
 _MOST_DIGITS = 18
 
 
-class StoreError(Exception):
+class StoreError(UserError):
     """The tracking store cannot be used; the message names it and says why, without its password."""
 
     def __init__(self, message: str) -> None:

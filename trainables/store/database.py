@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from trainables.user_error import UserError
+
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
@@ -17,7 +19,7 @@ _WAIT_SECONDS = 60
 _ANY_TABLE = "runs"
 
 
-class DatabaseError(Exception):
+class DatabaseError(UserError):
     """A database that cannot be reached or read, or is no MLflow store; the message is its driver's."""
 
 
