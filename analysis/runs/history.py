@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from trainables.store.database import opened
-from trainables.store.run_client import read_history
+from analysis.runs import history_sql
+from analysis.runs.logged_values import LoggedRow, LoggedValues, row_code
+from trainables.store.run_client import read_series
 from trainables.store.run_reader import is_server
-from trainables.store.run_record import MLFLOW_INFINITY
-
-_RUNS_PER_QUERY = 500
-_COLUMNS = ("run_id", "metric", "step", "timestamp", "value")
-_QUERY = """
-SELECT run_uuid AS run_id, key AS metric, step, timestamp, CASE WHEN is_nan THEN NULL ELSE value END AS value
-FROM metrics WHERE run_uuid IN :runs AND key || '' IN :metrics
-"""
-"""The empty text keeps SQLite from the index of the keys, in which all runs' rows of a metric stand."""
 
 
 def load_history(
@@ -37,44 +31,47 @@ def load_history(
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
+    read_rows = _of_server if is_server(tracking_uri) else history_sql.read_rows
     names = sorted({metrics} if isinstance(metrics, str) else set(metrics))
     runs = sorted(set(run_ids))
-    if is_server(tracking_uri):
-        rows = read_history(tracking_uri, runs, names)
-        parts = [_typed(pd.DataFrame(rows, columns=list(_COLUMNS)), runs, names)]
-    else:
-        parts = list(_tables(tracking_uri, runs, names))
-    empty = _typed(pd.DataFrame(columns=list(_COLUMNS)), runs, names)
-    return _latest(pd.concat(parts) if parts else empty)
+    return _frame(LoggedValues.from_rows(read_rows(tracking_uri, runs, names)), names, runs)
 
 
-def _tables(tracking_uri: str, runs: Sequence[str], names: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Yield what a database holds of some runs and metrics, some runs at a time."""
-    with opened(tracking_uri) as connection:
-        if connection is None or not names:
-            return
-        import sqlalchemy as sa
-
-        query = sa.text(_QUERY).bindparams(
-            *(sa.bindparam(name, expanding=True) for name in ("runs", "metrics"))
-        )
-        for start in range(0, len(runs), _RUNS_PER_QUERY):
-            wanted = {"runs": list(runs[start : start + _RUNS_PER_QUERY]), "metrics": list(names)}
-            yield _typed(pd.read_sql_query(query, connection, params=wanted), runs, names)
+def _of_server(tracking_uri: str, runs: Sequence[str], names: Sequence[str]) -> Iterator[Iterable[LoggedRow]]:
+    wanted = list(product(range(len(runs)), range(len(names))))
+    found = read_series(tracking_uri, [(runs[run], names[metric]) for run, metric in wanted])
+    for places, series in zip(wanted, found, strict=True):
+        code = row_code(*places, len(names))
+        yield [(code, *one) for one in series]
 
 
-def _typed(rows: pd.DataFrame, runs: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """Give every column its type; MLflow stores the largest float for infinity."""
-    types = {"step": "int64", "timestamp": "int64", "value": "float64"}
-    of_names = {"run_id": pd.CategoricalDtype(list(runs)), "metric": pd.CategoricalDtype(list(names))}
-    typed = rows.astype({**types, **of_names})
-    infinite = typed["value"].abs() >= MLFLOW_INFINITY
-    return typed.assign(value=typed["value"].mask(infinite, np.sign(typed["value"]) * np.inf))
+def _frame(logged: LoggedValues, names: Sequence[str], runs: Sequence[str]) -> pd.DataFrame:
+    """Return the frame of the series of these metrics and runs, both ascending."""
+    order = _order(logged)
+    series, steps = logged.series[order], logged.steps[order]
+    is_latest = np.ones(len(order), dtype="bool")
+    is_latest[:-1] = (np.diff(series) != 0) | (np.diff(steps) != 0)
+    run_places, metric_places = np.divmod(series[is_latest], max(len(names), 1))
+    return pd.DataFrame(
+        {
+            "run_id": _categories(run_places, runs),
+            "metric": _categories(metric_places, names),
+            "step": steps[is_latest],
+            "value": logged.values[order][is_latest],
+        }
+    )
 
 
-def _latest(logged: pd.DataFrame) -> pd.DataFrame:
-    """Return of every step the value with the latest time stamp, in order."""
-    order = ["run_id", "metric", "step"]
-    latest = logged.sort_values([*order, "timestamp", "value"]).drop_duplicates(order, keep="last")
-    used = {name: latest[name].cat.remove_unused_categories() for name in order[:2]}
-    return latest.drop(columns="timestamp").assign(**used).reset_index(drop=True)
+def _order(logged: LoggedValues) -> npt.NDArray[np.int64]:
+    """Return the order by series, step, time and value; most often it is the one that the rows are in."""
+    series_gaps, step_gaps = np.diff(logged.series), np.diff(logged.steps)
+    if np.all((series_gaps > 0) | ((series_gaps == 0) & (step_gaps > 0))):
+        return np.arange(len(logged.series))
+    return np.lexsort((logged.values, logged.timestamps, logged.steps, logged.series))
+
+
+def _categories(places: npt.NDArray[np.int64], names: Sequence[str]) -> pd.Categorical:
+    """Return the names at these places; a name that is at none is no category."""
+    is_used = np.bincount(places, minlength=len(names)) > 0
+    used = [name for name, is_one in zip(names, is_used, strict=True) if is_one]
+    return pd.Categorical.from_codes((np.cumsum(is_used) - 1)[places], pd.Index(used, dtype="str"))

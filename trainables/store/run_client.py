@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
 from typing import Any
 
 from trainables import schema
@@ -39,25 +38,21 @@ def read_records(tracking_uri: str, metrics: Sequence[str] | None) -> list[RunRe
     return records
 
 
-def read_history(
-    tracking_uri: str, run_ids: Sequence[str], metrics: Sequence[str]
-) -> Iterator[tuple[str, str, int, int, float]]:
-    """Yield run, metric, step, milliseconds since 1970 and value, each time that one was logged.
+def read_series(
+    tracking_uri: str, wanted: Sequence[tuple[str, str]]
+) -> Iterator[list[tuple[int, int, float]]]:
+    """Yield step, milliseconds since 1970 and value of each time that a run logged a metric.
 
     Args:
-        tracking_uri: http or https address of the server, which gets a request for each run and metric.
-        run_ids: The runs wanted.
-        metrics: The metrics wanted.
+        tracking_uri: http or https address of the server, which gets a request for each.
+        wanted: Runs and metrics; what is yielded is in their order.
     Raises:
         mlflow.exceptions.MlflowException: If the server cannot be reached or refuses.
     """
     client = _client(tracking_uri)
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        wanted = list(product(run_ids, metrics))
-        histories = pool.map(lambda one: client.get_metric_history(*one), wanted)
-        for (run_id, metric), history in zip(wanted, histories, strict=True):
-            for one in history:
-                yield run_id, metric, one.step, one.timestamp, one.value
+        for history in pool.map(lambda one: client.get_metric_history(*one), wanted):
+            yield [(one.step, one.timestamp, one.value) for one in history]
 
 
 def _client(tracking_uri: str) -> Any:

@@ -79,7 +79,7 @@ def test_empty_and_absent_stores_have_the_columns_and_types_of_a_full_one(store,
 
 def test_more_runs_than_one_query_takes_are_all_read(store, asked, monkeypatch):
     whole = load_history(store.uri, [METRIC], asked)
-    monkeypatch.setattr("analysis.runs.history._RUNS_PER_QUERY", 2)
+    monkeypatch.setattr("analysis.runs.history_sql._RUNS_PER_QUERY", 2)
     pd.testing.assert_frame_equal(load_history(store.uri, [METRIC], asked), whole)
 
 
