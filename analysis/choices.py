@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from trainables.user_error import UserError
 
-class UnknownNameError(ValueError):
+
+class UnknownNameError(UserError, ValueError):
     """A name that is none of the allowed ones; the message lists them and the nearest."""
 
 

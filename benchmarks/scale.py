@@ -148,7 +148,7 @@ def yardstick() -> float:
 
 def tenths(home: Home) -> tuple[float, float]:
     """Return the seconds in which the first and the last tenth of the members ended."""
-    from trainables.store.run_tables import read_records
+    from trainables.store.run_reader import read_records
 
     ends = sorted(record.end_time or 0 for record in read_records(home.tracking_uri, ()))
     tenth = len(ends) // 10
@@ -159,7 +159,7 @@ def in_process(spec: str, home: Home) -> dict[str, float]:
     """Return the seconds of what the commands do, imports and printing left out."""
     from sweep import api
     from sweep.cli.tables import table_text
-    from sweep.store.cell_status import sweep_status
+    from sweep.planning.cell_status import sweep_status
 
     actions: dict[str, Callable[[], object]] = {
         "plan": lambda: api.current_plan(spec, home),

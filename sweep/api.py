@@ -9,16 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.cluster.error import ClusterError
+from sweep.cluster.capacity_at import capacity_at
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
-from sweep.planning.capacity import Capacity, capacity_at
+from sweep.planning.capacity import Capacity
+from sweep.planning.cell_status import sweep_status
 from sweep.planning.placement import Placement, place, placed, with_share
-from sweep.planning.plan import Plan, make_plan
+from sweep.planning.plan import Plan
 from sweep.planning.shard import Shard
+from sweep.plans import plan_of
 from sweep.quiet import quieten
 from sweep.spec.file import load_spec, place_in_spec, read_spec_text
 from sweep.spec.use import register_function, register_task
-from sweep.store.cell_status import sweep_status
 from sweep.store.store import Store
 from trainables.tasks.task import Task
 
@@ -120,7 +122,7 @@ def placed_plan(
     with _line_of_resources(spec):
         capacity = capacity_at(address, loaded.resources)
         placement = place(loaded.resources, capacity)
-        planned = partial(make_plan, stored=stored, home=home, retry_failed=retry_failed, shard=shard)
+        planned = partial(plan_of, stored=stored, home=home, retry_failed=retry_failed, shard=shard)
         plan = planned(placed(loaded, placement))
         shared = with_share(placement, plan.members_to_run, capacity, home)
         if shared != placement:
@@ -171,7 +173,7 @@ def current_plan(spec: str | Path, home: Home, *, retry_failed: bool = False) ->
     """
     quieten()
     loaded = load_spec(spec, declared=Store(home).declared_estimators)
-    return make_plan(loaded, Store(home).members(), home, retry_failed=retry_failed)
+    return plan_of(loaded, Store(home).members(), home, retry_failed=retry_failed)
 
 
 def plan(

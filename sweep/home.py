@@ -14,6 +14,7 @@ from sweep.redaction import redact
 from trainables.atomic_file import write_atomically
 from trainables.error_reason import reason_of
 from trainables.store.database import sqlite_path, sqlite_uri
+from trainables.user_error import UserError
 
 HOME_VARIABLE = "CATSWEEP_HOME"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -21,7 +22,7 @@ DEFAULT_HOME = Path(".catsweep")
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:")
 
 
-class HomeError(Exception):
+class HomeError(UserError):
     """The home cannot be used; the message says why and what to do."""
 
 

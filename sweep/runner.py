@@ -13,8 +13,8 @@ from ray import tune
 
 from sweep.cluster.cluster import Joined, cluster
 from sweep.cluster.environment import code, environment
-from sweep.execution.display import Display, make_display, say
-from sweep.execution.outbox import STORE_AWAY, Outbox
+from sweep.execution.display import Display, make_display
+from sweep.execution.outbox import Outbox
 from sweep.execution.pack_events import PackEvents
 from sweep.execution.progress import Progress
 from sweep.execution.run_writer import RunWriter
@@ -25,17 +25,20 @@ from sweep.execution.training import REAL, Training
 from sweep.execution.tune_inputs import Walk, grid_walk, resources_of_trial
 from sweep.execution.writes import Write
 from sweep.home import Home, HomeError
+from sweep.messages import say
 from sweep.planning.namesake import note_of_others
 from sweep.planning.pack_sizes import measure_pack_sizes
 from sweep.planning.packing import finished_folders
 from sweep.planning.placement import MOST_PACKS_TO_A_GPU, placed, with_share
-from sweep.planning.plan import Plan, make_plan
+from sweep.planning.plan import Plan
 from sweep.planning.shard import Shard
+from sweep.plans import plan_of
 from sweep.spec.sweep_spec import Spec
 from sweep.spec.use import check_code
 from sweep.store.dataset_content import require_same_content
 from sweep.store.lease import Lease
 from sweep.store.moved_home import settle
+from sweep.store.refusal import STORE_AWAY
 from sweep.store.store import Store, StoredMember, StoreError
 from sweep.store.store_file import StoreFile
 from trainables.data import ImageDataset
@@ -118,7 +121,7 @@ def run_sweep(
         ClusterError: If the cluster does not fit the spec.
     """
     store, training = Store(home), training or REAL
-    planned = partial(make_plan, home=home, retry_failed=retry_failed, shard=shard)
+    planned = partial(plan_of, home=home, retry_failed=retry_failed, shard=shard)
     if home.sqlite_path is None:
         store.check()  # before a folder is made; an SQLite store needs the folder first
     home.make_folders()

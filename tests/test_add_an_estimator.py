@@ -117,9 +117,9 @@ assert [axis.key for axis in SearchSpace(spec).blocks[0]] == ["shrinkage"]
 pack = Pack(tuple(member for request in spec.requests() for member in request.members))
 assert len({{shared_params(member) for member in pack.members}}) == 1
 assert "shrinkage" not in cost_key(pack.members[0])
-trainer = PackTrainer(pack, images(60), images(20, seed=1))
-assert trainer._make_sampler(trainer._noise).keywords["shrinkage"].flatten().tolist() == [0.0, 0.5, 1.0]
-frame = table(runs_frame(records_of(pack, trainer), METRICS), spec.requests())
+trainer = DiscreteVaeTrainer(pack, data(60, 20))
+assert trainer._estimator.sampler(0).keywords["shrinkage"].flatten().tolist() == [0.0, 0.5, 1.0]
+frame = table(runs_frame(records_of(pack, trainer), METRIC), spec.requests())
 assert sorted(frame["shrinkage"]) == ["0.0", "0.5", "1.0"]
 print(render(frame))
 """

@@ -259,7 +259,7 @@ def test_the_token_is_its_users_alone_before_ray_starts(tmp_path: Path) -> None:
 def test_a_token_that_cannot_be_kept_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     said = start_with_home(tmp_path / "file").stderr.splitlines()[-1]
-    assert said.startswith("sweep.cluster.error.ClusterError: Ray cannot be started on this machine: ")
+    assert said.startswith("sweep.cluster_error.ClusterError: Ray cannot be started on this machine: ")
 
 
 def test_the_ui_listens_to_this_machine_unless_told_otherwise() -> None:

@@ -204,7 +204,7 @@ def _named(frame: pd.DataFrame, *, with_status: bool) -> str:
 
 
 def _store(part: Part) -> Iterator[str]:
-    if duplicated := part.results.frame.attrs.get("num_duplicated", 0):
+    if duplicated := part.results.table.facts.num_duplicated:
         members = "1 member has" if duplicated == 1 else f"{duplicated} members have"
         yield f"{members} several finished runs; the latest counts."
 

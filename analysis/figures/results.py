@@ -13,10 +13,11 @@ from analysis.figure_error import FigureError
 from analysis.runs.frame import resolve_duplicates
 from analysis.statistics.bootstrap import distances
 from analysis.statistics.spread import INTERVAL
-from analysis.tables.member_states import COUNTED, STATES
-from analysis.tables.members import merged, wanted_members
-from analysis.tables.table import table
+from analysis.tables.members import merged
+from analysis.tables.table import make_table
+from analysis.tables.typed_table import Table
 from trainables.schema import Cell, CellRequest
+from trainables.store.member_state import COUNTED, STATES
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ class Results:
         metric: The metric.
         spread: What a band is, a key of `TABLE_SPREADS`.
         cells: The wanted cells.
-        frame: The table of the metric, one row per cell.
+        table: The table of the metric, one row per cell.
         counted: The members that count: `row` (of the cells), `run_id` and `value` at the last epoch.
     """
 
     metric: str
     spread: str
     cells: tuple[Cell, ...]
-    frame: pd.DataFrame
+    table: Table
     counted: pd.DataFrame
 
     @classmethod
@@ -52,13 +53,18 @@ class Results:
             FigureError: If no member counts.
         """
         wanted = merged(requests)
-        members = wanted_members(resolve_duplicates(runs), wanted, metric)
+        made = make_table(resolve_duplicates(runs), wanted, metric, spread)
+        members = made.members
         counted = members.loc[members["state"] == COUNTED, ["row", "run_id", "value"]]
         if counted.empty:
             raise FigureError(f"nothing to show: {_why(members, metric)}")
-        frame = table(runs, wanted, metric=metric, spread=spread)
         cells = tuple(request.cell for request in wanted)
-        return cls(metric, spread, cells, frame, counted.reset_index(drop=True))
+        return cls(metric, spread, cells, made, counted.reset_index(drop=True))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows of the table."""
+        return self.table.rows
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -15,33 +15,36 @@ from analysis.published.comparison import COMPARISON_COLUMNS, CURVES
 from analysis.published.errata import footnote_marks
 from analysis.statistics.spread import INTERVAL
 from analysis.tables.notes import notes
+from analysis.tables.typed_table import Table
 from trainables.tasks import metric_of
 
 BEST_RANKS = (1, 2, 3)
 
 
-def lay_out(frame: pd.DataFrame, form: str = ".2f") -> Sheet:
+def lay_out(table: Table, form: str = ".2f") -> Sheet:
     """Lay a table out: estimators by latents, or, with a comparison, one row per cell.
 
     Below it stand the hyperparameters that were chosen and the tests, where the table has them.
 
     Args:
-        frame: A table of `analysis.table` of one metric.
+        table: A table of one metric.
         form: Format of the numbers, such as ".2f".
     Raises:
-        ValueError: If the frame holds more than one metric or kind of ±.
+        ValueError: If the table holds more than one metric or kind of ±.
     """
+    frame = table.rows
     for column in ("metric", "error_kind"):
         if frame[column].nunique() > 1:
             found = ", ".join(sorted(frame[column].unique()))
             raise ValueError(f"one table shows one {column}, got {found}; render each on its own")
     is_compared = set(COMPARISON_COLUMNS) <= set(frame.columns)
-    sheet = _side_by_side(frame, form) if is_compared else _wide(frame, form)
-    name = " ".join([*frame["metric"].head(1), frame.attrs.get("compare") or ""]).strip()
-    return replace(sheet, name=name, below=sheets_below(frame, form))
+    sheet = _side_by_side(table, form) if is_compared else _wide(table, form)
+    name = " ".join([*frame["metric"].head(1), table.facts.compare or ""]).strip()
+    return replace(sheet, name=name, below=sheets_below(table, form))
 
 
-def _wide(frame: pd.DataFrame, form: str) -> Sheet:
+def _wide(table: Table, form: str) -> Sheet:
+    frame = table.rows
     latents = list(dict.fromkeys(frame["latent"]))
     shows_n = frame.loc[frame["n"] > 0, "n"].nunique() > 1
     entries = {(row["label"], row["latent"]): _mean(row, form, shows_n=shows_n) for row in rows_of(frame)}
@@ -49,10 +52,11 @@ def _wide(frame: pd.DataFrame, form: str) -> Sheet:
         (Entry(label), *(entries.get((label, latent), Entry("")) for latent in latents))
         for label in dict.fromkeys(frame["label"])
     )
-    return Sheet(("estimator", *latents), rows, notes(frame), 1, _best(frame))
+    return Sheet(("estimator", *latents), rows, notes(table), 1, _best(frame))
 
 
-def _side_by_side(frame: pd.DataFrame, form: str) -> Sheet:
+def _side_by_side(table: Table, form: str) -> Sheet:
+    frame = table.rows
     marks = footnote_marks(frame)
     rows = tuple(
         (
@@ -69,9 +73,9 @@ def _side_by_side(frame: pd.DataFrame, form: str) -> Sheet:
         )
         for row in rows_of(frame)
     )
-    theirs = "authors' runs" if frame.attrs.get("compare") == CURVES else "published"
+    theirs = "authors' runs" if table.facts.compare == CURVES else "published"
     header = ("estimator", "latent", "n", "ours", theirs, "difference", "z")
-    return Sheet(header, rows, notes(frame), 2, _best(frame))
+    return Sheet(header, rows, notes(table), 2, _best(frame))
 
 
 def _best(frame: pd.DataFrame) -> str:

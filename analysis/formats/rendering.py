@@ -16,6 +16,7 @@ from analysis.formats.to_latex import render_latex
 from analysis.formats.to_markdown import render_markdown
 from analysis.formats.to_text import render_text
 from analysis.names import form_of
+from analysis.tables.typed_table import Table
 
 _FOR_PEOPLE: Mapping[str, Callable[[Sheet], str]] = {
     "markdown": render_markdown,
@@ -54,7 +55,7 @@ def render(
     if format in _FOR_PROGRAMS:
         return _FOR_PROGRAMS[format](frame)
     forms = {form_of(metric) for metric in frame["metric"]} if digits is None else {f".{digits}f"}
-    sheet = lay_out(frame, max(forms, default=".2f"))
+    sheet = lay_out(Table.of(frame), max(forms, default=".2f"))
     if format == "text":
         return render_text(sheet, terminal=terminal, width=width)
     return _FOR_PEOPLE[format](sheet)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from analysis.formats.sheet import UNDEFINED, Entry, Sheet, number, rows_of
 from analysis.names import form_of, metric_name
+from analysis.tables.typed_table import Table
 from trainables.schema import param_of
 from trainables.tasks import metric_of
 
@@ -24,25 +25,23 @@ _TEST_NOTES = (
 )
 
 
-def sheets_below(frame: pd.DataFrame, form: str) -> tuple[Sheet, ...]:
+def sheets_below(table: Table, form: str) -> tuple[Sheet, ...]:
     """Return what a table shows below itself; nothing where cells were neither chosen nor tested.
 
     Args:
-        frame: A table of `analysis.table`.
+        table: A table.
         form: Format of the numbers, such as ".2f".
     """
     sheets = []
-    if "selected_by" in frame.attrs and len(frame):
-        sheets.append(_chosen(frame, form))
-    if frame.attrs.get("tested"):
-        sheets.append(_tests(frame, form))
+    if table.facts.selected_by is not None and len(table.rows):
+        sheets.append(_chosen(table.rows, table.facts.selected_by, table.facts.hyperparameters, form))
+    if table.facts.tested:
+        sheets.append(_tests(table.rows, form))
     return tuple(sheets)
 
 
-def _chosen(frame: pd.DataFrame, form: str) -> Sheet:
+def _chosen(frame: pd.DataFrame, metric: str, names: Sequence[str], form: str) -> Sheet:
     """Lay out the chosen cells as Table 5 does, one line each, with an account of every choice."""
-    names = [str(name) for name in frame.attrs["hyperparameters"]]
-    metric = str(frame.attrs["selected_by"])
     is_shown = metric == frame["metric"].iloc[0]
     own_form = form if is_shown else form_of(metric)
     rows = [row for row in rows_of(frame) if row["account"]]
@@ -62,7 +61,7 @@ def _chosen(frame: pd.DataFrame, form: str) -> Sheet:
         *_choice_notes(metric, is_shown=is_shown),
         *(f"{row['label']} {row['latent']}: {row['account']}." for row in rows),
     )
-    num_text = 3 if names[:1] == ["optimizer"] else 2
+    num_text = 3 if list(names[:1]) == ["optimizer"] else 2
     return Sheet(header, entries, notes, num_text, title="Chosen hyperparameters")
 
 

@@ -75,8 +75,6 @@ def add_comparison(
     texts = map(erratum, frame["estimator"], frame["latent"])
     errata = [text if printed else "" for text, printed in zip(texts, is_printed, strict=True)]
     result["erratum"] = pd.Series(errata, index=frame.index, dtype="str")
-    other = [cell.hash for cell in cells if has_other_settings(cell)]
-    result.attrs = {**frame.attrs, "compare": compare, "other_settings": other}
     return result
 
 

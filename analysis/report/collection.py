@@ -86,7 +86,7 @@ def _contents(
         num_cells=len(wanted),
         provenance=origin,
         tables=tuple(
-            metric_tables(runs, wanted, metric, select_by if best else None, is_first=place == 0)
+            metric_tables(resolved, wanted, metric, select_by if best else None, is_first=place == 0)
             for place, metric in enumerate(shown_metrics(task))
         ),
         charts=tuple(charts(runs, wanted, best, curves, tracking_uri, palette) if wanted else ()),
@@ -94,7 +94,7 @@ def _contents(
         pictures=tuple(gallery(found, counted, wanted, artifacts) if task.draws_pictures else ()),
         commands=commands(subject.spec, origin.code),
         palette=palette,
-        skipped=tuple(sorted(runs.attrs["skipped"].items())),
+        skipped=tuple(sorted(resolved.skipped.items())),
     )
 
 

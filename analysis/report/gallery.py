@@ -10,8 +10,8 @@ import pandas as pd
 
 from analysis.report.artifacts import Artifacts
 from analysis.report.leaders import Leader
-from analysis.tables.member_states import COUNTED
 from trainables.schema import CellRequest
+from trainables.store.member_state import COUNTED
 
 MOST_BYTES = 2_000_000
 """Of all pictures of a page."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.runs.frame import Resolved
 from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection import select_best
-from analysis.tables.table import table
+from analysis.tables.table import make_table
 from trainables.schema import CellRequest
 from trainables.tasks import metric_of
 
@@ -38,21 +39,21 @@ class Leader:
     num_candidates: int
 
 
-def leaders(resolved: pd.DataFrame, wanted: Sequence[CellRequest], select_by: str) -> list[Leader]:
+def leaders(resolved: Resolved, wanted: Sequence[CellRequest], select_by: str) -> list[Leader]:
     """Return the best cell of each estimator and latent of which a member has finished.
 
     It is the one that `select_best` chooses; where it chooses none, the one with the best mean over what has
     finished so far. Cells with a note are no candidates.
 
     Args:
-        resolved: A frame of `resolve_duplicates` with the metric.
+        resolved: What `resolve_duplicates` gives, with the metric.
         wanted: The cells and seeds wanted, each cell once.
         select_by: The metric that selects.
     """
     cells = [request.cell for request in wanted]
     selection = select_best(resolved, wanted, select_by)
     chosen = {choice.request.cell.hash for choice in selection.choices if choice and choice.is_chosen}
-    frame = table(resolved, wanted, metric=select_by)
+    frame = make_table(resolved, wanted, select_by).rows
     sign = -1 if metric_of(select_by).is_higher_better else 1
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for row, key in enumerate(candidate_keys(cells)):

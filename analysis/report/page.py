@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis.formats.to_html import TEMPLATES as SHARED
+from analysis.formats.to_html import environment
 from analysis.report.contents import Contents
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -29,18 +30,11 @@ def render_page(contents: Contents, redact: Callable[[str], str] = str) -> str:
         contents: What the page says.
         redact: Takes secrets out of a text.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=partial(_without_secrets, redact=redact),
-    )
-    environment.filters["data"] = partial(_data, redact=redact)
-    style = environment.get_template("page.css").render(colors=contents.palette.colors)
+    templates = environment(_TEMPLATES, SHARED, finalize=partial(_without_secrets, redact=redact))
+    templates.filters["data"] = partial(_data, redact=redact)
+    style = templates.get_template("page.css").render(colors=contents.palette.colors)
     script = _script(has_figures=any(chart.views for chart in contents.charts))
-    return environment.get_template("page.html").render(
+    return templates.get_template("page.html").render(
         contents=contents,
         style=style,
         script=script,

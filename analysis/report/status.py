@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.labels import row_labels
-from analysis.tables.member_states import COUNTED, STATES
 from trainables.schema import CellRequest
+from trainables.store.member_state import COUNTED, STATES
 
 _NAMES = {COUNTED: "done", **{state: state for state in STATES}}
 _SILENT = (COUNTED, "missing")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import pandas as pd
-
 from analysis.formats.layout import lay_out
 from analysis.formats.sheet import Sheet
 from analysis.names import form_of, metric_name
 from analysis.published.comparison import COMPARISONS, is_alike
+from analysis.runs.frame import Resolved
 from analysis.tables.selection import SELECT_BY
-from analysis.tables.table import table
+from analysis.tables.table import make_table
 from trainables.schema import CellRequest
 from trainables.tasks.task import Task
 
@@ -49,7 +48,7 @@ def shown_metrics(task: Task) -> tuple[str, ...]:
 
 
 def metric_tables(
-    runs: pd.DataFrame,
+    resolved: Resolved,
     requests: Sequence[CellRequest],
     metric: str,
     select_by: str | None,
@@ -59,7 +58,7 @@ def metric_tables(
     """Return the tables of one metric.
 
     Args:
-        runs: A frame of `load_runs` with both metrics.
+        resolved: What `resolve_duplicates` gives, with both metrics.
         requests: The cells and seeds wanted, of one task.
         metric: The metric.
         select_by: The metric that chooses the best cells, which then come first; none where there is nothing
@@ -67,10 +66,10 @@ def metric_tables(
         is_first: Whether what was chosen stands open below the table.
     """
     form = form_of(metric)
-    every = table(runs, requests, metric=metric)
+    every = make_table(resolved, requests, metric)
     select, select_by = None if select_by is None else "best", select_by or SELECT_BY
     shown = lay_out(
-        table(runs, requests, metric=metric, select=select, select_by=select_by) if select else every, form
+        make_table(resolved, requests, metric, select=select, select_by=select_by) if select else every, form
     )
     folded = [("Every cell", lay_out(every, form))] if select else []
     if not is_first:
@@ -79,8 +78,8 @@ def metric_tables(
     cells = [request.cell for request in requests]
     compare = next((one for one in COMPARISONS if any(is_alike(cell, metric, one) for cell in cells)), None)
     if compare is not None:
-        compared = table(runs, requests, metric=metric, compare=compare, select=select, select_by=select_by)
-        compared.attrs.pop("selected_by", None)  # the choice stands below the first table
+        compared = make_table(resolved, requests, metric, compare=compare, select=select, select_by=select_by)
+        compared = compared.with_rows(compared.rows, selected_by=None)  # stands below the first table
         folded.append(("Beside the published numbers", lay_out(compared, form)))
     name = metric_name(metric).text
     title = f"{name[0].upper()}{name[1:]}"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pandas as pd
 
 from analysis.names import applicable_defaults
-from analysis.runs import store_http
 from trainables import schema
 from trainables.schema import PARAMS, Cell, Kind
-from trainables.store import run_tables
-from trainables.store.database import sqlite_path
+from trainables.store.member_state import FINISHED, is_whole, precedence
+from trainables.store.run_reader import read_records
 from trainables.store.run_record import MemberReader, RunRecord
 from trainables.tasks import METRIC
 
@@ -31,8 +30,8 @@ _LEADING = (
     "run_id", "experiment", "member", "cell", "status", "diverged", "pruned", "error", "note",
     *_TIMES, *schema.MEMBER_PARAMS, "latent", "dataset_content", "epoch",
 )  # fmt: skip
-_BY_STATUS = {"FINISHED": 0, "RUNNING": 1, "SCHEDULED": 1}
-_OTHER_STATUS = 2
+_DECISIVE = ("status", "run_id", *_TIMES, "diverged", "epoch", "epochs")
+"""What says which of a member's runs counts."""
 _LARGEST = 2**63 - 1
 _LAST_MS = _LARGEST // 10**6
 """In the year 2262: pandas counts nanoseconds in 64 bits."""
@@ -64,7 +63,7 @@ def load_runs(tracking_uri: str, *, metrics: Sequence[str] | None = None) -> pd.
         ValueError: If the URI is neither of a database nor of a server.
     """
     wanted = tuple(METRIC if metrics is None else (metrics,) if isinstance(metrics, str) else metrics)
-    return runs_frame(read_run_records(tracking_uri, wanted), wanted)
+    return runs_frame(read_records(tracking_uri, wanted), wanted)
 
 
 def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataFrame:
@@ -89,53 +88,37 @@ def runs_frame(records: Iterable[RunRecord], metrics: Sequence[str]) -> pd.DataF
     return frame
 
 
-def resolve_duplicates(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per member: its latest finished run, else a running one, else the latest of the others.
+@dataclass(frozen=True)
+class Resolved:
+    """The members of a store, of each the run that counts.
 
-    A run that is marked as finished and lacks its last epoch is one of the others, as for a sweep
-    (`sweep.store.store`), which trains its member again.
-
-    `attrs["duplicates"]` holds the members with several finished runs and how many each has.
+    Args:
+        runs: A frame of `load_runs`, with one row per member.
+        duplicates: How many finished runs the members have that have several, by hash.
+        skipped: How many runs are in no frame, by the reason.
     """
-    rank = runs["status"].map(lambda status: _BY_STATUS.get(status, _OTHER_STATUS)).astype("int64")
-    lacks_epochs = (runs["diverged"].isna() & (runs["epoch"] < runs["epochs"])).fillna(False).astype("bool")
-    rank = rank.mask((runs["status"] == "FINISHED") & lacks_epochs, _OTHER_STATUS)
-    latest = runs["end_time"].where(runs["status"] == "FINISHED", runs["start_time"])
-    order = pd.DataFrame({"rank": rank, "latest": latest, "start": runs["start_time"], "id": runs["run_id"]})
-    order = order.sort_values(["rank", "latest", "start", "id"], ascending=[True, False, False, False])
-    resolved = runs.loc[order.index].drop_duplicates("member").sort_index().reset_index(drop=True)
-    finished = runs.loc[runs["status"] == "FINISHED", "member"].value_counts()
-    resolved.attrs = {**runs.attrs, "duplicates": finished[finished > 1].to_dict()}
-    return resolved
+
+    runs: pd.DataFrame
+    duplicates: Mapping[str, int]
+    skipped: Mapping[str, int]
 
 
-def is_server(tracking_uri: str) -> bool:
-    """Tell whether a store is read through MLflow's client, not through SQL.
+def resolve_duplicates(runs: pd.DataFrame) -> Resolved:
+    """Return of each member the run that `trainables.store.member_state.precedence` says.
 
-    Raises:
-        ValueError: If the URI is neither of a database nor of a server.
+    Args:
+        runs: A frame of `load_runs`.
     """
-    if urlsplit(str(tracking_uri)).scheme in ("http", "https"):
-        return True
-    if sqlite_path(str(tracking_uri)) is not None:
-        return False
-    import sqlalchemy as sa  # takes longer than to read a file of ten thousand runs without it
-
-    try:
-        sa.make_url(tracking_uri).get_dialect()
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
-        raise ValueError(
-            "tracking URI must be sqlite:///FILE, postgresql://USER@HOST/DATABASE, http://HOST "
-            f"or https://HOST, got one that starts with {str(tracking_uri).partition(':')[0]!r}"
-        ) from None
-    return False
-
-
-def read_run_records(tracking_uri: str, metrics: Sequence[str]) -> Iterable[RunRecord]:
-    """Return the member runs of a store; arguments and errors as for `load_runs`."""
-    if is_server(tracking_uri):
-        return store_http.read_records(tracking_uri)
-    return run_tables.read_records(tracking_uri, metrics)
+    columns = [_plain(runs[name]) for name in _DECISIVE]
+    keys = [
+        precedence(status, start, end, run_id, whole=is_whole(status, *epochs))
+        for status, run_id, start, end, *epochs in zip(*columns, strict=True)
+    ]
+    latest = pd.Series(keys, runs.index, "object").sort_values(ascending=False)
+    resolved = runs.loc[latest.index].drop_duplicates("member").sort_index().reset_index(drop=True)
+    finished = runs.loc[runs["status"] == FINISHED, "member"].value_counts()
+    duplicates = {str(member): int(count) for member, count in finished.items() if count > 1}
+    return Resolved(resolved, duplicates, runs.attrs.get("skipped", {}))
 
 
 class _RowReader:
@@ -184,6 +167,12 @@ class _RowReader:
             **{name: value.value for name, value in values.items()},
             **{step_column(name): value.step for name, value in values.items()},
         }
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    """Return a column's values, integers for times, and None for what is missing."""
+    values = column.astype("int64") if isinstance(column.dtype, pd.DatetimeTZDtype) else column
+    return values.astype("object").where(column.notna(), None).tolist()
 
 
 def _cell_columns(cell: Cell) -> dict[str, Any]:

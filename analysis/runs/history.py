@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.runs import history_http, history_sql
-from analysis.runs.frame import is_server
-from analysis.runs.logged_values import LoggedValues
+from analysis.runs import history_sql
+from analysis.runs.logged_values import LoggedRow, LoggedValues, row_code
+from trainables.store.run_client import read_series
+from trainables.store.run_reader import is_server
 
 
 def load_history(
@@ -29,10 +31,18 @@ def load_history(
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
-    reader = history_http if is_server(tracking_uri) else history_sql
+    read_rows = _of_server if is_server(tracking_uri) else history_sql.read_rows
     names = sorted({metrics} if isinstance(metrics, str) else set(metrics))
     runs = sorted(set(run_ids))
-    return _frame(LoggedValues.from_rows(reader.read_rows(tracking_uri, runs, names)), names, runs)
+    return _frame(LoggedValues.from_rows(read_rows(tracking_uri, runs, names)), names, runs)
+
+
+def _of_server(tracking_uri: str, runs: Sequence[str], names: Sequence[str]) -> Iterator[Iterable[LoggedRow]]:
+    wanted = list(product(range(len(runs)), range(len(names))))
+    found = read_series(tracking_uri, [(runs[run], names[metric]) for run, metric in wanted])
+    for places, series in zip(wanted, found, strict=True):
+        code = row_code(*places, len(names))
+        yield [(code, *one) for one in series]
 
 
 def _frame(logged: LoggedValues, names: Sequence[str], runs: Sequence[str]) -> pd.DataFrame:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analysis.runs.frame import is_server, read_run_records, resolve_duplicates, runs_frame
+from analysis.runs.frame import resolve_duplicates, runs_frame
 from analysis.runs.history import load_history
 from trainables import schema
 from trainables.schema import MEMBER_PARAMS, format_own, format_param, own_names
-from trainables.store.database import opened
 from trainables.store.member_file import EPOCH, INTEGERS, LEADING
+from trainables.store.run_reader import read_records
 from trainables.store.run_record import RunRecord
 from trainables.tasks import METRIC
 
-_METRIC_NAMES = """
-SELECT DISTINCT l.key FROM latest_metrics l JOIN tags k ON k.run_uuid = l.run_uuid
-WHERE k.key = :kind_tag AND k.value = :member
-"""
 _ALWAYS = frozenset({"member", "cell", "experiment", "status", "seed"})
 _OF_TAGS = {"declaration": schema.TAG_ESTIMATOR, "pack_size": schema.TAG_PACK_SIZE, "code": schema.TAG_CODE}
 
@@ -41,14 +37,14 @@ def load_members(tracking_uri: str, members: Collection[str] | None = None) -> p
     Raises:
         ValueError: If the URI is neither of a database nor of a server.
     """
-    records = list(read_run_records(tracking_uri, tuple(METRIC)))
-    runs = resolve_duplicates(runs_frame(records, tuple(METRIC)))
+    records = read_records(tracking_uri)
+    runs = resolve_duplicates(runs_frame(records, tuple(METRIC))).runs
     if members is not None:
         runs = runs[runs["member"].isin(set(members))]
     begun = runs.groupby("cell")["start_time"].transform("min")
     runs = runs.assign(begun=begun).sort_values(["begun", "cell", "seed"], kind="stable")
     runs = runs.reset_index(drop=True)
-    names = _metric_names(tracking_uri, records)
+    names = _metric_names(records)
     history = load_history(tracking_uri, names, runs["run_id"])
     of_run, steps, values = _by_row(history, runs["run_id"], names)
     leading = _leading(runs, {record.run_id: record for record in records})
@@ -58,14 +54,9 @@ def load_members(tracking_uri: str, members: Collection[str] | None = None) -> p
     return pa.table({**columns, EPOCH: steps, **values})
 
 
-def _metric_names(tracking_uri: str, records: Sequence[RunRecord]) -> list[str]:
+def _metric_names(records: Iterable[RunRecord]) -> list[str]:
     """Return every metric that members have logged: those of the schema in its order, then others."""
-    if is_server(tracking_uri):
-        found = {name for record in records for name in record.metrics}
-    else:
-        with opened(tracking_uri) as database:
-            wanted = {"kind_tag": schema.TAG_KIND, "member": schema.KIND_MEMBER}
-            found = {row[0] for row in database.rows(_METRIC_NAMES, **wanted)} if database else set()
+    found = {name for record in records for name in record.metrics}
     return [*(name for name in METRIC if name in found), *sorted(found.difference(METRIC))]
 
 

@@ -64,9 +64,7 @@ def add_tests(frame: pd.DataFrame, values: Sequence[pd.Series[float]], columns: 
             tests[row] = CellTest(frame["cell"][best], to_best, p, p_holm, p_better)
     added = pd.DataFrame([asdict(test) for test in tests], columns=list(TEST_COLUMNS))
     types = {"best": "str", **dict.fromkeys(TEST_COLUMNS[1:], "float64")}
-    result = pd.concat([frame, added.astype(types)], axis=1)
-    result.attrs = {**frame.attrs, "tested": True}
-    return result
+    return pd.concat([frame, added.astype(types)], axis=1)
 
 
 def welch_p(a: Sequence[float] | pd.Series[float], b: Sequence[float] | pd.Series[float]) -> float:

@@ -8,39 +8,31 @@ import numpy as np
 import pandas as pd
 
 from analysis.runs.frame import step_column
+from trainables.store.member_state import MISSING, STATES, member_state
 
-COUNTED = "counted"
-STATES = ("running", "failed", "diverged", "pruned", "incomplete", "missing")
-"""Why a member does not count, in the order in which a status lists them."""
 COMPLETE = "complete"
-MISSING = "missing"
-
-_RUNNING = ("RUNNING", "SCHEDULED")
 
 
 def member_states(members: pd.DataFrame, metric: str) -> pd.Series[str]:
-    """Return `COUNTED` or one of `STATES` for each member.
-
-    A member counts only if it is finished, did not diverge, and has a finite value of the metric at its last
-    epoch. One whose value there is not finite has diverged, tagged or not; "pruned" is one that a search gave
-    up before its last epoch, and "incomplete" a finished run without a value there.
+    """Return what `trainables.store.member_state.member_state` says of each member, for a mean of a metric.
 
     Args:
         members: Rows of a frame of runs; where `status` is missing the member has no run.
         metric: The metric that the mean is of.
     """
-    status, value = members["status"], members[metric]
     at_end = (members[step_column(metric)] == members["epochs"]).fillna(False).astype(bool)
-    conditions = {
-        "missing": status.isna(),
-        "running": status.isin(_RUNNING),
-        "pruned": members["pruned"].notna() & (status != "FINISHED"),
-        "failed": status != "FINISHED",
-        "diverged": members["diverged"].notna() | (at_end & ~np.isfinite(value)),
-        "incomplete": ~at_end,
-    }
-    chosen = np.select(list(conditions.values()), list(conditions), default=COUNTED)
-    return pd.Series(chosen, index=members.index, dtype="str")
+    columns = (
+        members["status"].astype("object").where(members["status"].notna(), None),
+        members["diverged"].notna(),
+        members["pruned"].notna(),
+        at_end,
+        np.isfinite(members[metric]),
+    )
+    states = [
+        member_state(status, is_diverged=diverged, is_pruned=pruned, is_at_end=ended, is_finite=finite)
+        for status, diverged, pruned, ended, finite in zip(*columns, strict=True)
+    ]
+    return pd.Series(states, index=members.index, dtype="str")
 
 
 def status_text(num_counted: int, num_requested: int, states: Mapping[str, int]) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from analysis.tables.member_states import COUNTED, member_states
+from analysis.runs.frame import Resolved
+from analysis.tables.member_states import member_states
 from trainables.schema import CellRequest
+from trainables.store.member_state import COUNTED
 
 
 def merged(requests: Iterable[CellRequest]) -> list[CellRequest]:
@@ -20,20 +22,19 @@ def merged(requests: Iterable[CellRequest]) -> list[CellRequest]:
     return list(merged.values())
 
 
-def wanted_members(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> pd.DataFrame:
+def wanted_members(resolved: Resolved, wanted: Sequence[CellRequest], metric: str) -> pd.DataFrame:
     """Return one row per wanted member: which request it is of (`row`), its state, its value if it counts.
 
     Args:
-        resolved: A frame of `resolve_duplicates`.
+        resolved: What `resolve_duplicates` gives, with the metric.
         wanted: The cells and seeds wanted, each cell once.
         metric: The metric of which the value is.
     """
     pairs = [(row, member.hash) for row, request in enumerate(wanted) for member in request.members]
     members = pd.DataFrame(pairs, columns=["row", "member"]).astype({"row": "int64", "member": "str"})
-    members = members.merge(resolved, on="member", how="left")
-    members.attrs = {"skipped": resolved.attrs.get("skipped", {})}
+    members = members.merge(resolved.runs, on="member", how="left")
     members["state"] = member_states(members, metric)
-    members["num_finished"] = members["member"].map(resolved.attrs["duplicates"]).fillna(1)
+    members["num_finished"] = members["member"].map(resolved.duplicates).fillna(1)
     members["value"] = members[metric].where(members["state"] == COUNTED)
     return members
 

@@ -13,33 +13,32 @@ from analysis.published.comparison import COMPARISONS, CURVES, PUBLISHED
 from analysis.published.errata import footnote_marks, formula_notes
 from analysis.statistics.bootstrap import FEWEST_VALUES
 from analysis.statistics.spread import INTERVAL, TABLE_SPREADS
-from analysis.tables.member_states import COMPLETE, MISSING
+from analysis.tables.member_states import COMPLETE
+from analysis.tables.typed_table import Table
+from trainables.store.member_state import MISSING
 from trainables.tasks import metric_of
 
 
-def notes(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the lines below a table, in plain text.
-
-    Args:
-        frame: A table of `analysis.table` of one metric; its `attrs` say what its rows cannot.
-    """
-    if frame.empty:
-        return ("No cell is asked for and none is in the store.", *_store_notes(frame))
+def notes(table: Table) -> tuple[str, ...]:
+    """Return the lines below a table of one metric, in plain text."""
+    if table.rows.empty:
+        return ("No cell is asked for and none is in the store.", *_store_notes(table))
     return (
-        *_metric_notes(frame),
-        *_completeness_notes(frame),
-        *_store_notes(frame),
-        *_comparison_notes(frame),
+        *_metric_notes(table),
+        *_completeness_notes(table.rows),
+        *_store_notes(table),
+        *_comparison_notes(table),
     )
 
 
-def _metric_notes(frame: pd.DataFrame) -> Iterator[str]:
+def _metric_notes(table: Table) -> Iterator[str]:
+    frame, facts = table.rows, table.facts
     metric = frame["metric"].iloc[0]
     name = metric_name(metric)
-    data = " and ".join(frame.attrs.get("datasets", []))
+    data = " and ".join(facts.datasets)
     where = f" on {data}" if data else ""
     unit = f", in {name.unit}" if name.unit else ""
-    when = f", {_epochs(frame)}" if frame.attrs.get("has_epochs", True) else ""
+    when = f", {_epochs(frame)}" if facts.has_epochs else ""
     yield f"{name.text[0].upper()}{name.text[1:]} ({metric}){where}{unit}{when}."
     kind = frame["error_kind"].iloc[0]
     yield f"{'[low, high]' if kind == INTERVAL else '±'} is the {TABLE_SPREADS[kind]}."
@@ -96,28 +95,29 @@ def _by_label(labels: Iterable[str], places: Iterable[str]) -> str:
     return "; ".join(f"{label} {', '.join(where)}" for label, where in found.items())
 
 
-def _store_notes(frame: pd.DataFrame) -> Iterator[str]:
-    for name, contents in frame.attrs.get("dataset_contents", {}).items():
+def _store_notes(table: Table) -> Iterator[str]:
+    frame, facts = table.rows, table.facts
+    for name, contents in facts.dataset_contents.items():
         yield f"Here {name} is made from {'; or from '.join(contents)}."
         if len(contents) > 1:
             yield f"WARNING: runs in this table saw different images of {name}: do not compare them."
     if len(frame) and metric_of(frame["metric"].iloc[0]).is_own:
         yield "Each cell's value of this metric is of a quantity of its own: no cell is ranked or tested."
-    if apart := frame.attrs.get("params_apart"):
+    if apart := facts.params_apart:
         yield f"Cells of one latent that differ in {' or '.join(apart)} are not ranked against each other."
     if (frame["note"] != "").any():
         yield "Rows with a remark are shown beside the table and are not ranked."
-    if duplicated := frame.attrs.get("num_duplicated", 0):
+    if duplicated := facts.num_duplicated:
         members = "1 member has" if duplicated == 1 else f"{duplicated} members have"
         yield f"{members} several finished runs; the latest counts."
-    skipped = frame.attrs.get("skipped", {})
-    if skipped:
+    if skipped := facts.skipped:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in sorted(skipped.items()))
         yield f"Runs of the store that are left out: {reasons}."
 
 
-def _comparison_notes(frame: pd.DataFrame) -> Iterator[str]:
-    compare = frame.attrs.get("compare")
+def _comparison_notes(table: Table) -> Iterator[str]:
+    frame, facts = table.rows, table.facts
+    compare = facts.compare
     if compare is None:
         return
     if frame["published"].isna().all():
@@ -138,19 +138,20 @@ def _comparison_notes(frame: pd.DataFrame) -> Iterator[str]:
         no_test = ": there z is no test" if result.has_error else ""
         ours = ", ".join(map(str, epochs))
         yield f"The published values are after {result.epochs} epochs, ours after {ours}{no_test}."
-    other = compared[compared["cell"].isin(frame.attrs.get("other_settings", []))]
+    other = compared[compared["cell"].isin(facts.other_settings)]
     if len(other):
         cells = _by_label(other["label"], other["latent"])
         yield f"The published values were made with other hyperparameters than ours of {cells}."
-    yield from _errata_notes(frame)
+    yield from _errata_notes(table)
 
 
-def _errata_notes(frame: pd.DataFrame) -> Iterator[str]:
+def _errata_notes(table: Table) -> Iterator[str]:
+    frame, facts = table.rows, table.facts
     for text, mark in footnote_marks(frame).items():
         cells = frame[frame["erratum"] == text]
         where = dict.fromkeys(zip(cells["estimator"], cells["latent"], strict=True))
         yield f"{mark}: {', '.join(f'{estimator_name(name)} {latent}' for name, latent in where)}: {text}."
-    if frame.attrs["compare"] == PUBLISHED:
+    if facts.compare == PUBLISHED:
         yield from formula_notes(frame.loc[frame["published"].notna(), "estimator"])
 
 

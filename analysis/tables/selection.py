@@ -9,12 +9,15 @@ import pandas as pd
 
 from analysis.choices import check_choice
 from analysis.names import applicable_defaults
+from analysis.runs.frame import Resolved
 from analysis.tables.labels import param_value
-from analysis.tables.member_states import STATES, status_text
+from analysis.tables.member_states import status_text
 from analysis.tables.members import counted_values, wanted_members
 from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection_account import Candidate, account
+from analysis.tables.typed_table import Table
 from trainables.schema import CHOOSABLE, Cell, CellRequest, own_names
+from trainables.store.member_state import STATES
 from trainables.tasks import METRIC, metric_of
 
 SELECTIONS = ("best",)
@@ -69,7 +72,7 @@ def selection_metrics() -> list[str]:
     return [name for name, metric in METRIC.items() if metric.may_select]
 
 
-def select_best(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> Selection:
+def select_best(resolved: Resolved, wanted: Sequence[CellRequest], metric: str) -> Selection:
     """Choose, of every estimator and latent, the cell with the best mean over its seeds at the last epoch.
 
     Cells are candidates together where they share estimator, latent, task, data, epochs and, where that is
@@ -78,7 +81,7 @@ def select_best(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: s
     that diverged, failed or is missing never is. Of cells with the same mean the first is chosen.
 
     Args:
-        resolved: A frame of `resolve_duplicates` that has the metric.
+        resolved: What `resolve_duplicates` gives, with the metric.
         wanted: The cells and seeds wanted, each cell once.
         metric: The metric that selects, one of `selection_metrics`.
     Raises:
@@ -105,7 +108,7 @@ def _varying(group: Sequence[Candidate]) -> list[str]:
     return [name for name in choosable(cells) if len({param_value(cell, name) for cell in cells}) > 1]
 
 
-def _candidates(resolved: pd.DataFrame, wanted: Sequence[CellRequest], metric: str) -> list[Candidate]:
+def _candidates(resolved: Resolved, wanted: Sequence[CellRequest], metric: str) -> list[Candidate]:
     members = wanted_members(resolved, wanted, metric)
     counts = members.groupby("row")["state"].value_counts().to_dict()
     candidates = []
@@ -136,13 +139,13 @@ def _shared(cells: Sequence[Cell]) -> Cell:
     return Cell(tuple(item for item in cells[0].items if item in common))
 
 
-def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+def add_selection(table: Table, selection: Selection) -> Table:
     """Return a table with the account of each row's choice added.
 
     A row of which nothing is chosen has neither cell nor hyperparameters, and `NOTHING_CHOSEN` as its status.
 
     Args:
-        frame: The table of the selection's requests.
+        table: The table of the selection's requests.
         selection: What was chosen.
     """
     rows = [{"account": ""} if choice is None else _account_of(choice) for choice in selection.choices]
@@ -150,7 +153,7 @@ def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         {"account": "str", "selected_mean": "float64", "num_candidates": "Int64", "num_complete": "Int64"}
     )
     added["selected_by"] = selection.metric
-    result = pd.concat([frame, added], axis=1)
+    result = pd.concat([table.rows, added], axis=1)
     empty = [choice is not None and not choice.is_chosen for choice in selection.choices]
     names = choosable([request.cell for request in selection.requests])
     result.loc[empty, "status"], result.loc[empty, ["cell", *names]] = NOTHING_CHOSEN, ""
@@ -159,8 +162,7 @@ def add_selection(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         for name in names
         if name in selection.varying or (name in _OF_TABLE_5 and (result[name] != "").any())
     ]
-    result.attrs = {**frame.attrs, "selected_by": selection.metric, "hyperparameters": chosen_from}
-    return result
+    return table.with_rows(result, selected_by=selection.metric, hyperparameters=chosen_from)
 
 
 def hyperparameters_of(cell: Cell) -> dict[str, str]:

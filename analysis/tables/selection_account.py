@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from analysis.names import estimator_name
 from analysis.tables.labels import row_labels
-from analysis.tables.member_states import COMPLETE, MISSING
+from analysis.tables.member_states import COMPLETE
 from trainables.schema import CellRequest
+from trainables.store.member_state import MISSING
 
 _MOST_NAMED = 6
 """So many cells of one status are named; of more, these and the number of the others."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from analysis.choices import check_choice
 from analysis.names import ESTIMATOR_NAMES, PAPER_LATENTS
-from analysis.published.comparison import COMPARISONS, add_comparison
-from analysis.runs.frame import resolve_duplicates, step_column
+from analysis.published.comparison import COMPARISONS, add_comparison, has_other_settings
+from analysis.runs.frame import Resolved, resolve_duplicates, step_column
 from analysis.statistics.significance import add_tests
 from analysis.statistics.spread import INTERVAL, TABLE_SPREADS, mean_and_spread
 from analysis.tables.labels import param_value, row_labels
-from analysis.tables.member_states import STATES, status_text
+from analysis.tables.member_states import status_text
 from analysis.tables.members import counted_values, dataset_contents, merged, wanted_members
 from analysis.tables.ranking import column_keys, params_apart, ranks
 from analysis.tables.selection import (
@@ -25,7 +26,9 @@ from analysis.tables.selection import (
     select_best,
     selection_metrics,
 )
+from analysis.tables.typed_table import Facts, Table
 from trainables.schema import CHOOSABLE, Cell, CellRequest
+from trainables.store.member_state import STATES
 from trainables.tasks import TASKS
 
 SEEDS = "seeds"
@@ -78,23 +81,43 @@ def table(
     Raises:
         ValueError: If the metric, the spread, the comparison or the selection is unknown.
     """
-    _check_options(runs, metric, spread, compare, select, select_by)
-    wanted = merged(_requests_of(runs) if requests is None else requests)
-    resolved = resolve_duplicates(runs)
+    wanted = _requests_of(runs) if requests is None else requests
+    options: dict[str, Any] = {"compare": compare, "select": select, "select_by": select_by, "test": test}
+    return make_table(resolve_duplicates(runs), wanted, metric, spread, **options).frame
+
+
+def make_table(
+    resolved: Resolved,
+    requests: Iterable[CellRequest],
+    metric: str,
+    spread: str = "std",
+    *,
+    compare: str | None = None,
+    select: str | None = None,
+    select_by: str = SELECT_BY,
+    test: bool = False,
+) -> Table:
+    """Return the table of some members, whose other arguments and errors are those of `table`."""
+    _check_options(resolved.runs, metric, spread, compare, select, select_by)
+    wanted = merged(requests)
     selection = None if select is None else select_best(resolved, wanted, select_by)
     if selection is not None:
         wanted = list(selection.requests)
+    cells = [request.cell for request in wanted]
     members = wanted_members(resolved, wanted, metric)
     values = counted_values(members, len(wanted))
-    frame = _frame(wanted, members, values, metric, spread)
+    rows = _rows(wanted, members, values, metric, spread)
+    made = Table(rows, _facts(cells, members, resolved.skipped), members)
     if selection is not None:
-        frame = add_selection(frame, selection)
+        made = add_selection(made, selection)
     if test:
-        frame = add_tests(frame, values, column_keys([request.cell for request in wanted]))
+        made = made.with_rows(add_tests(made.rows, values, column_keys(cells)), tested=True)
     if compare is None:
-        return frame
+        return made
     sems = [mean_and_spread(group, "sem").error for group in values]
-    return add_comparison(frame, [request.cell for request in wanted], sems, compare)
+    other = [cell.hash for cell in cells if has_other_settings(cell)]
+    compared = add_comparison(made.rows, cells, sems, compare)
+    return made.with_rows(compared, compare=compare, other_settings=other)
 
 
 def _check_options(
@@ -135,14 +158,14 @@ def _paper_order(request: CellRequest) -> tuple[object, ...]:
     return (cell.note != "", place, cell.estimator, column, cell.latent, texts, numbers, cell.hash)
 
 
-def _frame(
+def _rows(
     wanted: Sequence[CellRequest],
     members: pd.DataFrame,
     values: Sequence[pd.Series[float]],
     metric: str,
     spread: str,
 ) -> pd.DataFrame:
-    """Return the table of the wanted cells, with ranks and labels."""
+    """Return the rows of the wanted cells, with ranks and labels."""
     cells = [request.cell for request in wanted]
     states = members.groupby("row")["state"].value_counts().to_dict()
     rows = [
@@ -155,16 +178,18 @@ def _frame(
     frame[own] = frame[own].fillna("")
     frame["rank"] = ranks(frame, column_keys(cells), metric)
     frame["label"] = row_labels(cells)
-    frame = frame.astype({**_TYPES, **dict.fromkeys(own, "str"), **dict.fromkeys(bounds, "float64")})
-    frame.attrs = {
-        "skipped": members.attrs.get("skipped", {}),
-        "num_duplicated": int((members["num_finished"] > 1).sum()),
-        "params_apart": params_apart(cells),
-        "has_epochs": any(_has_epochs(cell) for cell in cells),
-        "dataset_contents": dataset_contents(members),
-        "datasets": sorted({cell.params.get("dataset", "") for cell in cells} - {""}),
-    }
-    return frame
+    return frame.astype({**_TYPES, **dict.fromkeys(own, "str"), **dict.fromkeys(bounds, "float64")})
+
+
+def _facts(cells: Sequence[Cell], members: pd.DataFrame, skipped: Mapping[str, int]) -> Facts:
+    return Facts(
+        datasets=sorted({cell.params.get("dataset", "") for cell in cells} - {""}),
+        dataset_contents=dataset_contents(members),
+        has_epochs=any(_has_epochs(cell) for cell in cells),
+        params_apart=params_apart(cells),
+        num_duplicated=int((members["num_finished"] > 1).sum()),
+        skipped=skipped,
+    )
 
 
 def _has_epochs(cell: Cell) -> bool:

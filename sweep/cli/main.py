@@ -39,6 +39,7 @@ from sweep.cli.supervisor import supervise
 from sweep.quiet import quieten
 from sweep.redaction import redact
 from trainables.terminal import VisibleHandler, echo
+from trainables.user_error import UserError
 from trainables.visible_text import visible
 
 EXIT_BAD_INPUT = 2
@@ -135,42 +136,14 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-    except Exception as error:
-        if not isinstance(error, _expected_errors()):
-            sys.excepthook = _show_crash  # not earlier, since Typer sets a hook of its own
-            raise
+    except UserError as error:
         echo(redact(f"error: {error}"), err=True)
         sys.exit(EXIT_BAD_INPUT)
+    except Exception:
+        sys.excepthook = _show_crash  # not earlier, since Typer sets a hook of its own
+        raise
 
 
 def _show_crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     """Print the traceback of an error of ours, in whose message a library may have put a store's address."""
     echo(redact("".join(traceback.format_exception(kind, error, trace))), err=True, nl=False)
-
-
-def _expected_errors() -> tuple[type[Exception], ...]:
-    from analysis.choices import UnknownNameError
-    from analysis.figure_error import FigureError
-    from analysis.report_error import ReportError
-    from sweep.cluster.error import ClusterError
-    from sweep.home import HomeError
-    from sweep.spec.file import SpecError
-    from sweep.spec.use import UseError
-    from sweep.store.store import StoreError
-    from trainables.data import DataError
-    from trainables.store.database import DatabaseError
-    from trainables.store.member_file import MemberFileError
-
-    return (
-        MemberFileError,
-        UnknownNameError,
-        FigureError,
-        ReportError,
-        HomeError,
-        ClusterError,
-        SpecError,
-        UseError,
-        StoreError,
-        DatabaseError,
-        DataError,
-    )

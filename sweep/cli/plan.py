@@ -211,8 +211,9 @@ def _mebibytes(size: int) -> str:
 
 
 def _calibrate(plan: Plan, home: Home, capacity: Capacity, address: str | None) -> None:
-    from sweep.cluster.error import ClusterError
-    from sweep.planning.calibration import calibrate, kind_of
+    from sweep.cluster.calibrate import calibrate
+    from sweep.cluster_error import ClusterError
+    from sweep.planning.calibration import kind_of
     from sweep.planning.estimates import recorded_seconds
     from trainables.data import fetch, load
 

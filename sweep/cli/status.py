@@ -21,7 +21,7 @@ from sweep.spec.limits import MAX_ERRORS, first_of
 from trainables.terminal import echo, make_console
 
 if TYPE_CHECKING:
-    from sweep.store.cell_status import CellStatus
+    from sweep.planning.cell_status import CellStatus
 
 _COUNTS = ("done", "diverged", "running", "failed", "pruned", "missing")
 
@@ -50,7 +50,7 @@ def command(
     from sweep import api
     from sweep.execution.cell_runs import cell_name
     from sweep.home import Home
-    from sweep.store.cell_status import sweep_status
+    from sweep.planning.cell_status import sweep_status
     from sweep.store.store import Store
 
     place = Home.resolve(home, tracking_uri)

@@ -153,7 +153,7 @@ def table_text(
 
 def measured_text(spec: str, home: Home) -> tuple[str, tuple[str, ...]]:
     """Return what a spec has measured of gradients in one table, and what is missing, in words."""
-    from analysis.tables.measured import measured_table
+    from analysis.figures.measured import measured_table
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 

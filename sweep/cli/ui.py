@@ -50,8 +50,8 @@ def command(
 
 def _settle(place: Home) -> None:
     """Have the store find the artifacts of a home that was moved; a driver at work has done that already."""
-    from sweep.execution.display import say
     from sweep.home import HomeError
+    from sweep.messages import say
     from sweep.store.moved_home import former_places, settle
 
     if former_places(place):

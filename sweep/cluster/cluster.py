@@ -17,11 +17,11 @@ from ray._private.authentication.authentication_token_setup import generate_and_
 from ray._private.state import state
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
-from sweep.cluster.error import ClusterError
 from sweep.cluster.nodes import holds, node_problems
 from sweep.cluster.scratch import RAY, scratch_folder
 from sweep.cluster.worker_path import WorkerPath
-from sweep.execution.display import say
+from sweep.cluster_error import ClusterError
+from sweep.messages import say
 from sweep.planning.capacity import THIS_MACHINE, Capacity, Node, num_gpus_here
 from sweep.planning.placement import Placement, place
 from sweep.spec.sweep_spec import Resources

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sweep.cluster.error import ClusterError
-from sweep.execution.display import say
+from sweep.cluster_error import ClusterError
+from sweep.messages import say
 
 RAY = "ray"
 """Folder within it for Ray, which opens its own folder to everybody."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jinja2
 
-from sweep.cluster.error import ClusterError
+from sweep.cluster_error import ClusterError
 
 SECONDS_TO_END = 120
 """How long before its time is up a job is told; SLURM is up to a minute early."""

@@ -18,7 +18,7 @@ from sweep.redaction import redact
 from sweep.spec.limits import first_of
 from trainables.pack import Pack
 from trainables.tasks import METRIC, task_of
-from trainables.terminal import echo, make_console
+from trainables.terminal import make_console
 
 LINE_SECONDS = 10.0
 _MOST_PACKS = 20
@@ -38,11 +38,6 @@ class Display(Protocol):
 
     def say(self, message: str) -> None:
         """Show a line that stays."""
-
-
-def say(message: str) -> None:
-    """Print a line for people to stderr, where there is no display yet."""
-    echo(redact(message), err=True)
 
 
 def make_display(progress: Progress) -> Display:

@@ -8,12 +8,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
-
-from sweep.execution.refusal import WriteRefusedError
 from sweep.execution.spool import Spool
 from sweep.execution.writes import Write, joined
+from sweep.store.refusal import STORE_AWAY, TakenOverError, WriteRefusedError
 from sweep.store.store import StoreError
 from trainables.error_reason import reason_of
 
@@ -21,13 +18,6 @@ PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between tries while the store is away; the last one is repeated."""
 PATIENCE = 60.0
 """Seconds that the end of a run waits for a store that takes nothing."""
-
-STORE_AWAY = (MlflowException, SQLAlchemyError, OSError)
-"""What is raised while a store is away: it may take the same write later."""
-
-
-class TakenOverError(Exception):
-    """Another driver writes now what this one would: nothing that waits may be sent any more."""
 
 
 class Outbox:

@@ -11,7 +11,6 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from sweep.execution.cell_runs import cell_name, changed_values
-from sweep.execution.refusal import WriteRefusedError, is_for_good, is_missing, named
 from sweep.execution.run_tags import kind_tags, member_tags
 from sweep.execution.writes import (
     EndSweep,
@@ -27,6 +26,7 @@ from sweep.execution.writes import (
     WriteCell,
 )
 from sweep.store.artifact_bytes import NoFolderError, log_bytes
+from sweep.store.refusal import WriteRefusedError, is_for_good, is_missing, named
 from sweep.store.store import StoredMember
 from trainables.error_reason import reason_of
 from trainables.schema import (

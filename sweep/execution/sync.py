@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sweep.execution.outbox import STORE_AWAY
-from sweep.execution.refusal import WriteRefusedError
 from sweep.execution.run_writer import RunWriter
 from sweep.execution.spool import Spool, SpooledWrites, SpoolError, read_spools
 from sweep.execution.tracking import open_experiment
 from sweep.execution.writes import Write
 from sweep.store.lease import Lease
+from sweep.store.refusal import STORE_AWAY, WriteRefusedError
 from sweep.store.store import Store, StoreError
 from trainables.error_reason import reason_of
 

@@ -11,9 +11,7 @@ from mlflow import MlflowClient
 from estimators import REGISTRY
 from estimators.own import OwnEstimator
 from sweep.execution.cell_runs import cell_values
-from sweep.execution.display import say
 from sweep.execution.outbox import Outbox
-from sweep.execution.refusal import named
 from sweep.execution.writes import (
     EndSweep,
     FailMember,
@@ -27,7 +25,9 @@ from sweep.execution.writes import (
     WriteCell,
 )
 from sweep.home import Home
+from sweep.messages import say
 from sweep.planning.plan import Plan
+from sweep.store.refusal import named
 from trainables.pack import Pack
 from trainables.schema import KIND_CELL, TAG_KIND, Cell, Member, experiment_names
 from trainables.training.epochs import EpochRecord

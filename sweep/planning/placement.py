@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sweep.cluster.error import ClusterError
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
 from sweep.planning.capacity import Capacity, Node
 from sweep.planning.pack_sizes import largest_packs

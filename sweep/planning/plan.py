@@ -65,7 +65,7 @@ def make_plan(
     retry_failed: bool = False,
     shard: Shard | None = None,
 ) -> Plan:
-    """Expand a spec and leave out what is done; of a search, say how it stands.
+    """Expand the spec of a grid and leave out what is done.
 
     Args:
         spec: The spec.
@@ -77,10 +77,6 @@ def make_plan(
     Raises:
         SpecError: If a search is to be divided.
     """
-    if not spec.search.is_grid and shard is None:
-        from sweep.search.planning import search_plan
-
-        return search_plan(spec, stored, home)
     requests = spec.requests() if shard is None else shard.requests(spec, spec.requests())
     members = [member for request in requests for member in request.members]
     left = [

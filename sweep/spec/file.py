@@ -22,6 +22,7 @@ from sweep.spec.limits import MAX_ERRORS
 from sweep.spec.sweep_spec import EarlyStopping, Measure, Resources, Search, Spec
 from sweep.spec.use import CodeMissingError, UseError, use
 from sweep.spec.values import SpecValueError, shown
+from trainables.user_error import UserError
 
 _MODELS: dict[str, type[SpecModel]] = {
     "grid": Block,
@@ -48,7 +49,7 @@ class _Loader(yaml.SafeLoader):
             return node.value
 
 
-class SpecError(Exception):
+class SpecError(UserError):
     """A spec that cannot be used; the message says where and why."""
 
 

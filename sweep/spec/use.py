@@ -23,6 +23,7 @@ from trainables import tasks
 from trainables.error_reason import reason_of
 from trainables.schema import Member
 from trainables.tasks.task import Task
+from trainables.user_error import UserError
 
 _PREFIX = "catsweep_used_"
 _HASHED = "sha256:"
@@ -32,7 +33,7 @@ _INSTALLED = ("site-packages", "dist-packages")
 _loaded: dict[str, tuple[ModuleType, ...]] = {}
 
 
-class UseError(Exception):
+class UseError(UserError):
     """Something that a spec uses cannot be used; the message names it and says why."""
 
 

@@ -21,8 +21,7 @@ from typing import Self
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from sweep.execution.outbox import STORE_AWAY, TakenOverError
-from sweep.execution.refusal import is_missing, named
+from sweep.store.refusal import STORE_AWAY, TakenOverError, is_missing, named
 from sweep.store.store import StoreError
 from trainables.error_reason import reason_of
 from trainables.schema import experiment_names

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from mlflow.tracking._tracking_service import utils as mlflow_client
 
 from sweep.home import Home
-from trainables.store.database import connected
+from trainables.store.database import opened
 
 _EXPERIMENTS = sa.table("experiments", sa.column("artifact_location", sa.String))
 _RUNS = sa.table("runs", sa.column("run_uuid", sa.String), sa.column("artifact_uri", sa.String))
@@ -31,7 +31,7 @@ def former_places(home: Home) -> list[str]:
     """
     if home.is_server:
         return []
-    with connected(home.tracking_uri) as connection:
+    with opened(home.tracking_uri) as connection:
         if connection is None:
             return []
         locations = connection.scalars(sa.select(_EXPERIMENTS.c.artifact_location).distinct()).all()
@@ -54,7 +54,7 @@ def settle(home: Home, show: Callable[[str], None]) -> None:
     if not places:
         return
     here = home.artifacts.as_uri()
-    with connected(home.tracking_uri) as connection:
+    with opened(home.tracking_uri) as connection:
         assert connection is not None
         for place in places:
             moved = sa.literal(here, sa.String) + sa.func.substr(_RUNS.c.artifact_uri, len(place) + 1)

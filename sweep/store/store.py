@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,13 +14,11 @@ from sweep.home import Home
 from sweep.redaction import redact
 from trainables.error_reason import reason_of
 from trainables.schema import (
-    KIND_MEMBER,
     SCHEMA_VERSION,
     TAG_DATASET_CONTENT,
     TAG_DIVERGED,
     TAG_ERROR,
     TAG_ESTIMATOR,
-    TAG_KIND,
     TAG_MEMBER,
     TAG_PACK_SIZE,
     TAG_PRUNED,
@@ -28,20 +26,20 @@ from trainables.schema import (
     Member,
 )
 from trainables.store.database import DatabaseError, opened
-from trainables.store.run_record import LastValue, MemberReader, RunRecord
-from trainables.store.run_tables import read_records
+from trainables.store.member_state import COUNTED, FAILED, is_whole, member_state, precedence
+from trainables.store.run_reader import read_records
+from trainables.store.run_record import MemberReader, RunRecord
 from trainables.tasks import METRIC
+from trainables.user_error import UserError
 
 if TYPE_CHECKING:  # to import MLflow takes seconds, and a database is read without it
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 _ANSWER_SECONDS = 5.0
-_PAGE = 1000
 _MOST_DIGITS = 18
 
 
-class StoreError(Exception):
+class StoreError(UserError):
     """The tracking store cannot be used; the message names it and says why, without its password."""
 
     def __init__(self, message: str) -> None:
@@ -81,21 +79,31 @@ class StoredMember:
     @property
     def is_finished(self) -> bool:
         """Whether nothing is left to do, divergence included; not so where the last epoch is missing."""
-        if self.status != "FINISHED" or self.diverged is not None:
-            return self.status == "FINISHED"
-        epochs = self.member.cell.params.get("epochs", "") if self.member is not None else ""
-        return epochs.isdecimal() and self.epoch >= int(epochs)
+        text = self.member.cell.params.get("epochs", "") if self.member is not None else ""
+        if self.diverged is None and not text.isdecimal():
+            return False
+        return is_whole(self.status, self.diverged, self.epoch, int(text) if text.isdecimal() else None)
+
+    @property
+    def state(self) -> str:
+        """How it stands: `COUNTED` or one of the `STATES` of `trainables.store.member_state`."""
+        return member_state(
+            self.status,
+            is_diverged=self.diverged is not None,
+            is_pruned=self.pruned is not None,
+            is_at_end=self.is_finished,
+            is_finite=all(math.isfinite(value) for value in self.metrics.values()),
+        )
 
     @property
     def result(self) -> Mapping[str, float] | None:
         """The metrics of the last epoch that count in means; none where it has not finished or diverged."""
-        is_finite = all(math.isfinite(value) for value in self.metrics.values())
-        return self.metrics if self.is_finished and self.diverged is None and is_finite else None
+        return self.metrics if self.state == COUNTED else None
 
     @property
     def has_failed(self) -> bool:
         """Whether it ended with an error, or was stopped by hand; not so where a search gave it up."""
-        return self.status in ("FAILED", "KILLED") and self.pruned is None
+        return self.state == FAILED
 
 
 @dataclass(frozen=True)
@@ -171,8 +179,7 @@ class Store:
     def members(self) -> dict[str, StoredMember]:
         """Return every member in the store by its hash, whichever sweep ran it.
 
-        Of several runs of one member the finished one that ended last wins, else the running one, else the
-        one that started last; `analysis.runs.frame.resolve_duplicates` has the same order.
+        Of several runs of one member the one that `trainables.store.member_state.precedence` says counts.
 
         Raises:
             StoreError: If the store does not answer.
@@ -188,7 +195,8 @@ class Store:
             key = stored.member.hash if stored.member else record.tags.get(TAG_MEMBER)
             if key is None:
                 continue
-            rank = _rank(record, stored)
+            times = (record.start_time, record.end_time)
+            rank = precedence(record.status, *times, record.run_id, whole=stored.is_finished)
             if key not in best or rank > best[key][0]:
                 best[key] = (rank, stored)
         return {key: stored for key, (_, stored) in best.items()}
@@ -218,8 +226,6 @@ class Store:
     def _records(self) -> Iterable[RunRecord]:
         if self.home.is_server:
             self.check()
-            names = self._experiment_names()
-            return (_record(run, names) for run in self._member_runs(list(names)))
         try:
             return read_records(self.home.tracking_uri, tuple(METRIC))
         except (DatabaseError, ImportError, ValueError) as error:
@@ -228,46 +234,6 @@ class Store:
     def _unusable(self, error: Exception) -> StoreError:
         reason = self.home.redact(reason_of(error))
         return StoreError(f"tracking store {self.home.shown_uri} cannot be used: {reason}")
-
-    def _experiment_names(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        token = None
-        while True:
-            page = self.client.search_experiments(page_token=token)
-            found |= {experiment.experiment_id: experiment.name for experiment in page}
-            token = page.token
-            if not token:
-                return found
-
-    def _member_runs(self, experiments: list[str]) -> Iterator[Run]:
-        query = f"tags.`{TAG_KIND}` = '{KIND_MEMBER}' and tags.`{TAG_SCHEMA_VERSION}` = '{SCHEMA_VERSION}'"
-        token = None
-        while experiments:
-            page = self.client.search_runs(experiments, query, max_results=_PAGE, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
-
-
-def _record(run: Run, experiments: Mapping[str, str]) -> RunRecord:
-    # The public view of a run's metrics has no steps.
-    values = {
-        metric.key: LastValue.from_store(metric.value, metric.step)
-        for metric in run.data._metric_objs
-        if metric.key in METRIC
-    }
-    info, data = run.info, run.data
-    times, experiment = (info.start_time, info.end_time), experiments[info.experiment_id]
-    return RunRecord(info.run_id, experiment, info.status, *times, data.params, data.tags, values)
-
-
-def _rank(record: RunRecord, stored: StoredMember) -> tuple[int, int, int, str]:
-    """Return what to compare runs of one member by; the largest is the member's."""
-    start, end = record.start_time or 0, record.end_time or 0
-    is_running = record.status in ("RUNNING", "SCHEDULED")
-    first = 2 if stored.is_finished else int(is_running)
-    return first, end if record.status == "FINISHED" else start, start, record.run_id
 
 
 def _stored_member(record: RunRecord, read_member: MemberReader) -> StoredMember:

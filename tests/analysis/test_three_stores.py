@@ -97,14 +97,15 @@ def test_members_and_their_last_epochs_are_identical(uris, store):
 
 
 def test_asked_metrics_and_what_becomes_of_duplicates_are_identical(uris, store):
-    frames = {name: resolve_duplicates(load_runs(uri, metrics=METRIC)) for name, uri in uris.items()}
-    kept = set(frames["sqlite"]["run_id"])
+    found = {name: resolve_duplicates(load_runs(uri, metrics=METRIC)) for name, uri in uris.items()}
+    kept = set(found["sqlite"].runs["run_id"])
     assert store.ids["again"] in kept
     assert store.ids["first"] not in kept
-    assert list(frames["sqlite"].attrs["duplicates"].values()) == [2]
+    assert list(found["sqlite"].duplicates.values()) == [2]
     for name in ("postgresql", "server"):
-        pd.testing.assert_frame_equal(frames[name], frames["sqlite"], check_exact=True)
-        assert frames[name].attrs == frames["sqlite"].attrs
+        pd.testing.assert_frame_equal(found[name].runs, found["sqlite"].runs, check_exact=True)
+        assert found[name].duplicates == found["sqlite"].duplicates
+        assert found[name].skipped == found["sqlite"].skipped == {"schema version 2": 1}
 
 
 def test_histories_are_identical(uris, store):

@@ -1,15 +1,11 @@
 """A store that a sweep writes to while it is read: members are whole or they do not count."""
 
-from contextlib import contextmanager
-from dataclasses import replace
-
 import pandas as pd
 import pytest
 
 from analysis import load_runs, render, table
-from analysis.runs import store_http
 from trainables import schema
-from trainables.store import run_tables
+from trainables.store import run_client, run_tables
 
 METRIC = "test_neg_elbo"
 
@@ -28,24 +24,18 @@ def finish_before(store, monkeypatch):
     """Return a function that has the running member end just before the n-th of a reader's queries."""
     seen, places = [], []
 
-    opened = run_tables.opened
+    read = run_tables.rows
 
-    @contextmanager
-    def interrupted(uri):
-        with opened(uri) as database:
-
-            def rows(query, **values):
-                seen.append(query)
-                if len(seen) == places[0]:
-                    store.client.log_metric(store.running, METRIC, 104.0, timestamp=2000, step=2)
-                    store.client.set_terminated(store.running, "FINISHED")
-                return database.rows(query, **values)
-
-            yield replace(database, rows=rows)
+    def interrupted(connection, query, **values):
+        seen.append(query)
+        if len(seen) == places[0]:
+            store.client.log_metric(store.running, METRIC, 104.0, timestamp=2000, step=2)
+            store.client.set_terminated(store.running, "FINISHED")
+        return read(connection, query, **values)
 
     def arm(number):
         places.append(number)
-        monkeypatch.setattr(run_tables, "opened", interrupted)
+        monkeypatch.setattr(run_tables, "rows", interrupted)
         return seen
 
     return arm
@@ -82,15 +72,15 @@ def test_run_that_begins_between_two_pages_of_a_server_makes_no_other_appear_twi
     store.add("gst", "8x4", 0, [9.0, 8.0])
     uri = serve(store)
     before = load_runs(uri, metrics=METRIC)
-    read, is_first = store_http._record, [True]
+    read, is_first = run_client._record, [True]
 
-    def begin_another(run, experiment):
+    def begin_another(run, *rest):
         if is_first.pop() if is_first else False:
             store.add("gst", "8x4", 1, [7.0], status="RUNNING")
-        return read(run, experiment)
+        return read(run, *rest)
 
-    monkeypatch.setattr(store_http, "_PAGE", 2)
-    monkeypatch.setattr(store_http, "_record", begin_another)
+    monkeypatch.setattr(run_client, "_PAGE", 2)
+    monkeypatch.setattr(run_client, "_record", begin_another)
     meanwhile = load_runs(uri, metrics=METRIC)
     # Newest first, which is the server's own order, the second page would begin with the last of the first.
     assert not meanwhile["run_id"].duplicated().any()

@@ -13,7 +13,7 @@ from sweep.execution.spool import Spool
 from sweep.execution.tracking import Tracker, open_experiment
 from sweep.home import Home
 from sweep.planning.packing import write_manifest
-from sweep.planning.plan import make_plan
+from sweep.plans import plan_of
 from sweep.spec.sweep_spec import Spec
 from sweep.store.store import Store
 from trainables.pack import Pack
@@ -77,7 +77,7 @@ class Driver:
     ) -> None:
         self.home = home
         self.store = Store(home)
-        self.plan = make_plan(spec, self.store.members(), home, retry_failed=retry_failed)
+        self.plan = plan_of(spec, self.store.members(), home, retry_failed=retry_failed)
         self.experiment_id = open_experiment(self.store.client, spec.name, home)
         self.writer = RunWriter(self.store.client, self.experiment_id, self.plan.stored, home.checkpoints)
         self.writer.open_sweep(SPEC_TEXT, {"code": "abc"})

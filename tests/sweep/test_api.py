@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import sweep
-from sweep.cluster.error import ClusterError
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
 from sweep.runner import Outcome
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of

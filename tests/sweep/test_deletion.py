@@ -11,8 +11,8 @@ import pytest
 from analysis import load_runs
 from analysis.report.artifacts import Artifacts
 from sweep.home import Home
+from sweep.planning.cell_status import sweep_status
 from sweep.planning.plan import make_plan
-from sweep.store.cell_status import sweep_status
 from sweep.store.store import Store
 from tests.chaos.servers import MlflowServer
 from tests.sweep.samples import Driver, spec_of

@@ -13,7 +13,7 @@ from ray._private import ray_constants
 from ray._private.authentication import authentication_token_setup
 from ray.cluster_utils import Cluster
 
-from sweep.cluster.error import ClusterError
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
 from sweep.runner import run_sweep
 from sweep.spec.sweep_spec import Spec

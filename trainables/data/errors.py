@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from trainables.user_error import UserError
 
-class DataError(Exception):
+
+class DataError(UserError):
     """A data set cannot be made present, verified or loaded; the message names the folder and the remedy."""
 
 

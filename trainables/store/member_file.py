@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from trainables.atomic_file import atomic_file
 from trainables.error_reason import reason_of
 from trainables.schema import MEMBER_PARAMS, own_names
+from trainables.user_error import UserError
 
 if TYPE_CHECKING:  # takes a fifth of a second to import
     import pyarrow as pa
@@ -34,7 +35,7 @@ _OWN = "hyperparameters"
 _NEEDED = ("status", "seed", EPOCH)
 
 
-class MemberFileError(ValueError):
+class MemberFileError(UserError, ValueError):
     """A file of members that cannot be written or read; the message names it and says why."""
 
 

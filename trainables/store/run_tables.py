@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from trainables import schema
-from trainables.store.database import Database, DatabaseError, opened
+from trainables.store.database import DatabaseError, opened, rows
 from trainables.store.run_record import LastValue, RunRecord
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 _READ_TAGS = (
     schema.TAG_SCHEMA_VERSION,
@@ -43,7 +47,7 @@ SELECT h.run_uuid, h.value FROM tags h WHERE h.key = :member_tag AND h.run_uuid 
 _KIND = {"kind_tag": schema.TAG_KIND, "member": schema.KIND_MEMBER}
 
 
-def read_records(tracking_uri: str, metrics: Sequence[str]) -> list[RunRecord]:
+def read_records(tracking_uri: str, metrics: Sequence[str] | None) -> list[RunRecord]:
     """Return every member run of a database store that is not deleted.
 
     A SQLite file that does not exist is an empty store and is not created; so is a database without tables.
@@ -51,23 +55,23 @@ def read_records(tracking_uri: str, metrics: Sequence[str]) -> list[RunRecord]:
 
     Args:
         tracking_uri: SQLAlchemy URL of the tracking database.
-        metrics: The metrics wanted.
+        metrics: The metrics wanted; none stands for all.
     Raises:
         DatabaseError: If the database cannot be reached or is no MLflow store.
     """
-    with opened(tracking_uri) as database:
-        return [] if database is None else _read(database, metrics)
+    with opened(tracking_uri) as connection:
+        return [] if connection is None else _read(connection, metrics)
 
 
-def _read(database: Database, metrics: Sequence[str]) -> list[RunRecord]:
+def _read(connection: sa.Connection, metrics: Sequence[str] | None) -> list[RunRecord]:
     # Runs first: of one that is being written, what is read later is at least as new as its status.
-    runs = database.rows(_RUNS, **_KIND)
+    runs = rows(connection, _RUNS, **_KIND)
     for run_id, _, _, *times in runs:
         if not all(time is None or type(time) is int for time in times):
             raise DatabaseError(f"run {run_id} has a time that is no integer")
-    tags, params, values = _tags(database), _params(database), _last_values(database, metrics)
+    tags, params, values = _tags(connection), _params(connection), _last_values(connection, metrics)
     if any(run_id not in params for run_id, *_ in runs):
-        for run_id, member in database.rows(_MEMBER_TAGS, **_KIND, member_tag=schema.TAG_MEMBER):
+        for run_id, member in rows(connection, _MEMBER_TAGS, **_KIND, member_tag=schema.TAG_MEMBER):
             if run_id not in params:
                 tags[run_id][schema.TAG_MEMBER] = member
     return [
@@ -78,26 +82,26 @@ def _read(database: Database, metrics: Sequence[str]) -> list[RunRecord]:
     ]
 
 
-def _tags(database: Database) -> dict[str, dict[str, str]]:
+def _tags(connection: sa.Connection) -> dict[str, dict[str, str]]:
     """Return the tags that are read of all runs that have any, and of others none."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     query, names = "SELECT t.run_uuid, t.key, t.value FROM tags t WHERE ", _numbered(_READ_TAGS)
-    for run_id, key, value in database.rows(query + _is_any_of("t.key", names, database), **names):
+    for run_id, key, value in rows(connection, query + _is_any_of("t.key", names, connection), **names):
         if type(value) is not str:  # SQLite keeps whatever it is given
             raise DatabaseError(f"run {run_id} has a tag {key} that is no text")
         found[run_id][key] = value
     return found
 
 
-def _params(database: Database) -> Mapping[str, Mapping[str, str]]:
+def _params(connection: sa.Connection) -> Mapping[str, Mapping[str, str]]:
     """Return the params of all member runs that have any."""
     found: dict[str, dict[str, str]] = {}
-    if not database.is_sqlite:
-        for run_id, key, value in database.rows(_PARAMS, **_KIND):
+    if not _is_sqlite(connection):
+        for run_id, key, value in rows(connection, _PARAMS, **_KIND):
             found.setdefault(run_id, {})[key] = value
         return found
     cells: dict[str, dict[str, str]] = {}  # runs of one cell have one text
-    for run_id, seed, text in database.rows(_PARAMS_OF_SQLITE):
+    for run_id, seed, text in rows(connection, _PARAMS_OF_SQLITE):
         cell = cells.get(text)
         if cell is None:
             cell = cells[text] = json.loads(text)
@@ -105,16 +109,20 @@ def _params(database: Database) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def _last_values(database: Database, metrics: Sequence[str]) -> Mapping[str, Mapping[str, LastValue]]:
+def _last_values(
+    connection: sa.Connection, metrics: Sequence[str] | None
+) -> Mapping[str, Mapping[str, LastValue]]:
     """Return the metrics wanted of all runs that have any."""
     found: dict[str, dict[str, LastValue]] = {}
-    if not metrics:
+    if metrics is None:
+        names, condition = dict(_KIND), f"l.run_uuid IN ({_MEMBERS})"
+    elif metrics:
+        names = _numbered(metrics)
+        condition = _is_any_of("l.key", names, connection)
+    else:
         return found
-    names = _numbered(metrics)
     query = "SELECT l.run_uuid, l.key, l.value, l.step, l.is_nan FROM latest_metrics l WHERE "
-    for run_id, key, value, step, is_nan in database.rows(
-        query + _is_any_of("l.key", names, database), **names
-    ):
+    for run_id, key, value, step, is_nan in rows(connection, query + condition, **names):
         of_run = found.get(run_id)
         if of_run is None:
             of_run = found[run_id] = {}
@@ -129,11 +137,15 @@ def _numbered(values: Sequence[str]) -> dict[str, str]:
     return {f"value_{index}": value for index, value in enumerate(values)}
 
 
-def _is_any_of(column: str, names: Mapping[str, str], database: Database) -> str:
+def _is_any_of(column: str, names: Mapping[str, str], connection: sa.Connection) -> str:
     """Return the condition that a key is one of several.
 
     Where that is most of a table, SQLite is quicker to read it in its order than through the index of the
     keys, from which the sign keeps it.
     """
-    is_many = database.is_sqlite and len(names) > 2
+    is_many = _is_sqlite(connection) and len(names) > 2
     return f"{'+' if is_many else ''}{column} IN ({', '.join(f':{name}' for name in names)})"
+
+
+def _is_sqlite(connection: sa.Connection) -> bool:
+    return connection.dialect.name == "sqlite"

@@ -11,6 +11,7 @@ from analysis import load_runs, table
 from analysis.formats.layout import lay_out
 from analysis.report import report
 from analysis.report.collection import datetime
+from analysis.tables.typed_table import Table
 from sweep.redaction import redact
 
 EMPTY = {"meta", "link", "img", "br", "input"}
@@ -89,7 +90,7 @@ def entries(sheet):
 @pytest.mark.parametrize("options", [{}, {"select": "best"}])
 def test_tables_hold_what_the_command_prints(metric, options, sweep_of_every_state, page):
     runs = load_runs(sweep_of_every_state.store.uri, metrics=["test_neg_elbo", "train_neg_elbo"])
-    sheet = lay_out(table(runs, sweep_of_every_state.requests, metric=metric, **options))
+    sheet = lay_out(Table.of(table(runs, sweep_of_every_state.requests, metric=metric, **options)))
     assert len(sheet.rows) > 3
     for row in entries(sheet):
         assert row in page.rows

@@ -177,20 +177,20 @@ def test_latest_finished_run_of_a_member_counts(record):
         [METRIC],
     )
     resolved = resolve_duplicates(frame)
-    assert dict(zip(resolved["seed"], resolved[METRIC], strict=True)) == {0: 2.0, 1: 6.0, 2: 8.0}
+    assert dict(zip(resolved.runs["seed"], resolved.runs[METRIC], strict=True)) == {0: 2.0, 1: 6.0, 2: 8.0}
     seed_0 = frame.loc[frame["seed"] == 0, "member"].iloc[0]
-    assert resolved.attrs["duplicates"] == {seed_0: 3}
-    assert resolved.attrs["skipped"] == {}
+    assert resolved.duplicates == {seed_0: 3}
+    assert resolved.skipped == {}
 
 
 def test_a_finished_run_without_its_last_epoch_does_not_count_before_a_whole_one(record):
     whole = record(value=100.0, epochs=2)
     cut_off = record(value=90.0, epochs=2, step=1)
     frame = runs_frame([whole, cut_off], ["test_neg_elbo"])
-    (row,) = resolve_duplicates(frame).to_dict("records")
+    (row,) = resolve_duplicates(frame).runs.to_dict("records")
     assert (row["run_id"], row["test_neg_elbo"]) == (whole.run_id, 100.0)
     diverged = record(value=90.0, epochs=2, step=1, tags={"catsweep.diverged": "2"})
-    (row,) = resolve_duplicates(runs_frame([whole, diverged], ["test_neg_elbo"])).to_dict("records")
+    (row,) = resolve_duplicates(runs_frame([whole, diverged], ["test_neg_elbo"])).runs.to_dict("records")
     assert row["run_id"] == diverged.run_id
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweep.cluster.error import ClusterError
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
 from sweep.planning.calibration import kind_with
 from sweep.planning.capacity import Capacity, Node

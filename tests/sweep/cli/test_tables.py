@@ -54,7 +54,7 @@ def test_metric_and_spread_can_be_chosen(
         ("text", "±"),
         ("markdown", "|"),
         ("latex", "\\toprule"),
-        ("html", "<table>"),
+        ("html", "<table "),
         ("csv", "estimator,latent,metric,n,mean"),
         ("json", "{"),
     ],

@@ -22,7 +22,7 @@ from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import ClusterConfig
 
 from sweep.cluster.cluster import cluster
-from sweep.cluster.error import ClusterError
+from sweep.cluster_error import ClusterError
 from sweep.execution.training import Training
 from sweep.home import Home
 from sweep.runner import run_sweep

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from sweep.cluster import scratch
-from sweep.cluster.error import ClusterError
 from sweep.cluster.scratch import scratch_folder
+from sweep.cluster_error import ClusterError
 
 ROOT = Path(__file__).parents[3]
 

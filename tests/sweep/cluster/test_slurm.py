@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.cluster.error import ClusterError
 from sweep.cluster.slurm import SlurmJob
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
 from tests.sweep.cluster.slurm_nodes import missing_programs, two_nodes
 from tests.sweep.conftest import Answer

@@ -11,10 +11,10 @@ import requests
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
-from sweep.execution.outbox import Outbox, TakenOverError
-from sweep.execution.refusal import WriteRefusedError
+from sweep.execution.outbox import Outbox
 from sweep.execution.spool import Spool, read_spools
 from sweep.execution.writes import FinishMember, LogMetrics, StartMember, Write
+from sweep.store.refusal import TakenOverError, WriteRefusedError
 from sweep.store.store import StoreError
 
 AWAY = (

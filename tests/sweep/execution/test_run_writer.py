@@ -13,7 +13,6 @@ from unittest import mock
 import pytest
 from mlflow.exceptions import MlflowException
 
-from sweep.execution.refusal import WriteRefusedError
 from sweep.execution.run_writer import RunWriter
 from sweep.execution.tracking import open_experiment
 from sweep.execution.writes import (
@@ -29,6 +28,7 @@ from sweep.execution.writes import (
     WriteCell,
 )
 from sweep.home import Home
+from sweep.store.refusal import WriteRefusedError
 from sweep.store.store import Store
 from tests.sweep.samples import rows, spec_of
 from trainables.schema import Cell

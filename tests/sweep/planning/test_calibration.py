@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sweep.cluster.calibrate import calibrate
 from sweep.home import Home, HomeError
 from sweep.planning import calibration
-from sweep.planning.calibration import calibrate, kind_of, read_calibration
+from sweep.planning.calibration import kind_of, read_calibration
 from sweep.planning.plan import Plan, make_plan
 from sweep.spec.sweep_spec import Resources
 from tests.sweep.samples import spec_of
@@ -57,7 +58,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         estimators.append(members[0]["estimator"])
         return 5.0
 
-    monkeypatch.setattr(calibration, "seconds_per_epoch", measure)
+    monkeypatch.setattr("sweep.cluster.calibrate.seconds_per_epoch", measure)
     return estimators
 
 

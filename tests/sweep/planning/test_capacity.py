@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.planning.capacity import PROCESS_BYTES, Capacity, Node, capacity_at, num_gpus_here, this_machine
+from sweep.cluster.capacity_at import capacity_at
+from sweep.planning.capacity import PROCESS_BYTES, Capacity, Node, num_gpus_here, this_machine
 from sweep.spec.sweep_spec import Resources
 
 LAPTOP = Capacity("this machine", (Node(2, 0),))

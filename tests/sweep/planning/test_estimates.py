@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep import plans
 from sweep.home import Home
 from sweep.planning.calibration import kind_with
 from sweep.planning.capacity import Capacity, Node
@@ -139,7 +140,7 @@ def test_the_longest_packs_start_first_once_all_are_known(place: Home) -> None:
 def test_a_search_starts_its_packs_as_it_chooses_them_and_only_so_many(place: Home) -> None:
     search = {"kind": "optuna", "trials": 4, "concurrency": 3}
     grid = {"estimator": ["st", "reinmax"], "lr": [0.1, 0.2]}
-    plan = make_plan(spec_of(grid, epochs=36, seeds=[0], search=search), {}, place)
+    plan = plans.plan_of(spec_of(grid, epochs=36, seeds=[0], search=search), {}, place)
     calibrated(place, plan, {"st": 1.0, "reinmax": 3.0})
     assert start_order(plan, place) == plan.packs
     answer = estimate(plan, place, FOUR_CORES)

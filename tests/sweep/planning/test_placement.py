@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.cluster.error import ClusterError
+from sweep.cluster_error import ClusterError
 from sweep.home import Home
 from sweep.planning.capacity import THIS_MACHINE, Capacity, Node
 from sweep.planning.pack_sizes import _kind, pack_sizes

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from mlflow.exceptions import MlflowException
 
-from sweep.execution.outbox import TakenOverError
 from sweep.execution.tracking import open_experiment
 from sweep.home import Home
 from sweep.store.lease import Driver, Lease
+from sweep.store.refusal import TakenOverError
 from sweep.store.store import Store, StoreError
 
 BEAT = 0.05

@@ -1,4 +1,4 @@
-"""A store's file is read alike with and without SQLAlchemy, and by the SQL of other databases."""
+"""A store's file is read alike by the SQL of SQLite and by that of other databases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analysis.runs.history import load_history
 from tests.chaos.servers import PostgresServer, postgres_programs
 from trainables import schema
 from trainables.store import run_tables
-from trainables.store.database import Database, DatabaseError, connected, opened, sqlite_path, sqlite_uri
+from trainables.store.database import DatabaseError, opened, sqlite_path, sqlite_uri
 from trainables.store.run_record import RunRecord
 
 METRICS = ("test_neg_elbo", "train_kl", "epoch_seconds")
@@ -77,18 +77,16 @@ def comparable(records: list[RunRecord]) -> list[tuple[object, ...]]:
     )
 
 
-def read_as_other_databases_are(path: Path) -> list[RunRecord]:
-    with sqlite3.connect(path) as connection:
-        database = Database(False, lambda query, **values: connection.execute(query, values).fetchall())
-        return run_tables._read(database, METRICS)
-
-
-def test_all_ways_to_read_a_file_agree(store: Path) -> None:
+def test_all_ways_to_read_a_file_agree(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = run_tables.read_records(f"sqlite:///{store}", METRICS)
     assert len(records) == 7
-    expected = comparable(records)
-    assert comparable(run_tables.read_records(f"sqlite:///{store}?timeout=60", METRICS)) == expected
-    assert sorted(comparable(read_as_other_databases_are(store))) == expected
+    monkeypatch.setattr(run_tables, "_is_sqlite", lambda connection: False)
+    assert comparable(run_tables.read_records(f"sqlite:///{store}", METRICS)) == comparable(records)
+
+
+def test_all_metrics_are_read_where_none_are_named(store: Path) -> None:
+    names = {name for one in run_tables.read_records(f"sqlite:///{store}", None) for name in one.metrics}
+    assert names == {"test_neg_elbo", "train_kl", "unknown"}
 
 
 def test_what_is_read_is_what_was_logged(store: Path) -> None:
@@ -183,9 +181,8 @@ def test_a_path_that_became_a_uri_is_read_back_and_is_what_everybody_opens(
     shutil.copy(store, path)
     uri = sqlite_uri(path)
     assert sqlite_path(uri) == path
-    for read in (opened, connected):
-        with read(uri) as database:
-            assert database is not None
+    with opened(uri) as connection:
+        assert connection is not None
     assert [one.name for one in MlflowClient(uri).search_experiments()] == ["theirs", "Default"]
     assert list(tmp_path.iterdir()) == [path.parent]  # MLflow makes no folder of a name misread
 

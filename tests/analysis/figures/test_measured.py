@@ -1,7 +1,7 @@
 import pytest
 
 from analysis.figure_error import FigureError
-from analysis.tables.measured import measured_table
+from analysis.figures.measured import measured_table
 from trainables import schema
 from trainables.schema.metrics import names_of
 from trainables.tasks import metric_of

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from sweep.planning.plan import Plan
 from trainables.schema import Cell, CellRequest, Member
+from trainables.store.member_state import COUNTED, INCOMPLETE, MISSING, RUNNING
+
+_COUNTED_AS = {COUNTED: "done", INCOMPLETE: RUNNING}
+"""What a finished run lacks is trained again, as that of a driver which was killed."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,5 @@ def _cell_status(plan: Plan, request: CellRequest) -> CellStatus:
 
 def _state(plan: Plan, member: Member) -> str:
     if member.hash not in plan.stored:
-        return "missing"
-    stored = plan.stored[member.hash]
-    if stored.is_finished:
-        return "done" if stored.diverged is None else "diverged"
-    if stored.pruned is not None and stored.status == "KILLED":
-        return "pruned"
-    return "failed" if stored.has_failed else "running"
+        return MISSING
+    return _COUNTED_AS.get(state := plan.stored[member.hash].state, state)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sweep.home import Home
+from sweep.planning.cell_status import CellStatus, sweep_status
 from sweep.planning.plan import make_plan
-from sweep.store.cell_status import CellStatus, sweep_status
 from sweep.store.store import StoredMember
 from tests.sweep.samples import spec_of
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from trainables.user_error import UserError
 
-class ClusterError(Exception):
+
+class ClusterError(UserError):
     """The cluster cannot run the spec; the message says what it lacks.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the store will never take, as against what it does not take now."""
+"""Why a store does not take a write: it is away, another driver has taken over, or it will never take it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from mlflow.protos.databricks_pb2 import (
     RESOURCE_DOES_NOT_EXIST,
     ErrorCode,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 from sweep.redaction import redact
 
 _FOR_GOOD = frozenset(map(ErrorCode.Name, (BAD_REQUEST, INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST)))
+
+
+STORE_AWAY = (MlflowException, SQLAlchemyError, OSError)
+"""What is raised while a store is away: it may take the same write later."""
+
+
+class TakenOverError(Exception):
+    """Another driver writes now what this one would: nothing that waits may be sent any more."""
 
 
 class WriteRefusedError(Exception):

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from analysis import load_runs
-from analysis.runs import store_http
 from trainables import schema
+from trainables.store import run_client
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,6 @@ def test_server_and_database_give_identical_frames(store, server_uri):
 
 
 def test_server_is_read_page_by_page(store, server_uri, monkeypatch):
-    monkeypatch.setattr(store_http, "_PAGE", 2)
+    monkeypatch.setattr(run_client, "_PAGE", 2)
     asked = ["test_neg_elbo"]
     pd.testing.assert_frame_equal(load_runs(server_uri, metrics=asked), load_runs(store.uri, metrics=asked))
