@@ -25,6 +25,8 @@ class Facts:
         selected_by: The metric that selected the cells; none where they are all.
         hyperparameters: Those that stand below a table of selected cells.
         tested: Whether cells were tested against the best.
+        latents: The order of the columns; that of the rows where there is none.
+        is_transposed: Whether latents are rows and estimators columns.
     """
 
     datasets: Sequence[str] = ()
@@ -38,6 +40,8 @@ class Facts:
     selected_by: str | None = None
     hyperparameters: Sequence[str] = ()
     tested: bool = False
+    latents: Sequence[str] = ()
+    is_transposed: bool = False
 
 
 @dataclass(frozen=True)
