@@ -22,8 +22,20 @@ DEADLINE_SECONDS = 400.0
 ESTIMATORS = ("reinmax", "st")
 EPOCHS = 2
 
+OWN = "own_st"
+"""An estimator that does not ship: a file of it lies beside the spec."""
+_OWN_FILE = f"""
+from estimators import estimator
+from estimators.sampling import sample_one_hot
+
+@estimator
+def {OWN}(logits, *, temperature=1.0, generator=None):
+    soft = (logits / temperature).softmax(-1)
+    return sample_one_hot(logits, generator) + soft - soft.detach()
+"""
 _SPEC = """
 name: chaos
+use: {used}
 epochs: {epochs}
 batch_size: 600
 seeds: 2
@@ -83,7 +95,9 @@ class Sweep:
         return sweep
 
     def write_spec(self) -> None:
-        self.spec.write_text(_SPEC.format(epochs=EPOCHS, estimators=", ".join(self.estimators)))
+        used = ["own.py"] if OWN in self.estimators else []
+        (self.home / "own.py").write_text(_OWN_FILE)
+        self.spec.write_text(_SPEC.format(epochs=EPOCHS, estimators=", ".join(self.estimators), used=used))
 
     def recorded(self) -> Recorded:
         """Return what the store's tables say; nothing where they are not there yet."""
