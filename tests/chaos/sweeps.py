@@ -72,10 +72,6 @@ class Sweep:
     def checkpoints(self) -> Path:
         return self.home / "checkpoints"
 
-    @property
-    def spool(self) -> Path:
-        return self.home / "spool"
-
     def of_all_estimators(self) -> Sweep:
         """Return the sweep with twice as many members as there are cores to train them."""
         sweep = replace(self, estimators=ESTIMATORS)
@@ -100,11 +96,15 @@ class Sweep:
     def has_finished_member(self) -> bool:
         return "FINISHED" in self.recorded().statuses.values()
 
-    def has_spool(self) -> bool:
-        return any(path.stat().st_size for path in self.spool.glob("*.jsonl"))
+    def is_trained(self) -> bool:
+        """Whether the checkpoints of every pack are of its last epoch."""
+        packs = [*self.checkpoints.glob("*/pack.json")]
+        return len(packs) == 2 * len(self.estimators) and all(
+            (path.parent / f"epoch-{EPOCHS:06d}.pt").exists() for path in packs
+        )
 
     def start(self, name: str = "run", *options: str) -> Command:
-        words = [sys.executable, "-c", _COMMAND, name, *([str(self.spec)] if name != "sync" else [])]
+        words = [sys.executable, "-c", _COMMAND, name, str(self.spec)]
         words += ["--home", str(self.home)]
         words += ["--tracking-uri", self.tracking_uri] if self.tracking_uri else []
         return Command([*words, *options], self.home, environment_of(self.environment))
