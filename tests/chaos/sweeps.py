@@ -97,11 +97,9 @@ class Sweep:
         return "FINISHED" in self.recorded().statuses.values()
 
     def is_trained(self) -> bool:
-        """Whether the checkpoints of every pack are of its last epoch."""
-        packs = [*self.checkpoints.glob("*/pack.json")]
-        return len(packs) == 2 * len(self.estimators) and all(
-            (path.parent / f"epoch-{EPOCHS:06d}.pt").exists() for path in packs
-        )
+        """Whether every pack that has a checkpoint has one of its last epoch."""
+        folders = [*self.checkpoints.iterdir()]
+        return bool(folders) and all((one / f"epoch-{EPOCHS:06d}.pt").exists() for one in folders)
 
     def start(self, name: str = "run", *options: str) -> Command:
         words = [sys.executable, "-c", _COMMAND, name, str(self.spec)]
