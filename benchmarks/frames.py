@@ -60,9 +60,9 @@ class Reading:
 
 def table(store: LargeStore, requests: Sequence[CellRequest]) -> int:
     """Make the table of every cell, as `catsweep tables` does; return its number of rows."""
-    from sweep.cli.tables import table_text
+    from sweep.cli.table_text import table_text
 
-    text = table_text(str(store.path.with_name("spec.yaml")), Home(store.path.parent, store.uri))
+    text = table_text([str(store.path.with_name("spec.yaml"))], Home(store.path.parent, store.uri))
     return min(len(requests), text.count("\n"))
 
 

@@ -158,13 +158,13 @@ def tenths(home: Home) -> tuple[float, float]:
 def in_process(spec: str, home: Home) -> dict[str, float]:
     """Return the seconds of what the commands do, imports and printing left out."""
     from sweep import api
-    from sweep.cli.tables import table_text
+    from sweep.cli.table_text import table_text
     from sweep.planning.cell_status import sweep_status
 
     actions: dict[str, Callable[[], object]] = {
         "plan": lambda: api.current_plan(spec, home),
         "status": lambda: sweep_status(api.current_plan(spec, home)),
-        "tables": lambda: table_text(spec, home),
+        "tables": lambda: table_text([spec], home),
     }
     seconds = {}
     for name, action in actions.items():

@@ -45,14 +45,19 @@ def lay_out(table: Table, form: str = ".2f") -> Sheet:
 
 def _wide(table: Table, form: str) -> Sheet:
     frame = table.rows
-    latents = list(dict.fromkeys(frame["latent"]))
+    latents = list(dict.fromkeys([*table.facts.latents, *frame["latent"]]))
     shows_n = frame.loc[frame["n"] > 0, "n"].nunique() > 1
     entries = {(row["label"], row["latent"]): _mean(row, form, shows_n=shows_n) for row in rows_of(frame)}
     rows = tuple(
         (Entry(label), *(entries.get((label, latent), Entry("")) for latent in latents))
         for label in dict.fromkeys(frame["label"])
     )
-    return Sheet(("estimator", *latents), rows, notes(table), 1, _best(frame))
+    header: tuple[str, ...] = ("estimator", *latents)
+    if table.facts.is_transposed:
+        labels, *columns = zip(*rows, strict=True) if rows else ((),)
+        header = ("latent", *(entry.text for entry in labels))
+        rows = tuple((Entry(latent), *column) for latent, column in zip(latents, columns, strict=False))
+    return Sheet(header, rows, notes(table), 1, _best(frame))
 
 
 def _side_by_side(table: Table, form: str) -> Sheet:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from trainables.schema import CHOOSABLE, PARAMS
+from estimators.registry import hyperparameter_names
+from trainables.schema import CHOOSABLE, param_of
 
 
 def render_json(frame: pd.DataFrame) -> str:
@@ -21,6 +22,6 @@ def render_json(frame: pd.DataFrame) -> str:
 
 
 def _plain(name: Any, value: Any) -> Any:
-    if name in CHOOSABLE:
-        return value if PARAMS[name].is_text and value else json.loads(value or "null")
+    if name in CHOOSABLE or name in hyperparameter_names():
+        return value if param_of(name).is_text and value else json.loads(value or "null")
     return value if isinstance(value, Mapping) or pd.notna(value) else None

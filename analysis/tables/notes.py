@@ -110,6 +110,9 @@ def _store_notes(table: Table) -> Iterator[str]:
     if duplicated := facts.num_duplicated:
         members = "1 member has" if duplicated == 1 else f"{duplicated} members have"
         yield f"{members} several finished runs; the latest counts."
+    for name, count in facts.of_other_code.items():
+        members = "1 member" if count == 1 else f"{count} members"
+        yield f"The store has {members} of {name} as other code had it: not in this table."
     if skipped := facts.skipped:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in sorted(skipped.items()))
         yield f"Runs of the store that are left out: {reasons}."

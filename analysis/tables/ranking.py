@@ -30,7 +30,8 @@ def column_keys(cells: Sequence[Cell]) -> pd.Series:
 def candidate_keys(cells: Sequence[Cell]) -> list[Hashable]:
     """Return what cells must share to be candidates for one choice of hyperparameters.
 
-    Beside what `column_keys` asks for, estimator and budget: with more samples an estimator is another row.
+    Beside what `column_keys` asks for, estimator, label and budget: with another name or more samples an
+    estimator is another row.
 
     Args:
         cells: The cells.
@@ -38,7 +39,7 @@ def candidate_keys(cells: Sequence[Cell]) -> list[Hashable]:
         One key per cell.
     """
     return [
-        (cell.estimator, column, *(param_value(cell, name) for name in budget_params(cell)))
+        (cell.estimator, cell.label, column, *(param_value(cell, name) for name in budget_params(cell)))
         for cell, column in zip(cells, column_keys(cells), strict=True)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -107,7 +108,7 @@ def make_table(
     members = wanted_members(resolved, wanted, metric)
     values = counted_values(members, len(wanted))
     rows = _rows(wanted, members, values, metric, spread)
-    made = Table(rows, _facts(cells, members, resolved.skipped), members)
+    made = Table(rows, _facts(cells, members, resolved), members)
     if selection is not None:
         made = add_selection(made, selection)
     if test:
@@ -181,15 +182,30 @@ def _rows(
     return frame.astype({**_TYPES, **dict.fromkeys(own, "str"), **dict.fromkeys(bounds, "float64")})
 
 
-def _facts(cells: Sequence[Cell], members: pd.DataFrame, skipped: Mapping[str, int]) -> Facts:
+def _facts(cells: Sequence[Cell], members: pd.DataFrame, resolved: Resolved) -> Facts:
     return Facts(
         datasets=sorted({cell.params.get("dataset", "") for cell in cells} - {""}),
         dataset_contents=dataset_contents(members),
         has_epochs=any(_has_epochs(cell) for cell in cells),
         params_apart=params_apart(cells),
         num_duplicated=int((members["num_finished"] > 1).sum()),
-        skipped=skipped,
+        skipped=resolved.skipped,
+        of_other_code=_of_other_code(cells, resolved.runs),
     )
+
+
+def _of_other_code(cells: Sequence[Cell], runs: pd.DataFrame) -> dict[str, int]:
+    """Return how many members of a user's estimator or task are of other code than that of the cells."""
+    counts = {}
+    for name, version in (("estimator", "estimator_version"), ("task", "task_version")):
+        used: dict[str, set[str]] = defaultdict(set)
+        for cell in cells:
+            used[cell.params[name]].add(cell.params.get(version, ""))
+        for one, versions in used.items():
+            others = runs[(runs[name] == one) & ~runs[version].fillna("").astype("str").isin(versions)]
+            if len(others):
+                counts[one] = int(others["member"].nunique())
+    return counts
 
 
 def _has_epochs(cell: Cell) -> bool:

@@ -20,11 +20,14 @@ class Facts:
         params_apart: Params for which cells of one latent are not ranked against each other.
         num_duplicated: How many members have several finished runs.
         skipped: How many runs of the store are left out, by the reason.
+        of_other_code: How many members the store has of other code of a row's estimator or task, by its name.
         compare: What is shown beside the means, a key of `COMPARISONS`; none where nothing is.
         other_settings: Hashes of cells whose published numbers were made with other hyperparameters.
         selected_by: The metric that selected the cells; none where they are all.
         hyperparameters: Those that stand below a table of selected cells.
         tested: Whether cells were tested against the best.
+        latents: The order of the columns; that of the rows where there is none.
+        is_transposed: Whether latents are rows and estimators columns.
     """
 
     datasets: Sequence[str] = ()
@@ -33,11 +36,14 @@ class Facts:
     params_apart: Sequence[str] = ()
     num_duplicated: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
+    of_other_code: Mapping[str, int] = field(default_factory=dict)
     compare: str | None = None
     other_settings: Sequence[str] = ()
     selected_by: str | None = None
     hyperparameters: Sequence[str] = ()
     tested: bool = False
+    latents: Sequence[str] = ()
+    is_transposed: bool = False
 
 
 @dataclass(frozen=True)

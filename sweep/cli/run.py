@@ -23,7 +23,7 @@ from sweep.cli.options import (
 )
 from sweep.cli.plan import note_others, print_summary
 from sweep.cli.search_summary import as_search, best_line
-from sweep.cli.tables import table_text
+from sweep.cli.table_text import TableOptions, table_text
 from sweep.redaction import redact
 from sweep.spec.limits import MAX_LINES
 from trainables.tasks import task_of
@@ -143,7 +143,7 @@ def _table(spec: str, place: Home, compare: str | None) -> str:
     num_cells = load_spec(spec, declared=Store(place).declared_estimators).num_cells
     if num_cells > MAX_LINES:
         return f"{num_cells:,} cells, too many for a table here; `{_program()} tables` prints one"
-    return table_text(spec, place, compare=compare)
+    return table_text([spec], place, TableOptions(compare=compare))
 
 
 def _say_winner(spec: str, home: Home) -> None:

@@ -23,9 +23,13 @@ import estimators
 from estimators.hyperparameter import NUM_SAMPLES, TEMPERATURE, Hyperparameter
 from estimators.own import OwnEstimator
 from estimators.registry import SHIPPED_HYPERPARAMETERS, hyperparameter_names, hyperparameters
+from sweep.spec.exclude import check_exclude, is_excluded
 from sweep.spec.values import (
+    MISSING,
     Epochs,
     EstimatorName,
+    Exclude,
+    Label,
     Latent,
     LearningRate,
     Many,
@@ -99,6 +103,8 @@ class Block(SpecModel):
 
     `epochs`, where the task takes it, is how long these cells train instead of the others.
     `note` says why cells are there that are no ordinary ones; tables show them apart and do not rank them.
+    `label` is what rows of tables call them. `exclude` lists combinations to leave out: each says values
+    under some of the block's keys, and a cell that has one under every key is left out.
     """
 
     estimator: Many[EstimatorName]
@@ -110,6 +116,8 @@ class Block(SpecModel):
     temperature_floor: Many[TemperatureFloor] | None = None
     epochs: Many[Epochs] | None = None
     note: Note = ""
+    label: Label = ""
+    exclude: Exclude = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -175,7 +183,7 @@ class Block(SpecModel):
         return values
 
     def num_settings(self, task: Task) -> int:
-        """Return how many combinations there are, none of which is made for it."""
+        """Return how many combinations there are before any is excluded, none of which is made for it."""
         choices = (self._choices(task, estimator) for estimator in self.estimator)
         return len(self.latent) * sum(math.prod(map(len, one.values())) for one in choices)
 
@@ -184,14 +192,37 @@ class Block(SpecModel):
         for estimator, latent in itertools.product(self.estimator, self.latent):
             categorical_dim, latent_dim = latent.split("x")
             choices = self._choices(task, estimator)
+            is_left_out = is_excluded(self.exclude, _offered(estimator, latent, choices))
             for values in itertools.product(*choices.values()):
+                setting = dict(zip(choices, values, strict=True))
+                if is_left_out(setting):
+                    continue
                 yield {
                     "estimator": estimator,
                     **_identity(estimator),
                     "categorical_dim": categorical_dim,
                     "latent_dim": latent_dim,
-                    **dict(zip(choices, values, strict=True)),
+                    **setting,
                 }
+
+    def check_exclude(self, task: Task, index: int) -> None:
+        """Refuse entries of `exclude` that leave nothing out, or everything.
+
+        Args:
+            task: The task.
+            index: The block's place in the grid.
+        Raises:
+            SpecValueError: If there is one.
+        """
+        if not self.exclude:
+            return
+        offers = (
+            _offered(estimator, latent, self._choices(task, estimator))
+            for estimator, latent in itertools.product(self.estimator, self.latent)
+        )
+        check_exclude(self.exclude, self.keys(), offers, index)
+        if next(self.settings(task), None) is None:
+            raise SpecValueError("exclude must leave a cell of its block", MISSING, place=(index, "exclude"))
 
     def _choices(self, task: Task, estimator: str) -> Mapping[str, Sequence[object]]:
         """Return what an estimator's settings are combined from."""
@@ -204,6 +235,12 @@ class Block(SpecModel):
             stated = self.hyperparameters.get(own.name, [own.default])
             choices[own.name] = [own.number(value) for value in stated]
         return choices
+
+
+def _offered(
+    estimator: str, latent: str, choices: Mapping[str, Sequence[object]]
+) -> Mapping[str, Sequence[object]]:
+    return {"estimator": [estimator], "latent": [latent], **choices}
 
 
 def _identity(estimator: str) -> dict[str, object]:

@@ -10,6 +10,9 @@ MAX_PARAM_LENGTH = 6000
 MAX_NOTE_LENGTH = 8000
 """Characters of a tag, which a note is; MLflow cuts longer ones."""
 
+MAX_LABEL_LENGTH = 100
+"""Characters of what a table calls a row."""
+
 MAX_NAME_LENGTH = 128
 """Characters of a sweep's name: MLflow's databases keep 256 of an experiment's, and file systems 255 bytes of
 a file's, of which figures and what is temporary need a part for themselves."""

@@ -226,7 +226,12 @@ class Spec(SpecModel):
     @classmethod
     def _fits_the_task(cls, grid: list[Block], info: ValidationInfo) -> list[Block]:
         task = TASKS.get(info.data.get("task", ""))
-        return grid if task is None else [settled_block(task, *one) for one in enumerate(grid)]
+        if task is None:
+            return grid
+        settled_grid = [settled_block(task, *one) for one in enumerate(grid)]
+        for index, block in enumerate(settled_grid):
+            block.check_exclude(task, index)
+        return settled_grid
 
     @field_validator("search")
     @classmethod
@@ -234,6 +239,9 @@ class Spec(SpecModel):
         task = TASKS.get(info.data.get("task", ""))
         if search.is_grid or task is None:
             return search
+        if any(block.exclude for block in info.data.get("grid", ())):
+            rule = "kind must be grid where a block has exclude"
+            raise SpecValueError(rule, search.kind, place=("kind",))
         if not task.search_metrics:
             rule = f"kind must be grid where task is {task.name}"
             raise SpecValueError(rule, search.kind, place=("kind",))
@@ -309,7 +317,10 @@ class Spec(SpecModel):
 
     @property
     def num_cells(self) -> int:
-        """How many cells the blocks declare, none of which is made for it; one that two have counts twice."""
+        """How many cells the blocks declare, none of which is made for it.
+
+        One that two have counts twice, and one that is excluded counts.
+        """
         return sum(block.num_settings(TASKS[self.task]) for block in self.grid)
 
     def requests(self) -> tuple[CellRequest, ...]:
@@ -337,4 +348,5 @@ class Spec(SpecModel):
                     **setting,
                 },
                 note=block.note,
+                label=block.label,
             )

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -15,6 +15,7 @@ import estimators
 from estimators.hyperparameter import Rule
 from sweep.spec.limits import (
     MAX_COUNT,
+    MAX_LABEL_LENGTH,
     MAX_MEMBERS,
     MAX_NAME_LENGTH,
     MAX_NOTE_LENGTH,
@@ -188,15 +189,26 @@ def sweep_name(value: Any) -> str:
     return value
 
 
-def _note(text: str) -> str:
-    note = " ".join(text.split())
-    if len(note) > MAX_NOTE_LENGTH:
-        raise SpecValueError(
-            f"note must have at most {MAX_NOTE_LENGTH:,} characters, not {len(note):,}", note
-        )
-    if visible(note) != note:
-        raise SpecValueError("note must be without control characters", note)
-    return note
+def _line(name: str, most: int) -> Callable[[str], str]:
+    """Return what makes a text one line, if it is no longer than that."""
+
+    def check(text: str) -> str:
+        line = " ".join(text.split())
+        if len(line) > most:
+            raise SpecValueError(f"{name} must have at most {most:,} characters, not {len(line):,}", line)
+        if visible(line) != line:
+            raise SpecValueError(f"{name} must be without control characters", line)
+        return line
+
+    return check
+
+
+def _exclude(value: Any) -> tuple[Mapping[str, tuple[Any, ...]], ...]:
+    entries = value if isinstance(value, list | tuple) else [value]
+    for entry in entries:
+        if not isinstance(entry, Mapping) or not entry:
+            raise SpecValueError("exclude must be settings of the block, such as {lr: 0.001}", entry)
+    return tuple({str(key): tuple(as_list(stated)) for key, stated in entry.items()} for entry in entries)
 
 
 def _count_or_auto(what: str) -> Callable[[Any], int | None]:
@@ -249,7 +261,10 @@ LearningRate = Annotated[float, BeforeValidator(_param("lr"))]
 Temperature = Annotated[float, BeforeValidator(_param("temperature"))]
 TemperatureDecay = Annotated[float, BeforeValidator(_param("temperature_decay"))]
 TemperatureFloor = Annotated[float, BeforeValidator(_param("temperature_floor"))]
-Note = Annotated[str, AfterValidator(_note)]
+Note = Annotated[str, AfterValidator(_line("note", MAX_NOTE_LENGTH))]
+Label = Annotated[str, AfterValidator(_line("label", MAX_LABEL_LENGTH))]
+Exclude = Annotated[tuple[Mapping[str, tuple[Any, ...]], ...], BeforeValidator(_exclude)]
+"""Settings to leave out of a block: of each, the values under some of its keys."""
 SweepName = Annotated[str, BeforeValidator(sweep_name)]
 Epochs = Annotated[int, BeforeValidator(_count("epochs"))]
 IterationsPerEpoch = Annotated[int, BeforeValidator(_count("iterations_per_epoch"))]

@@ -17,7 +17,7 @@ import pytest
 from benchmarks.scale import SEEDS, Case, Usage, run_command
 from benchmarks.simulated import MARK, simulated_home, simulated_metrics
 from sweep import api
-from sweep.cli.tables import table_text
+from sweep.cli.table_text import TableOptions, table_text
 from sweep.home import Home
 from sweep.spec.file import load_spec
 from trainables.schema import CellRequest
@@ -111,7 +111,7 @@ def test_plan_status_and_table_see_all_of_it(finished: Finished) -> None:
     )
     status = api.status(finished.spec, home=finished.home.path)
     assert status["num_done"].tolist() == [SEEDS] * len(finished.requests)
-    rows = json.loads(table_text(finished.spec, finished.home, output_format="json"))
+    rows = json.loads(table_text([finished.spec], finished.home, TableOptions(output_format="json")))
     assert {row["cell"]: (row["n"], row["status"]) for row in rows} == dict.fromkeys(
         finished.means, (SEEDS, "complete")
     )

@@ -32,13 +32,15 @@ class Cell:
     Args:
         items: The params that apply, canonical strings, in the order of `CELL_PARAMS`.
         note: Why the cell is there, where it is no ordinary one; not part of its identity.
+        label: What rows of tables call it in place of its estimator's name; not part of its identity.
     """
 
     items: tuple[tuple[str, str], ...]
     note: str = field(default="", compare=False)
+    label: str = field(default="", compare=False)
 
     @classmethod
-    def from_params(cls, params: Mapping[str, object], note: str = "") -> Cell:
+    def from_params(cls, params: Mapping[str, object], note: str = "", label: str = "") -> Cell:
         """Build a cell from params in any order and form; params that no cell has are left out.
 
         Raises:
@@ -50,7 +52,7 @@ class Cell:
             for name in dict.fromkeys((*CELL_PARAMS, *own))
             if params.get(name) is not None
         ]
-        return cls(tuple(items), note)
+        return cls(tuple(items), note, label)
 
     @property
     def params(self) -> dict[str, str]:

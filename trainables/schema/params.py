@@ -154,7 +154,7 @@ _PARAMS = (
     Param("task", label="{}", costs_time=True),
     Param("task_version", Kind.INTEGER, "1", label="task version {}"),
     Param("dataset", label="{}", costs_time=True),
-    Param("estimator", costs_time=True),
+    Param("estimator", label="{}", costs_time=True),
     Param("categorical_dim", Kind.INTEGER, costs_time=True),
     Param("latent_dim", Kind.INTEGER, costs_time=True),
     Param("optimizer", label="{}", axis="optimiser", is_choosable=True, costs_time=True),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from analysis.tables.labels import row_labels
@@ -105,3 +107,18 @@ def test_a_budget_of_samples_is_in_every_label_and_alone_where_it_tells_cells_ap
     more = cell("rloo", "2x200", lr="5.0", num_samples="2", **task)
     assert row_labels([*cells, more])[1:] == ["RLOO lr 5.0 N 800", "RLOO lr 1.0 N 2", "RLOO lr 5.0 N 2"]
     assert row_labels([cell("rloo", num_samples="4"), cell("st")]) == ["RLOO", "ST"]
+
+
+def test_a_name_of_the_spec_stands_for_the_estimators(cell):
+    ours = [replace(one, label="Ours") for one in (cell("st", "8x4"), cell("st", "4x24", lr="0.001"))]
+    assert row_labels([*ours, cell("st", "8x4", lr="0.001")]) == ["Ours", "Ours", "ST"]
+
+
+def test_cells_of_one_name_and_latent_are_told_apart_even_if_their_estimators_differ(cell):
+    ours = [replace(cell(one), label="Ours") for one in ("st", "gst", "reinmax")]
+    assert row_labels(ours) == ["Ours st", "Ours gst", "Ours reinmax"]
+
+
+def test_a_name_of_the_spec_that_is_another_estimators_is_told_apart(cell):
+    cells = [replace(cell("st"), label="ReinMax"), cell("reinmax")]
+    assert row_labels(cells) == ["ReinMax st", "ReinMax reinmax"]

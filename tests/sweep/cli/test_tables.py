@@ -203,5 +203,59 @@ def test_measured_file_is_of_specs_that_judge_gradients_and_takes_no_other_optio
     answer = catsweep(*measured, "--metric", "test_kl", "--spread", "sem", "--test")
     assert (answer.status, answer.out) == (2, "")
     assert answer.err == (
-        "error: --format measured has all measures with mean and std, and no --metric, --test, --spread\n"
+        "error: --format measured has all measures with mean and std, and no --metric, --spread, --test\n"
     )
+
+
+def test_several_sweeps_make_one_table(words: tuple[object, ...], catsweep: Command) -> None:
+    Path("other.yaml").write_text(
+        SPEC_TEXT.replace("small", "other")
+        .replace("seeds: 2", "seeds: [1, 5]")
+        .replace("st\n", "[st, gst]\n")
+    )
+    answer = catsweep("tables", "grid.yaml", "other.yaml", *words[2:], "--format", "json")
+    rows = {row["estimator"]: row for row in json.loads(answer.out)}
+    assert (rows["st"]["n"], rows["st"]["num_requested"], rows["gst"]["num_requested"]) == (2, 3, 2)
+
+
+def test_sweeps_of_two_tasks_make_no_table(words: tuple[object, ...], catsweep: Command) -> None:
+    answer = catsweep("tables", "grid.yaml", "catlog-figure1", *words[2:])
+    assert answer.status == 2
+    assert "must be of one task, and these are small of mnist_vae, catlog-figure1 of" in answer.err
+
+
+def test_rows_columns_digits_and_their_order_can_be_chosen(
+    words: tuple[object, ...], catsweep: Command
+) -> None:
+    Path("grid.yaml").write_text(
+        SPEC_TEXT.replace("st\n", "[st, gst, reinmax]\n").replace("8x4", "[8x4, 4x24]")
+    )
+    text = catsweep(*words, "--estimators", "gst, st", "--latents", "4x24,8x4", "--digits", "0").out
+    assert [line.split() for line in text.splitlines()[:4] if "---" not in line] == [
+        ["estimator", "4x24", "8x4"],
+        ["GST-1.0", "--", "--"],
+        ["ST", "--", "105", "±", "3", "#1"],
+    ]
+    text = catsweep(*words, "--estimators", "gst,st", "--latents", "4x24,8x4", "--transpose").out
+    assert [line.split() for line in text.splitlines()[:4] if "---" not in line] == [
+        ["latent", "GST-1.0", "ST"],
+        ["4x24", "--", "--"],
+        ["8x4", "--", "105.00", "±", "2.83", "#1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--transpose", "--compare", "curves"], "--compare has a line for each cell"),
+        (["--digits", "1", "--format", "csv"], "at full precision, and no --transpose or --digits"),
+        (["--digits", "1", "--format", "measured"], "no --digits"),
+        (["--estimators", "rienmax"], "unknown estimator 'rienmax'; allowed: st"),
+    ],
+)
+def test_what_does_not_go_together_is_an_error(
+    options: list[str], said: str, words: tuple[object, ...], catsweep: Command
+) -> None:
+    answer = catsweep(*words, *options)
+    assert (answer.status, answer.out) == (2, "")
+    assert said in answer.err

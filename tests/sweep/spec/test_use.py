@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -204,6 +205,26 @@ def test_reading_needs_no_code(spec: Path, home: Home, catsweep: Command) -> Non
     answer = catsweep("status", spec, "--home", home.path)
     assert (answer.status, answer.out.splitlines()[-1][:5]) == (0, "disk:") or answer.status == 0
     assert catsweep("tables", spec, "--home", "elsewhere").status == 2
+
+
+def test_members_of_earlier_code_stay_apart_and_the_table_says_so(
+    spec: Path, home: Home, catsweep: Command
+) -> None:
+    trained(spec, home)
+    said = "The store has 3 members of my_soft as other code had it: not in this table."
+    assert said not in catsweep("tables", spec, "--home", home.path).out
+    (spec.parent / "my_estimators.py").write_text(CODE.replace("kappa * logits", "logits * kappa"))
+    answer = catsweep("tables", spec, "--home", home.path).out
+    assert said in answer
+    assert "Missing: Soft κ 1.0 8x4; Soft κ 0.5 8x4; Soft κ 2.0 8x4." in answer
+
+
+def test_programs_get_the_user_s_hyperparameters_as_numbers(
+    spec: Path, home: Home, catsweep: Command
+) -> None:
+    trained(spec, home)
+    rows = json.loads(catsweep("tables", spec, "--home", home.path, "--format", "json").out)
+    assert [row["kappa"] for row in rows] == [None, 1.0, 0.5, 2.0]
 
 
 def test_without_the_code_nothing_new_is_trained(spec: Path, home: Home, catsweep: Command) -> None:
