@@ -84,10 +84,6 @@ class Sweep:
     def checkpoints(self) -> Path:
         return self.home / "checkpoints"
 
-    @property
-    def spool(self) -> Path:
-        return self.home / "spool"
-
     def of_all_estimators(self) -> Sweep:
         """Return the sweep with twice as many members as there are cores to train them."""
         sweep = replace(self, estimators=ESTIMATORS)
@@ -114,11 +110,13 @@ class Sweep:
     def has_finished_member(self) -> bool:
         return "FINISHED" in self.recorded().statuses.values()
 
-    def has_spool(self) -> bool:
-        return any(path.stat().st_size for path in self.spool.glob("*.jsonl"))
+    def is_trained(self) -> bool:
+        """Whether every pack that has a checkpoint has one of its last epoch."""
+        folders = [*self.checkpoints.iterdir()]
+        return bool(folders) and all((one / f"epoch-{EPOCHS:06d}.pt").exists() for one in folders)
 
     def start(self, name: str = "run", *options: str) -> Command:
-        words = [sys.executable, "-c", _COMMAND, name, *([str(self.spec)] if name != "sync" else [])]
+        words = [sys.executable, "-c", _COMMAND, name, str(self.spec)]
         words += ["--home", str(self.home)]
         words += ["--tracking-uri", self.tracking_uri] if self.tracking_uri else []
         return Command([*words, *options], self.home, environment_of(self.environment))
