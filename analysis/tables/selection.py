@@ -16,7 +16,7 @@ from analysis.tables.members import counted_values, wanted_members
 from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection_account import Candidate, account
 from analysis.tables.typed_table import Table
-from trainables.schema import CHOOSABLE, Cell, CellRequest, own_names
+from trainables.schema import CHOOSABLE, NETWORK_PARAMS, Cell, CellRequest, own_names
 from trainables.store.member_state import STATES
 from trainables.tasks import METRIC, metric_of
 
@@ -168,13 +168,14 @@ def add_selection(table: Table, selection: Selection) -> Table:
 def hyperparameters_of(cell: Cell) -> dict[str, str]:
     """Return every `choosable` hyperparameter of a cell with its value, empty where it does not apply."""
     params = {**applicable_defaults(cell), **cell.params}
-    return {name: params.get(name, "") for name in choosable([cell])}
+    return {name: params.get(name, "") for name in dict.fromkeys((*choosable([cell]), *NETWORK_PARAMS))}
 
 
 def choosable(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Return what can be chosen of these cells: `CHOOSABLE`, and what users' estimators alone have."""
+    """Return what can be chosen of these cells: `CHOOSABLE`, networks, and what users' estimators alone have."""
+    networks = (name for name in NETWORK_PARAMS if any(name in cell.params for cell in cells))
     own = (name for cell in cells for name in own_names(cell.params))
-    return tuple(dict.fromkeys((*CHOOSABLE, *own)))
+    return tuple(dict.fromkeys((*CHOOSABLE, *networks, *own)))
 
 
 def _account_of(choice: Choice) -> dict[str, object]:

@@ -8,10 +8,11 @@ from typing import TypeVar
 from estimators.hyperparameter import NUM_SAMPLES
 from sweep.spec.block import ANNEALING, Block, SpecModel, check_hyperparameter
 from sweep.spec.values import MISSING, SpecValueError
+from trainables.schema import NETWORK_PARAMS
 from trainables.schema.dataset_names import NUM_TRAIN_IMAGES
 from trainables.tasks.task import OPTIONAL, REQUIRED, Keys, Task
 
-_BLOCK_KEYS = ("optimizer", "lr", *ANNEALING, "epochs")
+_BLOCK_KEYS = ("optimizer", "lr", *ANNEALING, *NETWORK_PARAMS, "epochs")
 """The keys of a block that a task requires, takes or refuses."""
 
 Part = TypeVar("Part", bound=SpecModel)
