@@ -140,7 +140,7 @@ def _table(spec: str, place: Home, compare: str | None) -> str:
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    num_cells = load_spec(spec, declared=Store(place).declared_estimators).num_cells
+    num_cells = load_spec(spec, declared=Store(place).declared).num_cells
     if num_cells > MAX_LINES:
         return f"{num_cells:,} cells, too many for a table here; `{_program()} tables` prints one"
     return table_text([spec], place, TableOptions(compare=compare))
@@ -161,7 +161,7 @@ def _comparisons(spec: str, home: Home) -> tuple[str | None, tuple[str, ...]]:
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    loaded = load_spec(spec, declared=Store(home).declared_estimators)
+    loaded = load_spec(spec, declared=Store(home).declared)
     if not loaded.search.is_grid:
         return None, ()
     headline = task_of(loaded.task).headline

@@ -26,6 +26,7 @@ from sweep.spec.limits import (
 )
 from trainables.models.network_sizes import ACTIVATION_NAMES
 from trainables.models.optimizers import OPTIMIZERS
+from trainables.own_data import OWN_DATA
 from trainables.schema import PARAMS
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.tasks import TASKS
@@ -227,7 +228,9 @@ def _widths(name: str) -> Callable[[Any], list[str]]:
 def _of_layers(name: str, value: Any) -> str:
     widths = [int(one) for one in value.split(",")] if _is_width_text(value) else as_list(value)
     if not widths or not all(_is_integer(one, 1) and one <= MAX_WIDTH for one in widths):
-        rule = f"{name} must be widths of hidden layers, at least one, each an integer from 1 to {MAX_WIDTH:,}"
+        rule = (
+            f"{name} must be widths of hidden layers, at least one, each an integer from 1 to {MAX_WIDTH:,}"
+        )
         raise SpecValueError(f"{rule}, such as [512, 256], or a list of such lists", value)
     if len(widths) > MAX_LAYERS:
         raise SpecValueError(f"{name} must have at most {MAX_LAYERS} hidden layers", value)
@@ -267,6 +270,12 @@ def _search_metric(value: Any) -> str:
     return _name("metric", names)(value)
 
 
+def _dataset(value: Any) -> str:
+    if isinstance(value, Mapping):
+        raise SpecValueError("dataset must be a name, or {file: FILE} with an .npz file of yours", value)
+    return _name("dataset", (*DATASET_NAMES, *OWN_DATA))(value)
+
+
 def as_list(value: Any) -> Any:
     """Return a list of one value, or what is a list already."""
     return value if isinstance(value, list) else [value]
@@ -277,7 +286,7 @@ Many = Annotated[list[Item], BeforeValidator(as_list), Field(min_length=1)]
 """One value or a list of at least one."""
 
 TaskName = Annotated[str, BeforeValidator(_name("task", TASKS))]
-Dataset = Annotated[str, BeforeValidator(_name("dataset", DATASET_NAMES))]
+Dataset = Annotated[str, BeforeValidator(_dataset)]
 Encoder = Annotated[list[str], BeforeValidator(_widths("encoder"))]
 Decoder = Annotated[list[str], BeforeValidator(_widths("decoder"))]
 """Widths of hidden layers, joined by commas: of every network one text."""

@@ -58,13 +58,13 @@ class Architecture:
 
     def of(self, params: Mapping[str, str]) -> Architecture:
         """Return the same with what a member's params state of it."""
-        stated = {
-            "encoder": _widths(params["encoder"]) if "encoder" in params else self.encoder,
-            "decoder": _widths(params["decoder"]) if "decoder" in params else self.decoder,
-            "activation": params.get("activation", self.activation),
-            "image_shape": image_shape_of(params) if "image_shape" in params else self.image_shape,
-        }
-        return replace(self, **stated)
+        return replace(
+            self,
+            encoder=_widths(params["encoder"]) if "encoder" in params else self.encoder,
+            decoder=_widths(params["decoder"]) if "decoder" in params else self.decoder,
+            activation=params.get("activation", self.activation),
+            image_shape=image_shape_of(params) if "image_shape" in params else self.image_shape,
+        )
 
     def stated(self, name: str) -> str:
         """Return the param `encoder`, `decoder` or `activation` that states what is so here."""

@@ -154,7 +154,7 @@ _PARAMS = (
     Param("task", label="{}", costs_time=True),
     Param("task_version", Kind.INTEGER, "1", label="task version {}"),
     Param("dataset", label="{}", costs_time=True),
-    Param("dataset_version", label="data {}"),
+    Param("dataset_version", label="data {}", costs_time=True),
     Param("image_shape", default="28x28", label="{}", costs_time=True),
     Param("estimator", label="{}", costs_time=True),
     Param("categorical_dim", Kind.INTEGER, costs_time=True),

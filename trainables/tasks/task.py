@@ -66,7 +66,8 @@ class Task:
         free_params: What members of one pack may differ in; everything else they share.
         free_on_gpu: What they may differ in besides, where packs had better be large.
         num_parameters: Maps the params of a member to how many numbers its model's parameters take.
-        datasets: The data sets that it can be done with, besides those of users; none where it needs no images.
+        datasets: The data sets that it can be done with, and users' own besides; none where it needs no
+            images.
         image_shape: Height and width that images must have; none means any.
         num_classes: How many classes labels are of, from 0 on; none where they do not matter.
         architecture: The networks of a member whose params state nothing of them; none where none can.

@@ -82,7 +82,7 @@ def _png(parts: Sequence[torch.Tensor], image_shape: tuple[int, int]) -> bytes:
 
 
 def _block(images: torch.Tensor) -> torch.Tensor:
-    """Lay images, shape (n, height, width), out in rows of `NUM_IMAGES`; where there are fewer, places stay empty."""
+    """Lay images, shape (n, height, width), out in rows of `NUM_IMAGES`; places without one stay empty."""
     num_rows = -(-len(images) // NUM_IMAGES)
     height, width = images.shape[1:]
     down, right = height + _BETWEEN_IMAGES, width + _BETWEEN_IMAGES

@@ -63,7 +63,10 @@ def _largest_error(hidden: tuple[int, ...], activation: str, members: int) -> fl
         expected.backward(grad[member])
         errors += [output[member] - expected, grad_given[member] - inputs.grad]
         for layer, gradient in zip(plain[::2], pack.weight_gradients, strict=True):
-            errors += [gradient[member, :-1].T - layer.weight.grad / 2, gradient[member, -1] - layer.bias.grad / 2]
+            errors += [
+                gradient[member, :-1].T - layer.weight.grad / 2,
+                gradient[member, -1] - layer.bias.grad / 2,
+            ]
     return max(error.abs().max().item() for error in errors)
 
 
