@@ -172,7 +172,7 @@ def hyperparameters_of(cell: Cell) -> dict[str, str]:
 
 
 def choosable(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Return what can be chosen of these cells: `CHOOSABLE`, networks, and what users' estimators alone have."""
+    """Return what can be chosen of these cells: `CHOOSABLE`, networks, and what users' estimators have."""
     networks = (name for name in NETWORK_PARAMS if any(name in cell.params for cell in cells))
     own = (name for cell in cells for name in own_names(cell.params))
     return tuple(dict.fromkeys((*CHOOSABLE, *networks, *own)))

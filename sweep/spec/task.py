@@ -99,11 +99,11 @@ def check_own_data(task: Task, own: OwnDataset) -> None:
     if task.image_shape not in (None, own.image_shape):
         size = "x".join(map(str, task.image_shape or ()))
         raise SpecValueError(f"dataset must have images of {size} where task is {task.name}", own.shape_text)
-    if task.num_classes is not None and own.images is not None:
-        if own.num_classes is None or own.num_classes > task.num_classes:
-            got = "no labels" if own.num_classes is None else f"labels up to {own.num_classes - 1}"
-            rule = f"dataset must have labels from 0 to {task.num_classes - 1} where task is {task.name}"
-            raise SpecValueError(f"{rule}, and {own.name} has {got}", MISSING)
+    most = task.num_classes
+    if most is not None and own.images is not None and (own.num_classes or most + 1) > most:
+        got = "no labels" if own.num_classes is None else f"labels up to {own.num_classes - 1}"
+        rule = f"dataset must have labels from 0 to {most - 1} where task is {task.name}"
+        raise SpecValueError(f"{rule}, and {own.name} has {got}", MISSING)
 
 
 def settled_measure(task: Task, measure: Part) -> Part:

@@ -1,4 +1,4 @@
-"""What users bring to a spec: estimators, tasks and data sets in files and modules of theirs, known by their content."""
+"""What users bring to a spec: estimators, tasks and data sets of files and modules, known by their content."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def use(entry: str, folder: Path) -> list[str]:
     data = [value for value in vars(module).values() if hasattr(value, own_data.DECLARED_DATA)]
     if not functions and not records and not data:
         raise UseError(
-            f"{entry} declares no estimator, by @estimator from estimators, no Task, and no data set, by @dataset "
-            "from trainables.data"
+            f"{entry} declares no estimator, by @estimator from estimators, no Task, and no data set, by "
+            "@dataset from trainables.data"
         )
     _loaded[entry] = mine
     content = _content(mine)
