@@ -1,4 +1,4 @@
-"""What users bring to a spec: estimators, tasks and data sets of files and modules, known by their content."""
+"""What users bring to a spec: estimators, tasks and data sets, in files and modules known by content."""
 
 from __future__ import annotations
 
