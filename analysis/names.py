@@ -75,10 +75,7 @@ def applicable_defaults(cell: Cell) -> dict[str, str]:
     names = _EVERYWHERE | {hyperparameter.name for hyperparameter in takes}
     if task is not None:
         names -= _OF_SOME_TASKS - task.keys.keys()
-    return {
-        **{name: value for name, value in schema.DEFAULTS.items() if name in names},
-        **networks_of(task),
-    }
+    return {name: value for name, value in schema.DEFAULTS.items() if name in names}
 
 
 def networks_of(task: Task | None) -> dict[str, str]:
