@@ -213,7 +213,7 @@ def _cells_page(spec: str, place: Home) -> list[str]:
     if not place.is_server:
         return []
     store = Store(place)
-    experiment = experiment_of(store.client, load_spec(spec, declared=store.declared_estimators).name)
+    experiment = experiment_of(store.client, load_spec(spec, declared=store.declared).name)
     return [f"cells: {cells_address(place.shown_uri, experiment.experiment_id)}"] if experiment else []
 
 
