@@ -42,7 +42,7 @@ from estimators.own import OwnEstimator
 from sweep.cluster.environment import environment
 from sweep.spec.use import use
 from trainables.models.discrete_vae import NegElbo
-from trainables.models.network_sizes import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS
+from trainables.models.network_sizes import VAE
 from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.process import prepare_process
 from trainables.training.training_data import TrainingData
@@ -124,7 +124,8 @@ def floor(latent: str) -> Callable[[], None]:
     """Return a function that does the matrix products of a step: three a layer, two in the first."""
     categorical_dim, latent_dim = (int(part) for part in latent.split("x"))
     width = categorical_dim * latent_dim
-    widths = (NUM_PIXELS, *ENCODER_WIDTHS, width, *DECODER_WIDTHS, NUM_PIXELS)
+    encoder, decoder = VAE.widths(width)
+    widths = (*encoder, *decoder[1:])
     values = [torch.rand(BATCH_SIZE, size) for size in widths]
     weights = [torch.rand(size) for size in itertools.pairwise(widths)]
 
