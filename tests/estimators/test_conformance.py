@@ -29,7 +29,7 @@ from tests.rounding import check_equal_but_for_rounding
 
 SHAPES = [(3, 4), (1, 1), (5, 3, 4), (2, 5, 3, 4)]
 ROUNDINGS = 4 * 3 * 5 * FEW.num_samples
-"""On the way to a gradient of the sizes used here: over draws, and four times over variables and categories."""
+"""On the way to a gradient of the sizes used here: sums over draws, and four over variables and categories."""
 
 
 # The sample.

@@ -22,7 +22,7 @@ from tests.estimators.oracles import Hyperparameters, normal
 from tests.estimators.registry_table import FEW, every, hyperparameter_names, output_of
 from tests.estimators.rule_table import seeded
 from tests.estimators.sums_over_states import check_equal_sums_over_states
-from tests.rounding import check_equal_but_for_rounding, rounding
+from tests.rounding import rounding
 
 OFFSET = 1e8
 """So large beside the spread of one that naive sums of squares lose the spread."""

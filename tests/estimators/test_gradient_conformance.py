@@ -80,7 +80,7 @@ def test_gradient_ignores_a_shift_of_the_logits(estimator):
     logits, g = normal(6, 3, 4, seed=1), normal(6, 3, 4, seed=2)
     shifted = gradient_of(estimator, logits + 5.0, g, seeded(1))
     expected = gradient_of(estimator, logits, g, seeded(1))
-    # The sum rounds the logits themselves, of which the gradient is a function with a slope of 1 / τ and less.
+    # The sum rounds the logits themselves, of which the gradient is a function with a slope of 1/τ or less.
     size = expected.abs().max().item() * (5 + logits.abs().max().item()) / FEW.temperature
     check_equal_but_for_rounding(shifted, expected, length=ROUNDINGS, size=size)
 

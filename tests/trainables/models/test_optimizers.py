@@ -9,7 +9,6 @@ import torch
 from tests.rounding import rounding
 from trainables.models.optimizers import OPTIMIZERS, FusedAdam, FusedRAdam, RMSprop
 
-
 LR = 0.0007
 _WARM_UP = 5
 """Steps of RAdam that do not divide by the size of the gradient."""

@@ -70,7 +70,7 @@ def check_converges(name: str, scale: float = 1.0) -> None:
     probability = sum_probs(torch.softmax(leaf, -1))[11]
     exact = -(probability + LEAST_PROBABILITY).log()
     exact.backward()
-    # Of the share of samples with the sum, relative; a gradient of log p̂ has D (1[v] - π) of it, squares below 2.
+    # Of the share of samples with the sum, relative; log p̂'s gradient has 1[v] - π of it, squares below 2.
     standard_error = ((1 - probability.item()) / (probability.item() * num_samples)) ** 0.5
     of_gradient = (2 * NUM_DIGITS) ** 0.5 * standard_error
     draw = estimators.get(name).draw(
