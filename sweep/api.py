@@ -140,31 +140,6 @@ def _line_of_resources(spec: str | Path) -> Iterator[None]:
         raise ClusterError(f"{where}{error}", error.key) from None
 
 
-def sync(*, home: str | Path | None = None, tracking_uri: str | None = None) -> int:
-    """Send what waits on disk because the store was away when a run ended; return the number of writes.
-
-    Raises:
-        HomeError, StoreError: If another driver is at work, or the store does not take it; nothing is lost.
-    """
-    return sync_home(Home.resolve(home, tracking_uri), print)
-
-
-def sync_home(home: Home, say: Callable[[str], None]) -> int:
-    """Do what `sync` does in this home, showing lines with `say`."""
-    quieten()
-    if not home.spool.is_dir():
-        return 0
-    from sweep.execution.sync import send_spools
-    from sweep.runner import driver_lock
-    from sweep.store.moved_home import settle
-
-    with driver_lock(home):
-        store = Store(home)
-        store.check()
-        settle(home, say)
-        return send_spools(store, say)
-
-
 def current_plan(spec: str | Path, home: Home, *, retry_failed: bool = False) -> Plan:
     """Return the plan of a spec, given what the home's store holds now.
 

@@ -63,6 +63,12 @@ class Home:
         """The store's URI as it may be printed and logged: without a password."""
         return self.redact(self.tracking_uri)
 
+    @property
+    def store_name(self) -> str:
+        """What the home calls the store: its own by no path, since a home may be moved."""
+        is_own = self.tracking_uri == sqlite_uri(self.path / "mlflow.db")
+        return "the home's own" if is_own else self.shown_uri
+
     def redact(self, text: str) -> str:
         """Return a text, such as the message of a library, without the store's password."""
         return redact(text, self.tracking_uri)
@@ -83,8 +89,8 @@ class Home:
         return self.shared_data or self.path / "data"
 
     @property
-    def spool(self) -> Path:
-        """Writes that the store has not taken yet."""
+    def old_spool(self) -> Path:
+        """Where older versions kept writes that the store had not taken."""
         return self.path / "spool"
 
     @property

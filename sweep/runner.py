@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +14,11 @@ from ray import tune
 from sweep.cluster.cluster import Joined, cluster
 from sweep.cluster.environment import code, environment
 from sweep.execution.display import Display, make_display
+from sweep.execution.kept_packs import KeptPack, kept_pack, trained_packs
 from sweep.execution.outbox import Outbox
 from sweep.execution.pack_events import PackEvents
 from sweep.execution.progress import Progress
 from sweep.execution.run_writer import RunWriter
-from sweep.execution.spool import Spool
-from sweep.execution.sync import send_spools
 from sweep.execution.tracking import Tracker, open_experiment
 from sweep.execution.training import REAL, Training
 from sweep.execution.tune_inputs import Walk, grid_walk, resources_of_trial
@@ -28,7 +27,7 @@ from sweep.home import Home, HomeError
 from sweep.messages import say
 from sweep.planning.namesake import note_of_others
 from sweep.planning.pack_sizes import measure_pack_sizes
-from sweep.planning.packing import finished_folders
+from sweep.planning.packing import finished_folders, forget_pack, stores_waiting
 from sweep.planning.placement import MOST_PACKS_TO_A_GPU, placed, with_share
 from sweep.planning.plan import Plan
 from sweep.planning.shard import Shard
@@ -45,7 +44,6 @@ from trainables.data import ImageDataset
 from trainables.error_reason import reason_of
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.training.checkpoint import CheckpointFolder
 
 RETRIES_OF_A_PACK = 2
 """How often a pack whose process died starts again from its checkpoint before it counts as failed."""
@@ -128,15 +126,19 @@ def run_sweep(
     with driver_lock(home):
         store.check()
         settle(home, say)
-        send_spools(store, say)
+        _say_what_waits(home)
         if not spec.search.is_grid and shard is None:
             return _search(spec, spec_text, store, address, training, retry_failed=retry_failed)
         plan = planned(spec, store.members())
         check_code(plan.members_to_run)
-        if not plan.packs:
+        reported = Progress(plan)
+        if not plan.packs or any(trained_packs(plan.packs, home.checkpoints)):
             with _lease(spec, store) as lease:
-                _tracker(plan, store, lease, spec_text).close(is_complete=True)
-            return _outcome(Progress(plan), is_interrupted=False)
+                # Anew, since another driver may have been at work until now.
+                reported = _report(planned(spec, store.members()), store, lease, spec_text)
+            plan = planned(spec, store.members())
+            if not plan.packs:
+                return _outcome(reported, is_interrupted=False)
         dataset = _images(spec, plan.stored, training, home)
         joining = cluster(address, spec.resources, home.checkpoints, training.gpu_problem)
         with joining as joined, _lease(spec, store) as lease:
@@ -145,7 +147,32 @@ def run_sweep(
             plan = planned(spec, store.members())
             require_same_content(plan.stored, dataset, home)
             walk = grid_walk(plan, home, joined.capacity, lease.stopped_cells, is_fixed=address is None)
-            return _train(walk, store, lease, spec_text, training.trainable, dataset, joined.scratch, why)
+            trained = _train(walk, store, lease, spec_text, training.trainable, dataset, joined.scratch, why)
+            return replace(trained, num_run=trained.num_run + reported.num_members_run)
+
+
+def _say_what_waits(home: Home) -> None:
+    """Say what else waits in a home for a store that was away."""
+    for name, count in stores_waiting(home.checkpoints).items():
+        if name != home.store_name:
+            say(f"checkpoints of {count} packs are kept for tracking store {name}, which lacks their results")
+    if any(home.old_spool.glob("*.jsonl")):
+        say(
+            f"{home.old_spool} is of an older version and is not read: each sweep's next run reports from "
+            f"checkpoints what the store lacks, or trains it; after that, remove the folder"
+        )
+
+
+def _report(plan: Plan, store: Store, lease: Lease, spec_text: str) -> Progress:
+    """Tell the store what it lacks of packs that were trained to their end, since it was away then."""
+    kept, progress = [*trained_packs(plan.packs, store.home.checkpoints)], Progress(plan)
+    for one in kept:
+        progress.ended(one.pack, has_failed=False)
+    if kept:
+        say(f"{progress.num_members_run} members are reported from checkpoints, without training them again")
+    tracker = _tracker(plan, store, lease, spec_text, kept=kept)
+    tracker.close(is_complete=progress.is_complete)
+    return progress
 
 
 def _search(
@@ -223,19 +250,19 @@ def _tracker(
     show: Callable[[str], None] = say,
     pruned: Iterable[tuple[Pack, int]] = (),
     dataset_content: str = "",
+    kept: Iterable[KeptPack] = (),
 ) -> Tracker:
     if note := note_of_others(plan):
         show(note)
-    checkpoints = store.home.checkpoints
-    writer = RunWriter(store.client, lease.experiment_id, plan.stored, checkpoints)
+    checkpoints, name = store.home.checkpoints, store.home.store_name
+    writer = RunWriter(store.client, lease.experiment_id, plan.stored, checkpoints, name)
     try:
         writer.open_sweep(spec_text, environment())
     except STORE_AWAY as error:
         raise _refuses(store, error) from None
     finished = {key for key, stored in plan.stored.items() if stored.is_finished}
     for folder in finished_folders(checkpoints, finished):
-        CheckpointFolder(folder).remove()
-    spool = Spool.new(store.home.spool, plan.spec.name, store.home.shown_uri)
+        forget_pack(checkpoints, folder.name, name)
     file = StoreFile(store.home.sqlite_path)
 
     def apply(write: Write) -> None:
@@ -243,8 +270,12 @@ def _tracker(
         lease.check()
         writer.apply(write)
 
-    tracker = Tracker(plan, Outbox(apply, spool, show), dataset_content, code())
+    tracker = Tracker(plan, Outbox(apply, store.home.shown_uri, show), dataset_content, code())
+    for one in kept:
+        tracker.report(one)
+        tracker.finish(one.pack, one.records[-1])
     for pack, epoch in pruned:
+        tracker.report(kept_pack(pack, checkpoints))
         tracker.prune(pack, epoch)
     return tracker
 
@@ -297,7 +328,7 @@ def _tuner(
         run_config=tune.RunConfig(
             name=spec.name,
             storage_path=str(scratch),
-            callbacks=[PackEvents(tracker, walk.progress, display, home.checkpoints)],
+            callbacks=[PackEvents(tracker, walk.progress, display, home)],
             # Packs keep checkpoints of their own, from which any later run goes on.
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=RETRIES_OF_A_PACK),

@@ -21,14 +21,17 @@ from trainables.training_code import require_code
 
 PACK = "pack"
 """Key of a trial's config: `members` (params of the pack's members), `checkpoint_folder` (an absolute path),
-`num_threads`, `device`, `gpus`, `code` (the driver's, which this process must have) and `estimators` (those
-of users, as bytes)."""
+`num_threads`, `device`, `gpus`, `code` (the driver's, which this process must have), `described_code` (the
+same for people) and `estimators` (those of users, as bytes)."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
 DEVICE = "device"
 """Key of a pack's first result in a process: the model of the processor or GPU that trains it."""
 PICTURES = "pictures"
 """Key of a pack's last result: for each member a PNG of what it has learned, as bytes, or none."""
+OUTCOME = "outcome"
+"""Key of a pack's last checkpoint, with what a store is told beside the records: `pictures`, `device`,
+`dataset_content` and `code`. A driver reports from it without training where the store was away."""
 WARNINGS = "warnings"
 """Key of a result: lines for the user since the last result."""
 
@@ -46,6 +49,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         """Take over the data set, which `tune.with_parameters` gives, and start the first pack."""
         self._num_reported = 0
         self._data = TrainingData.of(dataset)
+        self._dataset_content = dataset.content if dataset is not None else ""
         self._start(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
@@ -56,9 +60,13 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
 
     def step(self) -> dict[str, Any]:
         """Train for one epoch, save a checkpoint, and return what is new."""
-        if not self._trainer.is_finished:
+        is_resumed = self._trainer.is_finished
+        if not is_resumed:
             self._trainer.run_epoch()
-            self._checkpoints.save(self._trainer.state_dict(), self._trainer.epoch)
+        pictures = {PICTURES: self._trainer.pictures()} if self._trainer.is_finished else {}
+        if not is_resumed:
+            outcome = {OUTCOME: {**pictures, **self._made_by}} if pictures else {}
+            self._checkpoints.save({**self._trainer.state_dict(), **outcome}, self._trainer.epoch)
         device = {} if self._num_reported else {DEVICE: self._device_name}
         records = self._trainer.history[self._num_reported :]
         self._num_reported = len(self._trainer.history)
@@ -67,7 +75,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
             RECORDS: [record.to_state() for record in records],
             WARNINGS: warnings,
             **device,
-            **({PICTURES: self._trainer.pictures()} if self._trainer.is_finished else {}),
+            **pictures,
             "done": self._trainer.is_finished,
         }
 
@@ -80,6 +88,11 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         self._warnings: list[str] = []
         self._checkpoints = CheckpointFolder(Path(own["checkpoint_folder"]), self._warnings.append)
         device, self._device_name = self.device_of(own["device"])
+        self._made_by = {
+            "device": self._device_name,
+            "dataset_content": self._dataset_content,
+            "code": own.get("described_code", ""),
+        }
         self._trainer = self._checkpoints.resume(partial(self._trainer_of, device))
         self._num_reported = 0
 
@@ -96,5 +109,5 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
     def _trainer_of(self, device: torch.device, state: Mapping[str, Any] | None) -> Trainer:
         trainer = self._pack.task.trainer(self._pack, self._data, device)
         if state is not None:
-            trainer.load_state_dict(state)
+            trainer.load_state_dict({key: part for key, part in state.items() if key != OUTCOME})
         return trainer

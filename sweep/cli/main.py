@@ -31,7 +31,6 @@ from sweep.cli import (
     slurm,
     status,
     stop,
-    sync,
     tables,
     ui,
 )
@@ -101,7 +100,7 @@ def _options(
 
 
 for module in (
-    run, plan, status, sync, tables, figures, report, init, check, export, delete, stop, slurm, ui, doctor,
+    run, plan, status, tables, figures, report, init, check, export, delete, stop, slurm, ui, doctor,
 ):  # fmt: skip
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.command("import")(import_members.command)

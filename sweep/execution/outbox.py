@@ -1,4 +1,4 @@
-"""Writes on their way to the tracking store: sent in order by a thread, spooled while the store is away."""
+"""Writes on their way to the tracking store: sent in order by a thread, kept in memory while it is away."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 
-from sweep.execution.spool import Spool
 from sweep.execution.writes import Write, joined
 from sweep.store.refusal import STORE_AWAY, TakenOverError, WriteRefusedError
 from sweep.store.store import StoreError
@@ -23,13 +21,13 @@ PATIENCE = 60.0
 class Outbox:
     """A queue of writes, each of which may be repeated without harm, and a thread that sends them.
 
-    Neither a slow store nor one that is away holds up whoever adds writes. While it is away, what waits is in
-    the spool as well, so that it outlives this process. A write that is refused for good is set aside, and
-    those behind it are sent.
+    Neither a slow store nor one that is away holds up whoever adds writes. What waits outlives this process
+    in the checkpoints, which go only by a write behind all others of their pack. A write that is refused for
+    good is left out, and those behind it are sent.
 
     Args:
         apply: Sends a write; raises `WriteRefusedError`, `TakenOverError` or one of `STORE_AWAY`.
-        spool: Where writes wait on disk.
+        store: The store, as shown to people.
         say: Shows a line to the user.
         pauses: Seconds between tries while the store is away.
         patience: Seconds that `close` waits for a store that takes nothing.
@@ -38,22 +36,20 @@ class Outbox:
     def __init__(
         self,
         apply: Callable[[Write], None],
-        spool: Spool,
+        store: str,
         say: Callable[[str], None],
         *,
         pauses: Sequence[float] = PAUSES,
         patience: float = PATIENCE,
     ) -> None:
         self._apply = apply
-        self._spool = spool
+        self._store = store
         self._say = say
         self._pauses = pauses
         self._patience = patience
         self._queue: deque[Write] = deque()
-        self._num_spooled = 0
         self._num_failures = 0
-        self._is_disk_full = False
-        self._is_in_doubt = False  # then writes are sent one by one, as they lie in the spool
+        self._is_refused_as_pair = False  # then the first write is sent without what belongs to it
         self._is_closing = False
         self._is_given_up = False
         self._reason = ""
@@ -85,7 +81,7 @@ class Outbox:
         """Send everything, waiting for the store where need be.
 
         Raises:
-            StoreError: If the store has not taken everything; what it has not is kept on disk.
+            StoreError: If the store has not taken everything.
         """
         with self._changed:
             self._is_closing = True
@@ -96,31 +92,18 @@ class Outbox:
             self._wait_until_fewer(left)
         with self._changed:
             self._is_given_up = True
-            self._to_spool()
             self._changed.notify_all()
-        store = f"tracking store {self._spool.store}"
+        store = f"tracking store {self._store}"
         if self._queue:
             raise StoreError(
-                f"{store} did not take {len(self._queue)} writes{self._reason}{self._what_is_kept()}"
+                f"{store} did not take {len(self._queue)} writes{self._reason}; once it answers, give the "
+                f"same command again: what checkpoints hold is reported, and not trained again"
             )
         if self.num_refused:
             raise StoreError(
-                f"{store} refused {self.num_refused} writes for good; they and the reasons are in "
-                f"{self._spool.refused_path}; members whose numbers they hold go on from their checkpoints "
-                f"when the same command is run again"
+                f"{store} refused {self.num_refused} writes for good, as said above; members whose numbers "
+                f"they held are reported from their checkpoints when the same command is given again"
             )
-
-    def _what_is_kept(self) -> str:
-        """Say what becomes of what the store has not taken; whether there are checkpoints is not known."""
-        again = "once it answers, send them with `catsweep sync` or run the same command again"
-        num_lost = len(self._queue) - self._num_spooled
-        if not num_lost:
-            return f"; they are kept in {self._spool.path}; {again}"
-        kept = f"{self._num_spooled} are kept in {self._spool.path}; {again}; " if self._num_spooled else ""
-        return (
-            f"; {kept}{num_lost} are lost, since the disk took no spool: when the same command is run again, "
-            f"it trains what the store lacks, from checkpoints where the disk took some"
-        )
 
     def _wait_until_fewer(self, count: int) -> None:
         with self._changed:
@@ -149,19 +132,19 @@ class Outbox:
                 if not self._queue or self._is_given_up:
                     return
                 write = self._queue[0]
-                pair = None if self._is_in_doubt else joined(self._queue)
+                pair = None if self._is_refused_as_pair else joined(self._queue)
             try:
                 self._apply(pair[0] if pair else write)
             except WriteRefusedError as refusal:
                 if pair:
-                    self._is_in_doubt = True
+                    self._is_refused_as_pair = True
                     continue
-                self._set_aside(write, str(refusal))
+                self.num_refused += 1
+                self._say(f"the tracking store refuses a write for good: {refusal}")
                 self._sent()
             except TakenOverError:
                 self._drop()
             except STORE_AWAY as error:
-                self._is_in_doubt = True
                 self._wait(error)
             else:
                 self._sent(*([pair[1]] if pair else []))
@@ -172,12 +155,9 @@ class Outbox:
             self._say("the tracking store answers again")
         with self._changed:
             self._num_failures = 0
+            self._is_refused_as_pair = False
             for place in (*others, 0):
                 del self._queue[place]
-                self._num_spooled -= place < self._num_spooled
-            self._is_in_doubt = self._num_spooled > 0
-            if not self._queue:
-                self._spool.remove()
             self._changed.notify_all()
 
     def _drop(self) -> None:
@@ -185,44 +165,14 @@ class Outbox:
         with self._changed:
             self._is_given_up = True
             self._queue.clear()
-            self._spool.remove()
             self._changed.notify_all()
 
-    def _set_aside(self, write: Write, reason: str) -> None:
-        self.num_refused += 1
-        self._say(f"the tracking store refuses a write for good: {reason}")
-        try:
-            self._spool.set_aside(write, reason)
-        except OSError as error:
-            self._say(f"{self._spool.refused_path} cannot be written ({error.strerror})")
-
     def _wait(self, error: Exception) -> None:
-        """Spool what waits, and what is added meanwhile, until it is time to try again."""
+        """Wait until it is time to try again."""
         deadline = time.monotonic() + self._pauses[min(self._num_failures, len(self._pauses) - 1)]
         self._num_failures += 1
         self._reason = f" ({reason_of(error)})"
         if self._num_failures == 1:
             self._say(f"the tracking store does not take a write{self._reason}; it is tried again")
         with self._changed:
-            while not self._is_given_up and (seconds := deadline - time.monotonic()) > 0:
-                self._to_spool()
-                self._changed.wait_for(lambda: self._is_given_up or self._has_unspooled(), seconds)
-
-    def _has_unspooled(self) -> bool:
-        return len(self._queue) > self._num_spooled and not self._is_disk_full
-
-    def _to_spool(self) -> None:
-        new = list(islice(self._queue, self._num_spooled, None))
-        if not new:
-            return
-        try:
-            self._spool.append(new)
-        except OSError as error:
-            if not self._is_disk_full:
-                self._say(
-                    f"spool {self._spool.path} cannot be written ({error.strerror}); writes wait in memory"
-                )
-            self._is_disk_full = True
-        else:
-            self._num_spooled += len(new)
-            self._is_disk_full = False
+            self._changed.wait_for(lambda: self._is_given_up, deadline - time.monotonic())

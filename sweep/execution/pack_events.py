@@ -11,6 +11,7 @@ from ray.tune.experiment import Trial
 from sweep.execution.display import Display, pack_name
 from sweep.execution.progress import Progress
 from sweep.execution.tracking import Tracker
+from sweep.home import Home
 from sweep.planning.packing import write_manifest
 from trainables.pack import Pack
 from trainables.pack_trainable import DEVICE, PACK, PICTURES, RECORDS, WARNINGS
@@ -24,7 +25,7 @@ class PackEvents(Callback):  # type: ignore[misc]
         tracker: Writes to the store.
         progress: Counts.
         display: Shows.
-        checkpoints: Folder of all checkpoints; a pack that has started leaves its manifest there.
+        home: Where checkpoints are; a pack that has started leaves its manifest there.
     """
 
     def __init__(
@@ -32,12 +33,12 @@ class PackEvents(Callback):  # type: ignore[misc]
         tracker: Tracker,
         progress: Progress,
         display: Display,
-        checkpoints: Path,
+        home: Home,
     ) -> None:
         self._tracker = tracker
         self._progress = progress
         self._display = display
-        self._checkpoints = checkpoints
+        self._home = home
         self._last: dict[str, EpochRecord] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -48,10 +49,10 @@ class PackEvents(Callback):  # type: ignore[misc]
         """A pack has started, or started again after its process died."""
         pack = _pack(trial)
         try:
-            write_manifest(self._checkpoints, pack)
+            write_manifest(self._home.checkpoints, pack, self._home.store_name)
         except OSError as error:
             self._display.say(
-                f"warning: {pack_name(pack)}: {self._checkpoints} cannot be written ({error.strerror}); "
+                f"warning: {pack_name(pack)}: {self._home.checkpoints} cannot be written ({error.strerror}); "
                 f"training goes on, but may have to start anew if this run is killed"
             )
         self._tracker.start(pack)

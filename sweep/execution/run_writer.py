@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatchmethod
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from sweep.execution.writes import (
     Write,
     WriteCell,
 )
+from sweep.planning.packing import forget_pack
 from sweep.store.artifact_bytes import NoFolderError, log_bytes
 from sweep.store.refusal import WriteRefusedError, is_for_good, is_missing, named
 from sweep.store.store import StoredMember
@@ -48,7 +49,6 @@ from trainables.schema import (
     Cell,
     Member,
 )
-from trainables.training.checkpoint import CheckpointFolder
 
 _MAX_METRICS_PER_BATCH = 900
 """MLflow takes 1,000 of everything in a batch, of which at most 100 are params."""
@@ -66,7 +66,7 @@ class RunWriter:
         experiment_id: The sweep's experiment.
         stored: Members that the store holds; they go on in their runs, whichever experiment these are in.
         checkpoints: Folder of all checkpoints.
-        incomplete: Hashes of members some of whose numbers the store has refused.
+        store: Name of the store, as in the manifests of packs.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class RunWriter:
         experiment_id: str,
         stored: Mapping[str, StoredMember],
         checkpoints: Path,
-        incomplete: Iterable[str] = (),
+        store: str = "",
     ) -> None:
         self._client = client
         self._experiment_id = experiment_id
@@ -85,7 +85,8 @@ class RunWriter:
         self._cell_values: dict[str, dict[str, float]] | None = None
         self._in_doubt = {KIND_SWEEP}
         self._described_cells: set[str] = set()
-        self._incomplete = set(incomplete)
+        self._store = store
+        self._incomplete: set[str] = set()
         self._logged: dict[str, set[tuple[str, int]]] = {}
 
     def open_sweep(self, spec_text: str, environment: Mapping[str, object]) -> None:
@@ -108,7 +109,7 @@ class RunWriter:
             MlflowException, SQLAlchemyError, OSError: If the store does not take it now.
         """
         if any(self._is_finished(member) for member in write.touched_members):
-            return  # finished elsewhere, before this process or since this write was spooled
+            return  # finished elsewhere, before this process
         try:
             self._apply(write)
         except MlflowException as error:
@@ -201,7 +202,7 @@ class RunWriter:
     @_apply.register
     def _(self, write: ForgetPack) -> None:
         if self._incomplete.isdisjoint(write.members):
-            CheckpointFolder(self._checkpoints / write.pack).remove()
+            forget_pack(self._checkpoints, write.pack, self._store)
 
     @_apply.register
     def _(self, write: EndSweep) -> None:
@@ -230,7 +231,7 @@ class RunWriter:
         return self._logged[member]
 
     def _known_run_id(self, member: str) -> str:
-        """Return the run of a member that has started; a spool may be for a store that was emptied since."""
+        """Return the run of a member that has started."""
         if member not in self._run_ids:
             self._incomplete.add(member)
             raise WriteRefusedError(f"the store has no run of member {member}")

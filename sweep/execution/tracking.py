@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from estimators import REGISTRY
 from estimators.own import OwnEstimator
 from sweep.execution.cell_runs import cell_values
+from sweep.execution.kept_packs import KeptPack
 from sweep.execution.outbox import Outbox
 from sweep.execution.writes import (
     EndSweep,
@@ -105,8 +106,14 @@ class Tracker:
         self._changed_cells: dict[str, Cell] = {key: one.cell for key, one in self._requests.items()}
         self.flush()  # cells whose members finished in other sweeps
 
-    def start(self, pack: Pack) -> None:
-        """Note that a pack is training."""
+    def report(self, kept: KeptPack) -> None:
+        """Note what a checkpoint says of a pack that was trained to its end, or was given up before."""
+        self.start(kept.pack, code=kept.code, dataset_content=kept.dataset_content)
+        self.log(kept.pack, kept.records, kept.device)
+        self.log_pictures(kept.pack, kept.pictures)
+
+    def start(self, pack: Pack, *, code: str = "", dataset_content: str = "") -> None:
+        """Note that a pack is training, where need be with what it was trained by and on before."""
         self._outbox.add(
             *(
                 StartMember(
@@ -114,8 +121,8 @@ class Tracker:
                     params=member.params,
                     note=member.cell.note,
                     pack_size=len(pack),
-                    dataset_content=self._dataset_content,
-                    code=self._code,
+                    dataset_content=dataset_content or self._dataset_content,
+                    code=code or self._code,
                     estimator=_declaration(member.cell.estimator),
                 )
                 for member in self._unfinished(pack.members)

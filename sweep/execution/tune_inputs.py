@@ -9,6 +9,7 @@ from typing import Any
 from ray import tune
 from ray.tune.search import ConcurrencyLimiter
 
+from sweep.cluster.environment import code
 from sweep.execution.kinds_of_place import KindsOfPlace
 from sweep.execution.pack_queue import PackQueue
 from sweep.execution.progress import Progress
@@ -55,6 +56,7 @@ def pack_config(pack: Pack, home: Home, resources: Resources) -> dict[str, objec
         "num_threads": resources.cpus,
         "gpus": resources.share,
         "code": own_code(),
+        "described_code": code(),
         "estimators": shipped_by_value(pack.members),
         "device": "cuda" if resources.share > 0 else "cpu",
     }

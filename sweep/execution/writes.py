@@ -1,27 +1,21 @@
-"""What is written to the tracking store: each write as data, so that it can wait on disk and be repeated."""
+"""What is written to the tracking store: each write as data, so that it can wait and be repeated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from typing import ClassVar, Literal
 
 MetricRow = tuple[str, float, int, int]
 """Name, value, milliseconds since 1970 and step. Rows that are equal in all four are one row in the store."""
 
 
-class _Write(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class _Write:
     """One write. To repeat it changes nothing; of several, the order counts."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        ser_json_inf_nan="constants",
-        ser_json_bytes="base64",
-        val_json_bytes="base64",
-    )
+    kind: ClassVar[str]
 
     @property
     def touched_members(self) -> tuple[str, ...]:
@@ -34,6 +28,7 @@ class _Write(BaseModel):
         return self.touched_members
 
 
+@dataclass(frozen=True, kw_only=True)
 class _MemberWrite(_Write):
     member: str
     """Its hash."""
@@ -43,6 +38,7 @@ class _MemberWrite(_Write):
         return (self.member,)
 
 
+@dataclass(frozen=True, kw_only=True)
 class StartMember(_MemberWrite):
     """A member is in training: it has a run with its params, under its cell; `rows` is what it gave since.
 
@@ -50,7 +46,7 @@ class StartMember(_MemberWrite):
     `estimator` the declaration, as JSON, of one that does not ship.
     """
 
-    kind: Literal["start"] = "start"
+    kind = "start"
     params: dict[str, str]
     note: str
     pack_size: int
@@ -61,18 +57,20 @@ class StartMember(_MemberWrite):
     rows: tuple[MetricRow, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
 class LogMetrics(_MemberWrite):
     """What epochs gave; `device` is the processor that trains the member, where that is news."""
 
-    kind: Literal["metrics"] = "metrics"
+    kind = "metrics"
     device: str = ""
     rows: tuple[MetricRow, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
 class LogPicture(_MemberWrite):
     """What a member has learned, as a PNG."""
 
-    kind: Literal["picture"] = "picture"
+    kind = "picture"
     png: bytes
 
     @property
@@ -81,56 +79,62 @@ class LogPicture(_MemberWrite):
         return ()
 
 
+@dataclass(frozen=True, kw_only=True)
 class FinishMember(_MemberWrite):
     """A member is done; `diverged` is the epoch after which a parameter or a metric was not finite."""
 
-    kind: Literal["finish"] = "finish"
+    kind = "finish"
     end_ms: int
     diverged: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
 class FailMember(_MemberWrite):
     """A member ended with an error."""
 
-    kind: Literal["fail"] = "fail"
+    kind = "fail"
     end_ms: int
     error: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class PruneMember(_MemberWrite):
     """A search gave a member up after an epoch."""
 
-    kind: Literal["prune"] = "prune"
+    kind = "prune"
     end_ms: int
     epoch: int
 
 
+@dataclass(frozen=True, kw_only=True)
 class WriteCell(_Write):
     """A cell's means over its seeds; a metric of its run that is not in `values` is no longer defined."""
 
-    kind: Literal["cell"] = "cell"
+    kind = "cell"
     params: dict[str, str]
     note: str
     time_ms: int
     values: dict[str, float]
 
 
+@dataclass(frozen=True, kw_only=True)
 class ForgetPack(_Write):
     """The store holds all of a pack: its checkpoints may go, unless a write of a member was refused."""
 
-    kind: Literal["forget"] = "forget"
+    kind = "forget"
     pack: str
     members: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
 class EndSweep(_Write):
     """The driver is done; `status` is MLflow's."""
 
-    kind: Literal["end"] = "end"
+    kind = "end"
     status: Literal["FINISHED", "KILLED"]
 
 
-Write = Annotated[
+Write = (
     StartMember
     | LogMetrics
     | LogPicture
@@ -139,11 +143,8 @@ Write = Annotated[
     | PruneMember
     | WriteCell
     | ForgetPack
-    | EndSweep,
-    Field(discriminator="kind"),
-]
-WRITE: TypeAdapter[Write] = TypeAdapter(Write)
-"""Reads a write from JSON."""
+    | EndSweep
+)
 
 _FAR = 200
 """How many writes ahead the metrics of a member may wait to be sent with its start."""
@@ -162,6 +163,6 @@ def joined(writes: Sequence[Write]) -> tuple[StartMember, int] | None:
         if first.member in write.touched_members:
             if not isinstance(write, LogMetrics):
                 return None
-            news = {"rows": (*first.rows, *write.rows), "device": write.device or first.device}
-            return first.model_copy(update=news), index
+            rows, device = (*first.rows, *write.rows), write.device or first.device
+            return replace(first, rows=rows, device=device), index
     return None

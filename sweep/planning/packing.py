@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from trainables.atomic_file import write_atomically
 from trainables.pack import Pack, shared_params
@@ -15,6 +18,7 @@ from trainables.schema import Member
 from trainables.training.checkpoint import CheckpointFolder
 
 _MANIFEST = "pack.json"
+_UNREADABLE = (OSError, ValueError, TypeError, AttributeError, KeyError)
 _log = logging.getLogger(__name__)
 
 
@@ -38,12 +42,37 @@ def pack_members(
     return tuple(packs)
 
 
-def write_manifest(checkpoints: Path, pack: Pack) -> Path:
-    """Note down who is in a pack, so that it can be formed again; return the pack's absolute folder."""
+def write_manifest(checkpoints: Path, pack: Pack, store: str = "") -> Path:
+    """Note down who is in a pack, so that it can be formed again, and which store is to have its results.
+
+    Returns:
+        The pack's absolute folder.
+    """
     folder = checkpoints / pack.hash
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / _MANIFEST, json.dumps(pack.to_params()).encode())
+    stores = {*_stores(folder), *filter(None, [store])}
+    _write(folder, pack.to_params(), stores)
     return folder
+
+
+def forget_pack(checkpoints: Path, pack: str, store: str) -> None:
+    """Remove the folder of a pack, given by its hash, of which a store holds everything.
+
+    Where another store is still to have its results, as one that was away, it stays for that one.
+    """
+    folder = checkpoints / pack
+    if others := _stores(folder) - {store}:
+        with suppress(OSError):
+            _write(folder, _members(read_json(folder / _MANIFEST)), others)
+    else:
+        CheckpointFolder(folder).remove()
+
+
+def stores_waiting(checkpoints: Path) -> Mapping[str, int]:
+    """Return the stores that are still to have results of packs, each with the number of packs."""
+    return Counter(
+        store for manifest in checkpoints.glob(f"*/{_MANIFEST}") for store in _stores(manifest.parent)
+    )
 
 
 def packs_left_behind(checkpoints: Path) -> list[Pack]:
@@ -51,10 +80,10 @@ def packs_left_behind(checkpoints: Path) -> list[Pack]:
     packs = []
     for manifest in sorted(checkpoints.glob(f"*/{_MANIFEST}")):
         try:
-            pack = Pack.from_params(read_json(manifest))
+            pack = Pack.from_params(_members(read_json(manifest)))
             if pack.hash != manifest.parent.name:
                 raise ValueError(f"{_MANIFEST} is of pack {pack.hash}")
-        except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        except _UNREADABLE as error:
             _log.warning("checkpoint folder %s is left alone: %s", manifest.parent, error)
             continue
         packs.append(pack)
@@ -97,3 +126,21 @@ def finished_folders(checkpoints: Path, finished: Collection[str]) -> list[Path]
         for pack in packs_left_behind(checkpoints)
         if all(member.hash in finished for member in pack.members)
     ]
+
+
+def _write(folder: Path, members: object, stores: Collection[str]) -> None:
+    content = {"members": members, "stores": sorted(stores)}
+    write_atomically(folder / _MANIFEST, json.dumps(content).encode())
+
+
+def _members(manifest: Any) -> Any:
+    """Return the params of a manifest's members, which were all of it once."""
+    return manifest["members"] if isinstance(manifest, dict) else manifest
+
+
+def _stores(folder: Path) -> set[str]:
+    """Return which stores are still to have a pack's results; none where its manifest does not say."""
+    try:
+        return set(map(str, read_json(folder / _MANIFEST)["stores"]))
+    except _UNREADABLE:
+        return set()

@@ -159,13 +159,16 @@ class CellQueue:
         """Return the packs that were stopped early, and when, of which the store has not been told."""
         found = []
         for key, verdict in self.verdicts.items():
-            members = [
-                member
-                for member in self._unfinished(self._space.requests[key])
-                if member.hash in self._stored and self._stored[member.hash].status == "RUNNING"
+            if verdict.epoch is None:
+                continue
+            request = self._space.requests[key]
+            states = {member: self._stored.get(member.hash) for member in self._unfinished(request)}
+            running = [
+                member for member, one in states.items() if one is not None and one.status == "RUNNING"
             ]
-            if verdict.epoch is not None and members:
-                found.append((Pack(tuple(members)), verdict.epoch))
+            unknown = [member for member, one in states.items() if one is None]
+            if pack := self._begun(request, running + unknown) or (Pack(tuple(running)) if running else None):
+                found.append((pack, verdict.epoch))
         return found
 
     def _ask(self) -> Job | None:

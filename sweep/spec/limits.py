@@ -15,7 +15,7 @@ MAX_LABEL_LENGTH = 100
 
 MAX_NAME_LENGTH = 128
 """Characters of a sweep's name: MLflow's databases keep 256 of an experiment's, and file systems 255 bytes of
-a file's, of which spools, figures and what is temporary need a part for themselves."""
+a file's, of which figures and what is temporary need a part for themselves."""
 
 MAX_COUNT = 1_000_000
 """The largest of the integers that have no smaller bound of their own."""

@@ -119,7 +119,6 @@ def test_plan_status_and_table_see_all_of_it(finished: Finished) -> None:
 
 
 def test_nothing_waits_and_no_checkpoint_is_left(finished: Finished) -> None:
-    assert not list(finished.home.spool.glob("*"))
     assert not list(finished.home.checkpoints.glob("*"))
 
 

@@ -22,8 +22,20 @@ DEADLINE_SECONDS = 400.0
 ESTIMATORS = ("reinmax", "st")
 EPOCHS = 2
 
+OWN = "own_st"
+"""An estimator that does not ship: a file of it lies beside the spec."""
+_OWN_FILE = f"""
+from estimators import estimator
+from estimators.sampling import sample_one_hot
+
+@estimator
+def {OWN}(logits, *, temperature=1.0, generator=None):
+    soft = (logits / temperature).softmax(-1)
+    return sample_one_hot(logits, generator) + soft - soft.detach()
+"""
 _SPEC = """
 name: chaos
+use: {used}
 epochs: {epochs}
 batch_size: 600
 seeds: 2
@@ -72,10 +84,6 @@ class Sweep:
     def checkpoints(self) -> Path:
         return self.home / "checkpoints"
 
-    @property
-    def spool(self) -> Path:
-        return self.home / "spool"
-
     def of_all_estimators(self) -> Sweep:
         """Return the sweep with twice as many members as there are cores to train them."""
         sweep = replace(self, estimators=ESTIMATORS)
@@ -83,7 +91,9 @@ class Sweep:
         return sweep
 
     def write_spec(self) -> None:
-        self.spec.write_text(_SPEC.format(epochs=EPOCHS, estimators=", ".join(self.estimators)))
+        used = ["own.py"] if OWN in self.estimators else []
+        (self.home / "own.py").write_text(_OWN_FILE)
+        self.spec.write_text(_SPEC.format(epochs=EPOCHS, estimators=", ".join(self.estimators), used=used))
 
     def recorded(self) -> Recorded:
         """Return what the store's tables say; nothing where they are not there yet."""
@@ -100,11 +110,13 @@ class Sweep:
     def has_finished_member(self) -> bool:
         return "FINISHED" in self.recorded().statuses.values()
 
-    def has_spool(self) -> bool:
-        return any(path.stat().st_size for path in self.spool.glob("*.jsonl"))
+    def is_trained(self) -> bool:
+        """Whether every pack that has a checkpoint has one of its last epoch."""
+        folders = [*self.checkpoints.iterdir()]
+        return bool(folders) and all((one / f"epoch-{EPOCHS:06d}.pt").exists() for one in folders)
 
     def start(self, name: str = "run", *options: str) -> Command:
-        words = [sys.executable, "-c", _COMMAND, name, *([str(self.spec)] if name != "sync" else [])]
+        words = [sys.executable, "-c", _COMMAND, name, str(self.spec)]
         words += ["--home", str(self.home)]
         words += ["--tracking-uri", self.tracking_uri] if self.tracking_uri else []
         return Command([*words, *options], self.home, environment_of(self.environment))

@@ -1,4 +1,4 @@
-"""The disk under checkpoints, or under the spool, is full."""
+"""The disk under checkpoints is full, also while the store is away."""
 
 from __future__ import annotations
 
@@ -83,31 +83,28 @@ def test_a_driver_is_killed_whose_checkpoints_do_not_fit(
 
 @pytest.fixture
 def stuck(served_sweep: Sweep, server: MlflowServer, mount: Mount, drive: Drive) -> Command:
-    """A driver whose server was killed after an epoch, and which has no room for a spool."""
-    mount(served_sweep.spool, 2**16)
-    fill(served_sweep.spool)
+    """A driver whose server was killed after an epoch, and which has no room for checkpoints."""
+    mount(served_sweep.checkpoints, 2**20)
     driver = drive(served_sweep)
     driver.wait_for(served_sweep.has_epoch)
     server.kill()
-    driver.wait_until_it_says(f"{NO_ROOM}; writes wait in memory")
+    driver.wait_until_it_says("the tracking store does not take a write")
     return driver
 
 
-def test_the_spool_does_not_fit(
+def test_checkpoints_do_not_fit_while_the_store_is_away(
     stuck: Command, served_sweep: Sweep, server: MlflowServer, check_equals_undisturbed: Check
 ) -> None:
     with stuck.training_held():
         server.start()
     stuck.finish()
-    (served_sweep.spool / FILLER).unlink()
     check_equals_undisturbed(served_sweep)
 
 
-def test_a_driver_is_killed_whose_spool_does_not_fit(
+def test_a_driver_is_killed_whose_checkpoints_do_not_fit_while_the_store_is_away(
     stuck: Command, served_sweep: Sweep, server: MlflowServer, drive: Drive, check_equals_undisturbed: Check
 ) -> None:
     stuck.kill()
     server.start()
     drive(served_sweep).finish()
-    (served_sweep.spool / FILLER).unlink()
     check_equals_undisturbed(served_sweep)

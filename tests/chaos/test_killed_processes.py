@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.chaos.conftest import Drive
-from tests.chaos.sweeps import Sweep
+from tests.chaos.sweeps import OWN, Sweep
 
 Check = Callable[[Sweep], None]
 
@@ -18,6 +19,18 @@ def test_a_killed_driver(sweep: Sweep, drive: Drive, check_equals_undisturbed: C
     drive(sweep).finish()
     check_equals_undisturbed(sweep)
     assert "0 members finished" in drive(sweep).finish()
+
+
+def test_a_killed_driver_with_an_estimator_of_a_user(
+    sweep: Sweep, drive: Drive, check_equals_undisturbed: Check
+) -> None:
+    sweep = replace(sweep, estimators=(OWN,))
+    sweep.write_spec()
+    driver = drive(sweep)
+    driver.wait_for(sweep.has_checkpoint)
+    driver.kill()
+    drive(sweep).finish()
+    check_equals_undisturbed(sweep)
 
 
 def test_a_killed_trial(sweep: Sweep, drive: Drive, check_equals_undisturbed: Check) -> None:

@@ -63,6 +63,23 @@ def test_the_server_is_killed_for_half_a_minute_while_training_goes_on(
 
 
 @pytest.mark.slow
+def test_the_server_is_killed_for_the_rest_of_the_sweep(
+    served_sweep: Sweep, server: MlflowServer, drive: Drive, check_equals_undisturbed: Check
+) -> None:
+    driver = drive(served_sweep)
+    driver.wait_for(served_sweep.has_epoch)
+    server.kill()
+    ended = driver.end()
+    assert ended.status == 2
+    assert "once it answers, give the same command again" in ended.said
+    before = served_sweep.recorded()
+    server.start()
+    assert "reported from checkpoints, without training them again" in drive(served_sweep).finish()
+    assert served_sweep.recorded().epochs != before.epochs
+    check_equals_undisturbed(served_sweep)
+
+
+@pytest.mark.slow
 def test_the_database_is_killed_for_half_a_minute(
     sweep: Sweep, postgres: PostgresServer, tmp_path: Path, drive: Drive, check_equals_undisturbed: Check
 ) -> None:

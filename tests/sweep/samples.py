@@ -9,7 +9,6 @@ from typing import Any
 
 from sweep.execution.outbox import Outbox
 from sweep.execution.run_writer import RunWriter
-from sweep.execution.spool import Spool
 from sweep.execution.tracking import Tracker, open_experiment
 from sweep.home import Home
 from sweep.planning.packing import write_manifest
@@ -79,16 +78,17 @@ class Driver:
         self.store = Store(home)
         self.plan = plan_of(spec, self.store.members(), home, retry_failed=retry_failed)
         self.experiment_id = open_experiment(self.store.client, spec.name, home)
-        self.writer = RunWriter(self.store.client, self.experiment_id, self.plan.stored, home.checkpoints)
+        self.writer = RunWriter(
+            self.store.client, self.experiment_id, self.plan.stored, home.checkpoints, home.store_name
+        )
         self.writer.open_sweep(SPEC_TEXT, {"code": "abc"})
         self.said: list[str] = []
-        self.spool = Spool.new(home.spool, spec.name, home.shown_uri)
         self.outbox = Outbox(
-            self.writer.apply, self.spool, self.said.append, pauses=(0.02,), patience=patience
+            self.writer.apply, home.shown_uri, self.said.append, pauses=(0.02,), patience=patience
         )
         self.tracker = Tracker(self.plan, self.outbox, dataset_content, code)
         for pack in self.plan.packs:
-            write_manifest(home.checkpoints, pack)
+            write_manifest(home.checkpoints, pack, home.store_name)
 
     def train(self, pack: Pack, *records: EpochRecord) -> None:
         """Tell the tracker of a pack's whole life."""

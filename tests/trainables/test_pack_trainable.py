@@ -15,7 +15,7 @@ import torch
 
 from tests.trainables.members import dataset, member, stand_in
 from trainables.pack import Pack
-from trainables.pack_trainable import PACK, PICTURES, RECORDS, WARNINGS, PackTrainable
+from trainables.pack_trainable import OUTCOME, PACK, PICTURES, RECORDS, WARNINGS, PackTrainable
 from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.checkpoint import CheckpointFolder
 from trainables.training.training_data import TrainingData
@@ -237,3 +237,19 @@ def test_the_next_pack_in_a_process_reports_all_of_its_own_epochs(tmp_path: Path
     first, *_ = trial.train(1)
     assert epochs_in(first) == [1]
     assert [len(record["metrics"]) for record in first[RECORDS]] == [1]
+
+
+def test_the_last_checkpoint_says_what_the_last_result_does(tmp_path: Path) -> None:
+    states: list[Any] = []
+    trial = Trial(tmp_path / "pack")
+    results = []
+    for _ in range(EPOCHS):
+        results += trial.train(1)
+        states.append(CheckpointFolder(tmp_path / "pack").resume(lambda state: state))
+    assert [OUTCOME in state for state in states] == [False] * (EPOCHS - 1) + [True]
+    outcome = states[-1][OUTCOME]
+    assert outcome["pictures"] == results[-1][PICTURES]
+    assert (outcome["device"], outcome["dataset_content"]) == (results[0]["device"], DATASET.content)
+    (again,) = Trial(tmp_path / "pack").train(1)
+    assert (epochs_in(again), again["done"]) == ([1, 2, 3], True)
+    assert again[PICTURES] == results[-1][PICTURES]

@@ -31,7 +31,6 @@ COMMANDS = {
     "figures": "figures {spec} --home {home} --out {out}",
     "report": "report {spec} --home {home} --out {out}",
     "report nowhere": "report {spec} --home {home} --out {out}/none",
-    "sync": "sync --home {none}",
     "ui": "ui --home {none}",
     "doctor": "doctor --home {home}",
     "data fetch": "data fetch mnist --home {home} --from {none}",
@@ -83,7 +82,6 @@ def test_errors_of_members_and_paths_are_told_with_escapes(places: dict[str, str
     (cell,) = json.loads(catsweep(*words, "--json").out)["cells"]
     assert cell["errors"][0].startswith("seed 0: RuntimeError: \\u001b[2J")
     assert SHOWN in catsweep("plan", places["missing"]).err
-    assert SHOWN in catsweep("sync", "--home", places["none"]).err
 
 
 def test_an_error_written_by_a_stranger_is_told_with_escapes(

@@ -111,14 +111,12 @@ def test_a_value_of_a_type_that_mlflow_does_not_write_is_one_line(
         assert answer.err.startswith("error: ")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "run", "sync"])
+@pytest.mark.parametrize("command", [*COMMANDS, "run"])
 def test_a_store_that_is_a_folder_is_one_line(command: str, catsweep: Command, home: Home) -> None:
     Path("grid.yaml").write_text(SPEC_TEXT)
     assert home.sqlite_path is not None
     home.sqlite_path.unlink()
     home.sqlite_path.mkdir()
-    home.spool.mkdir()
-    spec = [] if command == "sync" else ["grid.yaml"]
-    answer = catsweep(command, *spec, "--home", home.path)
+    answer = catsweep(command, "grid.yaml", "--home", home.path)
     assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
     assert "mlflow.db cannot be used: it must name a file" in answer.err

@@ -14,7 +14,7 @@ from sweep.cli import console_script
 from tests.sweep.conftest import Answer
 
 COMMANDS = (
-    "run", "plan", "status", "sync", "tables", "figures", "report",
+    "run", "plan", "status", "tables", "figures", "report",
     "init", "check", "export", "import", "delete", "stop",
     "slurm", "ui", "doctor", "data fetch", "data verify",
 )  # fmt: skip

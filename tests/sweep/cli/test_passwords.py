@@ -31,19 +31,15 @@ COMMANDS = (
     "tables grid.yaml",
     "figures grid.yaml --out figures",
     "report grid.yaml",
-    "sync",
     "ui",
     "doctor",
 )
 
 
 @pytest.fixture(autouse=True)
-def spec_and_spool(own_folder: Path) -> None:
-    """A spec, and something to sync."""
+def spec_in_a_home(own_folder: Path) -> None:
     Path("grid.yaml").write_text(SPEC_TEXT)
-    home = Home.resolve("home")
-    home.make_folders()
-    home.spool.mkdir(exist_ok=True)
+    Home.resolve("home").make_folders()
 
 
 def said(answer: Answer, caplog: pytest.LogCaptureFixture) -> str:

@@ -170,11 +170,9 @@ def test_a_second_driver_in_a_home_is_turned_away(catsweep: Command, home: Home)
     )
 
 
-@pytest.mark.parametrize("command", ["run quickstart", "sync"])
-def test_a_lock_that_cannot_be_locked_is_one_line(command: str, catsweep: Command, home: Home) -> None:
+def test_a_lock_that_cannot_be_locked_is_one_line(catsweep: Command, home: Home) -> None:
     home.lock.mkdir()
-    home.spool.mkdir()
-    answer = catsweep(*command.split(), "--home", home.path)
+    answer = catsweep("run", "quickstart", "--home", home.path)
     assert answer == Answer(
         2,
         "",

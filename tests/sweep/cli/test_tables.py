@@ -165,7 +165,7 @@ def test_a_store_that_is_not_there_is_mistyped_and_not_empty(
     assert [path.name for path in own_folder.iterdir()] == ["grid.yaml"]
 
 
-COMMANDS = (*READING, "plan grid.yaml", "status grid.yaml", "run grid.yaml", "sync", "ui")
+COMMANDS = (*READING, "plan grid.yaml", "status grid.yaml", "run grid.yaml", "ui")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

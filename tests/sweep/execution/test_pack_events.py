@@ -38,7 +38,7 @@ class Sweep:
         self.lines = Lines()
         folder = driver.home.checkpoints
         self.folders = {pack.hash: CheckpointFolder(folder / pack.hash) for pack in self.packs}
-        self.events = PackEvents(driver.tracker, self.progress, self.lines, folder)  # type: ignore[arg-type]
+        self.events = PackEvents(driver.tracker, self.progress, self.lines, driver.home)  # type: ignore[arg-type]
 
     def start(self, pack: Pack) -> None:
         self.events.on_trial_start(0, [], trial(pack))

@@ -45,7 +45,7 @@ MEANS = WriteCell(
 )
 FORGET = ForgetPack(pack="p1", members=(MEMBER.hash,))
 LIFE: tuple[Write, ...] = (START, METRICS, PICTURE, FINISH, FORGET, MEANS, EndSweep(status="FINISHED"))
-START_WITH_METRICS = START.model_copy(update={"rows": METRICS.rows})
+START_WITH_METRICS = replace(START, rows=METRICS.rows)
 LIVES = {"one by one": LIFE, "start and metrics in one": (START_WITH_METRICS, *LIFE[2:])}
 
 WRITING = ("create_run", "update_run", "log_batch", "set_terminated", "delete_tag", "log_artifact")
@@ -148,7 +148,7 @@ def test_a_start_with_metrics_is_one_batch_as_long_as_they_fit(
     writer.apply(StartMember(member=OTHER.hash, params=OTHER.params, note="odd", pack_size=1))
     monkeypatch.setattr(writer._client, "log_batch", count)
     many = tuple(("train_kl", 1.0, epoch, epoch) for epoch in range(1, 1001))
-    writer.apply(START.model_copy(update={"rows": many}))
+    writer.apply(replace(START, rows=many))
     assert batches == [(len(MEMBER.params), 900), (0, 100)]
     assert rows(home, "select count(*), count(distinct step) from metrics") == [(1000, 1000)]
 
@@ -381,7 +381,7 @@ def test_a_cell_without_results_has_no_run(home: Home, writer: RunWriter) -> Non
 
 def test_more_members_share_their_cell(home: Home, writer: RunWriter) -> None:
     writer.apply(START)
-    writer.apply(START.model_copy(update={"member": OTHER.hash, "params": OTHER.params}))
+    writer.apply(replace(START, member=OTHER.hash, params=OTHER.params))
     assert rows(home, "select count(*) from runs where name like 'st %'") == [(1,)]
 
 

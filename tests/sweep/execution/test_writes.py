@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sweep.execution.writes import FailMember, LogMetrics, StartMember, Write, WriteCell, joined
 
 
@@ -21,7 +23,7 @@ def test_a_start_takes_the_next_metrics_of_its_member_with_it_and_says_where_the
     writes: list[Write] = [start("a"), start("b"), metrics("b"), MEANS, metrics("a"), metrics("a", 2)]
     pair = joined(writes)
     assert pair is not None
-    assert pair == (start("a").model_copy(update={"rows": metrics("a").rows}), 4)
+    assert pair == (replace(start("a"), rows=metrics("a").rows), 4)
     assert pair[0].touched_members == ("a",)
 
 

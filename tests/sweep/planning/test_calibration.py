@@ -133,7 +133,7 @@ def test_a_step_with_many_images_an_example_has_them_all(
     seen: list[int] = []
 
     def time_epoch(trainer: MnistAdditionTrainer) -> EpochSeconds:
-        seen.append(len(trainer._images))
+        seen.append(len(trainer.data.images[0]))
         return EpochSeconds(2.0, 0.5)
 
     monkeypatch.setattr(MnistAdditionTrainer, "time_epoch", time_epoch)

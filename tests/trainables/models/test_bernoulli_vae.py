@@ -10,7 +10,7 @@ from torch.nn import functional
 
 import estimators
 from tests.rounding import check_equal_but_for_rounding
-from trainables.models import bernoulli_reconstruction
+from trainables.models import reconstruction
 from trainables.models.bernoulli_vae import BernoulliVAE
 from trainables.models.discrete_vae import NegElbo, Sampler, kl_to_uniform
 from trainables.models.network_sizes import bernoulli_vae_widths
@@ -178,7 +178,7 @@ def _drawn_by_indecater(evaluated: torch.Tensor, num_samples: int) -> torch.Tens
 def test_gradients_of_estimators_that_call_f(
     name: str, samples_of: str, hyperparameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bernoulli_reconstruction, "_ROWS_ON_CPU", 3 * BATCH_SIZE)  # several chunks
+    monkeypatch.setattr(reconstruction, "_ROWS_ON_CPU", 3 * BATCH_SIZE)  # several chunks
     check_score_function(monkeypatch, name, samples_of, **hyperparameters)
 
 
@@ -193,7 +193,7 @@ def test_gradients_of_pathwise_estimators_are_means_over_their_samples(
     name: str, num_samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chunk = 3
-    monkeypatch.setattr(bernoulli_reconstruction, "_ROWS_ON_CPU", chunk * BATCH_SIZE)
+    monkeypatch.setattr(reconstruction, "_ROWS_ON_CPU", chunk * BATCH_SIZE)
     model = _model(num_samples)
     oracle = Oracle(model)
     loss = model.differentiate(_images(), _sampler(name, temperature=0.7))
