@@ -161,7 +161,7 @@ def _differentiated(f: Objective, samples: torch.Tensor) -> tuple[torch.Tensor, 
     try:
         leaf = samples.requires_grad_()
     except RuntimeError:  # within torch.func's transformations, which allow no leaves
-        losses, vjp = torch.func.vjp(losses_with_graph, samples)
+        losses, vjp, *_ = torch.func.vjp(losses_with_graph, samples)
         return losses, vjp(torch.ones_like(losses))[0]
     losses = losses_with_graph(leaf)
     return losses, torch.autograd.grad(losses.sum(), leaf)[0]
