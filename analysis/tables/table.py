@@ -28,7 +28,7 @@ from analysis.tables.selection import (
     selection_metrics,
 )
 from analysis.tables.typed_table import Facts, Table
-from trainables.schema import CHOOSABLE, Cell, CellRequest
+from trainables.schema import CHOOSABLE, DEFAULTS, Cell, CellRequest
 from trainables.store.member_state import STATES
 from trainables.tasks import TASKS
 
@@ -207,9 +207,11 @@ def _of_other_versions(
     for name, version in versions_of:
         used: dict[str, set[str]] = defaultdict(set)
         for cell in cells:
-            used[cell.params.get(name, "")].add(cell.params.get(version, ""))
+            used[cell.params.get(name, "")].add(param_value(cell, version) or "")
+        stated = runs[version].astype("object")
+        of_runs = stated.where(stated.notna(), DEFAULTS.get(version, "")).astype("str")
         for one, versions in used.items():
-            others = runs[(runs[name] == one) & ~runs[version].fillna("").astype("str").isin(versions)]
+            others = runs[(runs[name] == one) & ~of_runs.isin(versions)]
             if len(others):
                 counts[one] = int(others["member"].nunique())
     return counts
