@@ -46,6 +46,7 @@ def _git(*words: str) -> str:
     return answer.stdout.strip()
 
 
+@cache
 def package_version(package: str) -> str:
     """Return the version of an installed package, or "missing"."""
     try:
