@@ -269,6 +269,18 @@ def test_the_store_is_told_later_of_a_cell_that_was_given_up(lab: MakeLab) -> No
     assert again.unnoted() == [(job.pack, 1)]
 
 
+def test_the_store_is_told_later_too_of_a_cell_of_which_it_never_heard(lab: MakeLab) -> None:
+    """It was away from the beginning of the cell to the end of the driver."""
+    small = lab(trials=1, epochs=3)
+    killed = small.open()
+    job = begin(small, killed, epochs=1)
+    killed.ended(job, has_failed=False)
+    small.stored.clear()
+    assert small.open().unnoted() == [(job.pack, 1)]
+    (small.home.checkpoints / job.pack.hash / "pack.json").unlink()
+    assert small.open().unnoted() == []
+
+
 def test_a_cell_that_another_search_gave_up_is_trained(lab: MakeLab) -> None:
     small = lab(trials=6, epochs=3)
     given_up = list(small.space.requests.values())[3]
