@@ -304,16 +304,6 @@ def test_a_member_that_lacks_an_epoch_does_not_finish(home: Home, writer: RunWri
     assert folder.is_dir()
 
 
-def test_nor_does_it_where_another_process_had_its_epoch_refused(home: Home, writer: RunWriter) -> None:
-    lose_an_epoch(home, writer)
-    store = Store(home)
-    experiment_id = open_experiment(store.client, "small", home)
-    other = RunWriter(store.client, experiment_id, store.members(), home.checkpoints, [MEMBER.hash])
-    with pytest.raises(WriteRefusedError, match=r"^finish"):
-        other.apply(FINISH)
-    assert not store.members()[MEMBER.hash].is_finished
-
-
 def test_a_picture_that_has_no_folder_is_refused_and_holds_up_nothing(
     home: Home, writer: RunWriter, folder: Path
 ) -> None:
