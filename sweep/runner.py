@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from ray import tune
 
 from sweep.cluster.cluster import Joined, cluster
-from sweep.cluster.environment import code, environment
+from sweep.cluster.environment import code, environment, provenance
 from sweep.execution.display import Display, make_display
 from sweep.execution.kept_packs import KeptPack, kept_pack, trained_packs
 from sweep.execution.outbox import Outbox
@@ -44,6 +44,7 @@ from trainables.data import ImageDataset
 from trainables.error_reason import reason_of
 from trainables.pack import Pack
 from trainables.schema import Member
+from trainables.tasks import task_of
 
 RETRIES_OF_A_PACK = 2
 """How often a pack whose process died starts again from its checkpoint before it counts as failed."""
@@ -235,7 +236,7 @@ def _images(
 def _lease(spec: Spec, store: Store) -> Iterator[Lease]:
     """Hold the lease of the sweep's experiment."""
     try:
-        experiment_id = open_experiment(store.client, spec.name, store.home)
+        experiment_id = open_experiment(store.client, spec.name, store.home, task=task_of(spec.task))
     except STORE_AWAY as error:
         raise _refuses(store, error) from None
     with Lease(store.client, experiment_id, say) as lease:
@@ -255,7 +256,8 @@ def _tracker(
     if note := note_of_others(plan):
         show(note)
     checkpoints, name = store.home.checkpoints, store.home.store_name
-    writer = RunWriter(store.client, lease.experiment_id, plan.stored, checkpoints, name)
+    made_by = provenance(plan.spec.name)
+    writer = RunWriter(store.client, lease.experiment_id, plan.stored, checkpoints, name, made_by)
     try:
         writer.open_sweep(spec_text, environment())
     except STORE_AWAY as error:

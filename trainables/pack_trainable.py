@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from ray import tune
 from trainables.data.image_dataset import ImageDataset
 from trainables.own_estimators import take_over
 from trainables.pack import Pack
+from trainables.schema import TAG_DEVICE, TAG_HOST
 from trainables.training.checkpoint import CheckpointFolder
 from trainables.training.process import device_name, prepare_process, required_device
 from trainables.training.trainer import Trainer
@@ -25,12 +27,12 @@ PACK = "pack"
 same for people) and `estimators` (those of users, as bytes)."""
 RECORDS = "records"
 """Key of a result: the records of the epochs since the last result, as plain containers."""
-DEVICE = "device"
-"""Key of a pack's first result in a process: the model of the processor or GPU that trains it."""
+PLACE = "place"
+"""Key of a pack's first result in a process: in tags, the processor or GPU and the machine that train it."""
 PICTURES = "pictures"
 """Key of a pack's last result: for each member a PNG of what it has learned, as bytes, or none."""
 OUTCOME = "outcome"
-"""Key of a pack's last checkpoint, with what a store is told beside the records: `pictures`, `device`,
+"""Key of a pack's last checkpoint, with what a store is told beside the records: `pictures`, `place`,
 `dataset_content` and `code`. A driver reports from it without training where the store was away."""
 WARNINGS = "warnings"
 """Key of a result: lines for the user since the last result."""
@@ -67,14 +69,14 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         if not is_resumed:
             outcome = {OUTCOME: {**pictures, **self._made_by}} if pictures else {}
             self._checkpoints.save({**self._trainer.state_dict(), **outcome}, self._trainer.epoch)
-        device = {} if self._num_reported else {DEVICE: self._device_name}
+        place = {} if self._num_reported else {PLACE: self._made_by[PLACE]}
         records = self._trainer.history[self._num_reported :]
         self._num_reported = len(self._trainer.history)
         warnings, self._warnings[:] = list(self._warnings), []
         return {
             RECORDS: [record.to_state() for record in records],
             WARNINGS: warnings,
-            **device,
+            **place,
             **pictures,
             "done": self._trainer.is_finished,
         }
@@ -87,9 +89,9 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         self._pack = Pack.from_params(own["members"])
         self._warnings: list[str] = []
         self._checkpoints = CheckpointFolder(Path(own["checkpoint_folder"]), self._warnings.append)
-        device, self._device_name = self.device_of(own["device"])
+        device, model = self.device_of(own["device"])
         self._made_by = {
-            "device": self._device_name,
+            PLACE: {TAG_DEVICE: model, TAG_HOST: platform.node()},
             "dataset_content": self._dataset_content,
             "code": own.get("described_code", ""),
         }

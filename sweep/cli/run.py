@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sweep.cli.mlflow_results import experiment_of, put_results
 from sweep.cli.options import (
     CpusOption,
     GpusOption,
@@ -105,10 +106,17 @@ def command(
         return
     shown, others = _comparisons(spec, place)
     if not outcome.is_interrupted:
-        echo(_table(spec, place, shown))
+        table = _table(spec, place, shown)
+        echo(
+            table
+            or f"more than {MAX_LINES:,} cells, too many for a table here; `{_program()} tables` prints one"
+        )
         _say_winner(spec, place)
+        if problem := put_results(spec, place, shown, has_pages=table is not None):
+            echo(problem, err=True)
     _say_where_and_what_next(
         outcome,
+        spec,
         place,
         _options_as_given(spec, home, tracking_uri),
         duration(time.monotonic() - start),
@@ -135,14 +143,14 @@ def _end_of_shard(shard: Shard, outcome: Outcome, whole: Home, seconds: str) -> 
     )
 
 
-def _table(spec: str, place: Home, compare: str | None) -> str:
-    """Return the table at the end, or where to find it where it has too many rows to read."""
+def _table(spec: str, place: Home, compare: str | None) -> str | None:
+    """Return the table at the end, or none where it has too many rows to read."""
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
     num_cells = load_spec(spec, declared=Store(place).declared_estimators).num_cells
     if num_cells > MAX_LINES:
-        return f"{num_cells:,} cells, too many for a table here; `{_program()} tables` prints one"
+        return None
     return table_text([spec], place, TableOptions(compare=compare))
 
 
@@ -172,12 +180,13 @@ def _comparisons(spec: str, home: Home) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _say_where_and_what_next(
-    outcome: Outcome, place: Home, options: str, seconds: str, comparisons: Sequence[str]
+    outcome: Outcome, spec: str, place: Home, options: str, seconds: str, comparisons: Sequence[str]
 ) -> None:
     lines = [
         "",
         f"{outcome.num_run} members finished in {seconds}",
         f"store: {place.shown_uri}",
+        *_cells_page(spec, place),
     ]
     if outcome.is_interrupted:
         lines.append(f"interrupted; to go on: {_program()} run {options}")
@@ -193,6 +202,19 @@ def _say_where_and_what_next(
     lines += ["next:", *(f"  {command:<{width}}  # {purpose}" for command, purpose in hints.items())]
     for line in lines:
         echo(line, err=True)
+
+
+def _cells_page(spec: str, place: Home) -> list[str]:
+    """Say where a server shows the cells; the pages of a home are shown by `catsweep ui`, which says it."""
+    from sweep.execution.experiment_page import cells_address
+    from sweep.spec.file import load_spec
+    from sweep.store.store import Store
+
+    if not place.is_server:
+        return []
+    store = Store(place)
+    experiment = experiment_of(store.client, load_spec(spec, declared=store.declared_estimators).name)
+    return [f"cells: {cells_address(place.shown_uri, experiment.experiment_id)}"] if experiment else []
 
 
 def _options_as_given(spec: str, home: object, tracking_uri: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,9 @@ from trainables.terminal import echo
 
 if TYPE_CHECKING:
     from sweep.home import Home
+
+
+_MOST_SWEEPS = 20
 
 
 def command(
@@ -44,8 +48,23 @@ def command(
     _settle(place)
     server = ui_server(place, host, port)
     shown = f"[{host}]" if ":" in host else host
-    echo(f"MLflow UI on http://{shown}:{port} (Ctrl-C ends it)", err=True)
+    address = f"http://{shown}:{port}"
+    echo(f"MLflow UI on {address} (Ctrl-C ends it)", err=True)
+    for line in _pages(place, address):
+        echo(line, err=True)
     server.serve_forever()
+
+
+def _pages(place: Home, address: str) -> Iterator[str]:
+    """Yield the address of each sweep's cells with mean and standard deviation, the newest sweep first."""
+    from sweep.execution.experiment_page import VIEW, cells_address
+    from sweep.store.store import Store
+
+    found = Store(place).client.search_experiments(
+        filter_string=f"tags.`mlflow.sharedViewState.{VIEW}` != ''", order_by=["creation_time DESC"]
+    )
+    for experiment in found[:_MOST_SWEEPS]:
+        yield f"  {experiment.name}: {cells_address(address, experiment.experiment_id)}"
 
 
 def _settle(place: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import platform
 import subprocess
 from functools import cache
@@ -9,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from trainables.allowance import usable_cores
+from trainables.schema import TAG_VERSIONS
 from trainables.training_code import own_code
 
 PACKAGES = ("catsweep", "torch", "torchvision", "ray", "mlflow", "optuna", "sqlalchemy", "numpy", "pandas")
@@ -38,8 +40,15 @@ def _commit() -> str:
         return ""
 
 
-def _git(*words: str) -> str:
-    folder = Path(__file__).parent
+def _head(folder: Path) -> str:
+    """Return the commit of the checkout that a folder is in, or "" where it is in none."""
+    try:
+        return _git("rev-parse", "HEAD", folder=folder)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(*words: str, folder: Path = Path(__file__).parent) -> str:
     answer = subprocess.run(
         ["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True
     )
@@ -53,6 +62,32 @@ def package_version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "missing"
+
+
+def provenance(sweep: str) -> dict[str, str]:
+    """Return the tags by which MLflow shows whose a run is and where it comes from.
+
+    The commit is that of the checkout that this code runs from, else that of the folder in which the command
+    was given, which may be the user's own.
+
+    Args:
+        sweep: The sweep's name.
+    """
+    tags = {
+        "mlflow.user": _user(),
+        "mlflow.source.name": f"catsweep run {sweep}",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": _head(Path(__file__).parent) if _commit() else _head(Path.cwd()),
+        TAG_VERSIONS: ", ".join(f"{name} {package_version(name)}" for name in ("catsweep", "torch")),
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an id that the machine has no name for
+        return ""
 
 
 def environment() -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ class KeptPack:
         records: A record for each epoch done.
         is_trained: Whether it was trained to its end, and then with what follows.
         pictures: For each member a PNG of what it has learned, or none.
-        device: The model of the processor or GPU that trained it.
+        place: In tags, the processor or GPU and the machine that trained it.
         dataset_content: What the images were made from, as `ImageDataset` has it.
         code: The code that trained it, as `sweep.cluster.environment.code` describes it.
     """
@@ -31,7 +31,7 @@ class KeptPack:
     records: Sequence[EpochRecord]
     is_trained: bool = False
     pictures: Sequence[bytes | None] = ()
-    device: str = ""
+    place: Mapping[str, str] = field(default_factory=dict)
     dataset_content: str = ""
     code: str = ""
 

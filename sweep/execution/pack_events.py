@@ -14,7 +14,7 @@ from sweep.execution.tracking import Tracker
 from sweep.home import Home
 from sweep.planning.packing import write_manifest
 from trainables.pack import Pack
-from trainables.pack_trainable import DEVICE, PACK, PICTURES, RECORDS, WARNINGS
+from trainables.pack_trainable import PACK, PICTURES, PLACE, RECORDS, WARNINGS
 from trainables.training.epochs import EpochRecord
 
 
@@ -70,7 +70,7 @@ class PackEvents(Callback):  # type: ignore[misc]
         records = [EpochRecord.from_state(state) for state in result.get(RECORDS, ())]
         if records:
             self._last[pack.hash] = records[-1]
-        self._tracker.log(pack, records, result.get(DEVICE, ""))
+        self._tracker.log(pack, records, result.get(PLACE, {}))
         # Taken out, since Tune keeps the last result of every trial.
         if pictures := result.pop(PICTURES, ()):
             self._tracker.log_pictures(pack, pictures)

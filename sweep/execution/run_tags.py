@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
+
+from mlflow.entities import Dataset, DatasetInput, InputTag
+
 from sweep.execution.writes import StartMember
 from trainables.schema import (
     KIND_MEMBER,
@@ -17,6 +23,9 @@ from trainables.schema import (
     TAG_SCHEMA_VERSION,
     Member,
 )
+
+_DIGITS = 8
+"""Hexadecimal digits of a data set's digest; MLflow keeps 36 characters."""
 
 
 def kind_tags(kind: str, note: str = "") -> dict[str, str]:
@@ -35,6 +44,22 @@ def member_tags(member: Member, start: StartMember) -> dict[str, str]:
         **_stated(TAG_CODE, start.code),
         **_stated(TAG_ESTIMATOR, start.estimator),
     }
+
+
+def dataset_inputs(params: Mapping[str, str], content: str) -> list[DatasetInput]:
+    """Return the images that a member trains on, as MLflow shows data sets; none where it has none.
+
+    Args:
+        params: The member's.
+        content: What the images were made from, as `ImageDataset` has it; its hash is the digest.
+    """
+    name = params.get("dataset")
+    if name is None:
+        return []
+    digest = hashlib.sha256(content.encode()).hexdigest()[:_DIGITS]
+    source = json.dumps({"content": content})
+    of_training = [InputTag("mlflow.data.context", "training")]
+    return [DatasetInput(Dataset(name, digest, source_type="catsweep", source=source), of_training)]
 
 
 def _stated(tag: str, value: str) -> dict[str, str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatchmethod
 from pathlib import Path
+from types import MappingProxyType
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from sweep.execution.cell_runs import cell_name, changed_values
-from sweep.execution.run_tags import kind_tags, member_tags
+from sweep.execution.run_tags import dataset_inputs, kind_tags, member_tags
 from sweep.execution.writes import (
     EndSweep,
     FailMember,
@@ -39,7 +40,6 @@ from trainables.schema import (
     SPEC_ARTIFACT,
     TAG_CELL,
     TAG_CODE,
-    TAG_DEVICE,
     TAG_DIVERGED,
     TAG_ERROR,
     TAG_KIND,
@@ -67,6 +67,7 @@ class RunWriter:
         stored: Members that the store holds; they go on in their runs, whichever experiment these are in.
         checkpoints: Folder of all checkpoints.
         store: Name of the store, as in the manifests of packs.
+        made_by: Tags of every run that is made: who makes it, and from what.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class RunWriter:
         stored: Mapping[str, StoredMember],
         checkpoints: Path,
         store: str = "",
+        made_by: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._client = client
         self._experiment_id = experiment_id
@@ -86,6 +88,7 @@ class RunWriter:
         self._in_doubt = {KIND_SWEEP}
         self._described_cells: set[str] = set()
         self._store = store
+        self._made_by = dict(made_by)
         self._incomplete: set[str] = set()
         self._logged: dict[str, set[tuple[str, int]]] = {}
 
@@ -128,7 +131,9 @@ class RunWriter:
         stored = self._stored.get(write.member)
         params = [Param(*item) for item in write.params.items()]
         if stored is None:
-            self._log(write.member, write.rows, params, write.device)
+            if inputs := dataset_inputs(write.params, write.dataset_content):
+                self._client.log_inputs(run_id, datasets=inputs)
+            self._log(write.member, write.rows, params, write.place)
             return
         if stored.member is None:  # a param that is there cannot change its form
             self._client.log_batch(run_id, params=params)
@@ -137,7 +142,7 @@ class RunWriter:
             if is_set:
                 self._delete_tag(run_id, tag)
         self._add_code(run_id, write.code)
-        self._log(write.member, write.rows, device=write.device)
+        self._log(write.member, write.rows, place=write.place)
 
     def _add_code(self, run_id: str, code: str) -> None:
         """Add the code that goes on with a run to what its tag says, where that is other code."""
@@ -148,17 +153,21 @@ class RunWriter:
 
     @_apply.register
     def _(self, write: LogMetrics) -> None:
-        self._log(write.member, write.rows, device=write.device)
+        self._log(write.member, write.rows, place=write.place)
 
     def _log(
-        self, member: str, rows: Sequence[MetricRow], params: Sequence[Param] = (), device: str = ""
+        self,
+        member: str,
+        rows: Sequence[MetricRow],
+        params: Sequence[Param] = (),
+        place: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Log metrics that the store does not have, params and device, in as few batches as MLflow takes."""
+        """Log metrics that the store does not have, params and tags, in as few batches as MLflow takes."""
         run_id = self._known_run_id(member)
         logged = self._logged_epochs(member) if rows else set()
         # A member that had to start anew gives the same numbers again, at other times.
         new = [Metric(*row) for row in rows if (row[0], row[3]) not in logged]
-        tags = [RunTag(TAG_DEVICE, device)] if device else []
+        tags = [RunTag(*item) for item in place.items()]
         for start in range(0, max(len(new), len(params[:1]), len(tags)), _MAX_METRICS_PER_BATCH):
             once = {} if start else {"params": params, "tags": tags}
             self._client.log_batch(run_id, new[start:][:_MAX_METRICS_PER_BATCH], **once)
@@ -276,7 +285,7 @@ class RunWriter:
         return self._run_ids[key]
 
     def _create_run(self, tags: Mapping[str, str], name: str) -> str:
-        run = self._client.create_run(self._experiment_id, tags=dict(tags), run_name=name)
+        run = self._client.create_run(self._experiment_id, tags={**self._made_by, **tags}, run_name=name)
         return named(run.info.run_id, "run")
 
     def _written_cells(self) -> dict[str, dict[str, float]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from mlflow import MlflowClient
 
 from estimators import REGISTRY
 from estimators.own import OwnEstimator
 from sweep.execution.cell_runs import cell_values
+from sweep.execution.experiment_page import complete_page, page_tags
 from sweep.execution.kept_packs import KeptPack
 from sweep.execution.outbox import Outbox
 from sweep.execution.writes import (
@@ -30,24 +32,22 @@ from sweep.messages import say
 from sweep.planning.plan import Plan
 from sweep.store.refusal import named
 from trainables.pack import Pack
-from trainables.schema import KIND_CELL, TAG_KIND, Cell, Member, experiment_names
+from trainables.schema import Cell, Member, experiment_names
+from trainables.tasks.task import Task
 from trainables.training.epochs import EpochRecord
 from trainables.visible_text import visible
 
 FLUSH_SECONDS = 5.0
 _MAX_ERROR_LENGTH = 4000
 
-# Without the first, MLflow's UI opens an experiment with pages about language models.
-_TAG_UI_KIND = "mlflow.experimentKind"
-_TAG_UI_DESCRIPTION = "mlflow.note.content"
-_UI_DESCRIPTION = f"""A sweep of catsweep: members (one seed each) under cells, cells under the sweep.
 
-For the numbers of the tables, search for ``tags.`{TAG_KIND}` = '{KIND_CELL}'`` and sort by
-`test_neg_elbo_mean`.
-"""
-
-
-def open_experiment(client: MlflowClient, name: str, home: Home, show: Callable[[str], None] = say) -> str:
+def open_experiment(
+    client: MlflowClient,
+    name: str,
+    home: Home,
+    show: Callable[[str], None] = say,
+    task: Task | None = None,
+) -> str:
     """Return the id of the sweep's experiment, which is made where need be.
 
     One that somebody has deleted is left so: its runs count nowhere, and a new one takes its place.
@@ -57,6 +57,8 @@ def open_experiment(client: MlflowClient, name: str, home: Home, show: Callable[
         name: Name of the sweep.
         home: Where artifacts are kept, unless a server has a place of its own.
         show: Shows a line to the user.
+        task: The sweep's task, of which the experiment's page speaks; without it the page is left to the
+            next that opens it.
     Raises:
         MlflowException, SQLAlchemyError, OSError: If the store does not say.
     """
@@ -68,16 +70,18 @@ def open_experiment(client: MlflowClient, name: str, home: Home, show: Callable[
                     f"experiment {name} was deleted in MLflow, which keeps its name: its runs do not "
                     f"count, and the sweep goes on in a new one, {candidate}"
                 )
-            return _new_experiment(client, candidate, home)
+            return _new_experiment(client, candidate, home, task)
         if experiment.lifecycle_stage != "deleted":
+            if task is not None:
+                complete_page(client, experiment.experiment_id, experiment.tags, task)
             return named(experiment.experiment_id, "experiment")
     raise AssertionError("there is always another name")
 
 
-def _new_experiment(client: MlflowClient, name: str, home: Home) -> str:
+def _new_experiment(client: MlflowClient, name: str, home: Home, task: Task | None) -> str:
     # Beside a database MLflow would take a folder where the driver happens to be; a server has its own.
     location = None if home.is_server else home.artifacts.as_uri()
-    tags = {_TAG_UI_KIND: "custom_model_development", _TAG_UI_DESCRIPTION: _UI_DESCRIPTION}
+    tags = {} if task is None else page_tags(task)
     return named(client.create_experiment(name, artifact_location=location, tags=tags), "experiment")
 
 
@@ -101,7 +105,7 @@ class Tracker:
         }
         self._requests = {request.cell.hash: request for request in plan.requests}
         self._metrics: dict[str, list[MetricRow]] = {}
-        self._devices: dict[str, str] = {}
+        self._places: dict[str, Mapping[str, str]] = {}
         self._last_cell_ms = 0
         self._changed_cells: dict[str, Cell] = {key: one.cell for key, one in self._requests.items()}
         self.flush()  # cells whose members finished in other sweeps
@@ -109,7 +113,7 @@ class Tracker:
     def report(self, kept: KeptPack) -> None:
         """Note what a checkpoint says of a pack that was trained to its end, or was given up before."""
         self.start(kept.pack, code=kept.code, dataset_content=kept.dataset_content)
-        self.log(kept.pack, kept.records, kept.device)
+        self.log(kept.pack, kept.records, kept.place)
         self.log_pictures(kept.pack, kept.pictures)
 
     def start(self, pack: Pack, *, code: str = "", dataset_content: str = "") -> None:
@@ -129,11 +133,13 @@ class Tracker:
             )
         )
 
-    def log(self, pack: Pack, records: Sequence[EpochRecord], device: str = "") -> None:
-        """Note what epochs gave, and on what; sent in batches, after some seconds or with `finish`."""
+    def log(
+        self, pack: Pack, records: Sequence[EpochRecord], place: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Note what epochs gave, and where; sent in batches, after some seconds or with `finish`."""
         unfinished = {member.hash for member in self._unfinished(pack.members)}
-        if device:
-            self._devices.update(dict.fromkeys(unfinished, device))
+        if place:
+            self._places.update(dict.fromkeys(unfinished, place))
         for record in records:
             for member, values in zip(pack.members, record.metrics, strict=True):
                 if values is not None and member.hash in unfinished:
@@ -218,8 +224,8 @@ class Tracker:
         self._outbox.add(*map(self._metrics_write, keys))
 
     def _metrics_write(self, member: str) -> LogMetrics:
-        rows, device = tuple(self._metrics.pop(member)), self._devices.pop(member, "")
-        return LogMetrics(member=member, rows=rows, device=device)
+        rows, place = tuple(self._metrics.pop(member)), self._places.pop(member, {})
+        return LogMetrics(member=member, rows=rows, place=place)
 
     def _unfinished(self, members: Sequence[Member]) -> list[Member]:
         """Leave out members of a pack that finished elsewhere before it started."""

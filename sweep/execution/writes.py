@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import ClassVar, Literal
 
@@ -42,7 +42,7 @@ class _MemberWrite(_Write):
 class StartMember(_MemberWrite):
     """A member is in training: it has a run with its params, under its cell; `rows` is what it gave since.
 
-    `dataset_content` is that of `ImageDataset`, `code` what trains it, `device` as for `LogMetrics`, and
+    `dataset_content` is that of `ImageDataset`, `code` what trains it, `place` as for `LogMetrics`, and
     `estimator` the declaration, as JSON, of one that does not ship.
     """
 
@@ -53,16 +53,16 @@ class StartMember(_MemberWrite):
     dataset_content: str = ""
     code: str = ""
     estimator: str = ""
-    device: str = ""
+    place: Mapping[str, str] = field(default_factory=dict)
     rows: tuple[MetricRow, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogMetrics(_MemberWrite):
-    """What epochs gave; `device` is the processor that trains the member, where that is news."""
+    """What epochs gave; `place` is, in tags, the processor and machine that train, where that is news."""
 
     kind = "metrics"
-    device: str = ""
+    place: Mapping[str, str] = field(default_factory=dict)
     rows: tuple[MetricRow, ...]
 
 
@@ -163,6 +163,6 @@ def joined(writes: Sequence[Write]) -> tuple[StartMember, int] | None:
         if first.member in write.touched_members:
             if not isinstance(write, LogMetrics):
                 return None
-            rows, device = (*first.rows, *write.rows), write.device or first.device
-            return replace(first, rows=rows, device=device), index
+            rows, place = (*first.rows, *write.rows), write.place or first.place
+            return replace(first, rows=rows, place=place), index
     return None

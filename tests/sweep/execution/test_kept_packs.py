@@ -26,7 +26,11 @@ Drive = Callable[..., Driver]
 Command = Callable[..., Answer]
 
 RECORDS = (record(1, 110.0, 210.0), record(2, 100.0, 200.0))
-MADE_BY = {"device": "an old laptop", "dataset_content": "mnist, all of it", "code": "of yesterday"}
+MADE_BY = {
+    "place": {"catsweep.device": "an old laptop"},
+    "dataset_content": "mnist, all of it",
+    "code": "of yesterday",
+}
 PICTURE = bytes(range(256))
 LATER = "once it answers, give the same command again"
 
@@ -113,7 +117,7 @@ def test_the_next_run_reports_what_the_store_lacks_and_trains_nothing(
     assert rows(home, "select status from runs where name = 'sweep'") == [("FINISHED",)]
     client = Store(home).client
     tags = client.get_run(stored[pack.members[0].hash].run_id).data.tags
-    assert (tags["catsweep.code"], tags["catsweep.device"]) == (MADE_BY["code"], MADE_BY["device"])
+    assert (tags["catsweep.code"], tags["catsweep.device"]) == (MADE_BY["code"], "an old laptop")
     picture = client.download_artifacts(stored[pack.members[0].hash].run_id, "pictures.png")
     assert Path(picture).read_bytes() == PICTURE
     assert list(home.checkpoints.iterdir()) == []

@@ -31,7 +31,7 @@ from sweep.home import Home
 from sweep.store.refusal import WriteRefusedError
 from sweep.store.store import Store
 from tests.sweep.samples import rows, spec_of
-from trainables.schema import Cell
+from trainables.schema import TAG_DEVICE, TAG_HOST, Cell
 
 (REQUEST,) = spec_of({"note": "odd"}).requests()
 MEMBER, OTHER = REQUEST.members
@@ -48,7 +48,15 @@ LIFE: tuple[Write, ...] = (START, METRICS, PICTURE, FINISH, FORGET, MEANS, EndSw
 START_WITH_METRICS = replace(START, rows=METRICS.rows)
 LIVES = {"one by one": LIFE, "start and metrics in one": (START_WITH_METRICS, *LIFE[2:])}
 
-WRITING = ("create_run", "update_run", "log_batch", "set_terminated", "delete_tag", "log_artifact")
+WRITING = (
+    "create_run",
+    "update_run",
+    "log_batch",
+    "log_inputs",
+    "set_terminated",
+    "delete_tag",
+    "log_artifact",
+)
 
 
 @pytest.fixture
@@ -256,7 +264,7 @@ def test_the_check_of_lost_answers_can_fail(home: Home, writer: RunWriter, expec
     assert content(home) != expected
 
 
-def test_a_start_that_was_spooled_does_not_open_a_member_that_has_finished_since(
+def test_a_start_that_waited_does_not_open_a_member_that_has_finished_since(
     home: Home, writer: RunWriter, expected: object
 ) -> None:
     for write in LIFE:
@@ -302,6 +310,34 @@ def test_a_member_that_lacks_an_epoch_does_not_finish(home: Home, writer: RunWri
     writer.apply(FORGET)
     assert not Store(home).members()[MEMBER.hash].is_finished
     assert folder.is_dir()
+
+
+def test_the_next_process_that_reports_its_checkpoint_gives_it_the_epoch(
+    home: Home, writer: RunWriter
+) -> None:
+    lose_an_epoch(home, writer)
+    other = new_writer(home)
+    for write in (START, METRICS, FINISH):
+        other.apply(write)
+    assert Store(home).members()[MEMBER.hash].is_finished
+    history = Store(home).client.get_metric_history(other._run_ids[MEMBER.hash], "train_kl")
+    assert [(one.step, one.value) for one in history] == [(row[3], row[1]) for row in METRICS.rows]
+
+
+def test_a_run_says_who_made_it_from_what_and_on_which_images(home: Home) -> None:
+    client = Store(home).client
+    made_by = {"mlflow.user": "ada", "mlflow.source.name": "catsweep run small"}
+    writer = RunWriter(client, open_experiment(client, "small", home), {}, home.checkpoints, made_by=made_by)
+    writer.apply(replace(START, dataset_content="mnist, all of it"))
+    writer.apply(replace(METRICS, place={TAG_DEVICE: "CPU of ada", TAG_HOST: "lovelace"}))
+    run = client.get_run(writer._run_ids[MEMBER.hash])
+    tags = {**made_by, TAG_DEVICE: "CPU of ada", TAG_HOST: "lovelace"}
+    assert tags.items() <= run.data.tags.items()
+    (given,) = run.inputs.dataset_inputs
+    assert (given.dataset.name, len(given.dataset.digest)) == (MEMBER.cell.params["dataset"], 8)
+    assert "mnist, all of it" in given.dataset.source
+    writer.apply(replace(START, dataset_content="mnist, all of it"))
+    assert len(client.get_run(run.info.run_id).inputs.dataset_inputs) == 1
 
 
 def test_a_picture_that_has_no_folder_is_refused_and_holds_up_nothing(

@@ -205,7 +205,7 @@ def test_a_search_tries_the_same_cells_whenever_it_is_killed(kill_after: int, la
 def test_a_cell_that_finished_while_no_driver_was_there_is_told_from_the_store(lab: MakeLab) -> None:
     small = lab(trials=1)
     left = begin(small, small.open())
-    small.store(left, 101.0)  # by a grid, or from the spool
+    small.store(left, 101.0)  # by a grid
     assert small.open().is_empty
     (trial,) = small.trials()
     assert (trial.state, trial.value) == (TrialState.COMPLETE, 101.5)
