@@ -277,7 +277,8 @@ def _tracker(
         tracker.report(one)
         tracker.finish(one.pack, one.records[-1])
     for pack, epoch in pruned:
-        tracker.report(kept_pack(pack, checkpoints))
+        if (before := kept_pack(pack, checkpoints)).records:
+            tracker.report(before)
         tracker.prune(pack, epoch)
     return tracker
 

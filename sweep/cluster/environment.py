@@ -55,6 +55,7 @@ def _git(*words: str, folder: Path = Path(__file__).parent) -> str:
     return answer.stdout.strip()
 
 
+@cache
 def package_version(package: str) -> str:
     """Return the version of an installed package, or "missing"."""
     try:

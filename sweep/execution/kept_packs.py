@@ -1,4 +1,4 @@
-"""Packs that were trained to their end, and whose results are in checkpoints until the store has them."""
+"""What checkpoints say of packs whose results are not all in the store, since it was away."""
 
 from __future__ import annotations
 

@@ -40,6 +40,7 @@ class PackEvents(Callback):  # type: ignore[misc]
         self._display = display
         self._home = home
         self._last: dict[str, EpochRecord] = {}
+        self._packs: dict[str, Pack] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles callbacks for a restore of its own, which is never used here.
@@ -47,7 +48,7 @@ class PackEvents(Callback):  # type: ignore[misc]
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A pack has started, or started again after its process died."""
-        pack = _pack(trial)
+        pack = self._pack(trial)
         try:
             write_manifest(self._home.checkpoints, pack, self._home.store_name)
         except OSError as error:
@@ -63,7 +64,7 @@ class PackEvents(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """A pack has done an epoch."""
-        pack = _pack(trial)
+        pack = self._pack(trial)
         for warning in result.get(WARNINGS, ()):
             self._display.say(f"warning: {pack_name(pack)}: {warning}")
         records = [EpochRecord.from_state(state) for state in result.get(RECORDS, ())]
@@ -78,7 +79,7 @@ class PackEvents(Callback):  # type: ignore[misc]
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A pack is done, or a search gives it up before its last epoch."""
-        pack = _pack(trial)
+        pack = self._pack(trial, is_last=True)
         last = self._last.pop(pack.hash)
         if last.epoch < pack.epochs and None in last.diverged:
             self._tracker.prune(pack, last.epoch)
@@ -99,19 +100,22 @@ class PackEvents(Callback):  # type: ignore[misc]
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A pack has failed for good."""
-        pack = _pack(trial)
+        pack = self._pack(trial, is_last=True)
         error = _error(trial) or "the trial ended without saying why"
         self._tracker.fail(pack, error)
         self._progress.ended(pack, has_failed=True)
         reason = error.splitlines()[-1]
         self._display.say(f"failed: {pack_name(pack)}: {reason}")
 
+    def _pack(self, trial: Trial, *, is_last: bool = False) -> Pack:
+        """Return the pack of a trial, formed once: to check and to hash its members takes a while."""
+        pack = self._packs.pop(trial.trial_id, None) or Pack.from_params(trial.config[PACK]["members"])
+        if not is_last:
+            self._packs[trial.trial_id] = pack
+        return pack
+
 
 def _error(trial: Trial) -> str:
     # Tune's own reader looks into the storage path, to which this file is copied only later.
     path = Path(trial.error_file) if trial.error_file else None
     return path.read_text().strip() if path is not None and path.exists() else ""
-
-
-def _pack(trial: Trial) -> Pack:
-    return Pack.from_params(trial.config[PACK]["members"])

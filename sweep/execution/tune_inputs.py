@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ray import tune
@@ -65,7 +66,13 @@ def pack_config(pack: Pack, home: Home, resources: Resources) -> dict[str, objec
 def resources_of_trial(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
     """Return what a trial gets, given its config."""
     own = config[PACK]
-    return tune.PlacementGroupFactory([{"CPU": own["num_threads"], "GPU": own["gpus"]}])
+    return _request(own["num_threads"], own["gpus"])
+
+
+@cache
+def _request(cpus: int, gpus: float) -> tune.PlacementGroupFactory:
+    """Return the one request of a kind, since Tune compares those of all trials part by part."""
+    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])
 
 
 def grid_walk(

@@ -59,7 +59,8 @@ def trial(pack: Pack, error: str | None = None) -> Any:
     file = Path(pack.hash)
     if error is not None:
         file.write_text(error)
-    return SimpleNamespace(config={"pack": {"members": pack.to_params()}}, error_file=str(file))
+    config = {"pack": {"members": pack.to_params()}}
+    return SimpleNamespace(trial_id=pack.hash, config=config, error_file=str(file))
 
 
 @pytest.fixture

@@ -264,7 +264,7 @@ def test_the_check_of_lost_answers_can_fail(home: Home, writer: RunWriter, expec
     assert content(home) != expected
 
 
-def test_a_start_that_was_spooled_does_not_open_a_member_that_has_finished_since(
+def test_a_start_that_waited_does_not_open_a_member_that_has_finished_since(
     home: Home, writer: RunWriter, expected: object
 ) -> None:
     for write in LIFE:

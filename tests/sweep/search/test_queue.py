@@ -205,7 +205,7 @@ def test_a_search_tries_the_same_cells_whenever_it_is_killed(kill_after: int, la
 def test_a_cell_that_finished_while_no_driver_was_there_is_told_from_the_store(lab: MakeLab) -> None:
     small = lab(trials=1)
     left = begin(small, small.open())
-    small.store(left, 101.0)  # by a grid, or from the spool
+    small.store(left, 101.0)  # by a grid
     assert small.open().is_empty
     (trial,) = small.trials()
     assert (trial.state, trial.value) == (TrialState.COMPLETE, 101.5)
@@ -267,6 +267,18 @@ def test_the_store_is_told_later_of_a_cell_that_was_given_up(lab: MakeLab) -> No
     again = small.open()  # the tracker had not written it
     assert again.is_empty
     assert again.unnoted() == [(job.pack, 1)]
+
+
+def test_the_store_is_told_later_too_of_a_cell_of_which_it_never_heard(lab: MakeLab) -> None:
+    """It was away from the beginning of the cell to the end of the driver."""
+    small = lab(trials=1, epochs=3)
+    killed = small.open()
+    job = begin(small, killed, epochs=1)
+    killed.ended(job, has_failed=False)
+    small.stored.clear()
+    assert small.open().unnoted() == [(job.pack, 1)]
+    (small.home.checkpoints / job.pack.hash / "pack.json").unlink()
+    assert small.open().unnoted() == []
 
 
 def test_a_cell_that_another_search_gave_up_is_trained(lab: MakeLab) -> None:

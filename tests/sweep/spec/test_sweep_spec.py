@@ -9,8 +9,6 @@ from pydantic import ValidationError
 
 from analysis.figures.choice import Choice
 from analysis.figures.files import write_files
-from sweep.execution.spool import Spool
-from sweep.execution.writes import EndSweep
 from sweep.spec import limits
 from sweep.spec.block import Block
 from sweep.spec.file import load_spec, preset_names
@@ -379,9 +377,6 @@ def test_limits_are_those_of_mlflow() -> None:
 
 def test_what_is_named_after_a_sweep_fits_into_a_file_system(tmp_path: Path) -> None:
     name = "a" * limits.MAX_NAME_LENGTH
-    spool = Spool.new(tmp_path, name, "store")
-    spool.append([])
-    spool.set_aside(EndSweep(status="FINISHED"), "refused")
     metrics = TASKS["gradient_quality"].metrics
     pair = sorted(metrics, key=len)[-2:]
     longest = Choice(tuple(pair), ("temperature_decay", "temperature_floor")).name
