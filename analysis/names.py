@@ -9,6 +9,7 @@ from estimators.registry import REGISTRY
 from trainables import schema
 from trainables.schema import Cell
 from trainables.tasks import METRIC, TASKS, metric_of
+from trainables.tasks.task import Task
 
 ESTIMATOR_NAMES: Mapping[str, str] = {
     "stgs": "Gumbel",
@@ -75,6 +76,13 @@ def applicable_defaults(cell: Cell) -> dict[str, str]:
     if task is not None:
         names -= _OF_SOME_TASKS - task.keys.keys()
     return {name: value for name, value in schema.DEFAULTS.items() if name in names}
+
+
+def networks_of(task: Task | None) -> dict[str, str]:
+    """Return the params that state the networks which a task has where a member's params say nothing."""
+    if task is None or task.architecture is None:
+        return {}
+    return {name: task.architecture.stated(name) for name in schema.NETWORK_PARAMS}
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from benchmarks.processes import peak_memory_mib
 from estimators.score_function import substitution
 from sweep.cluster.environment import environment
 from trainables.models.bernoulli_vae import BernoulliVAE
-from trainables.models.network_sizes import bernoulli_vae_widths
+from trainables.models.network_sizes import BERNOULLI_VAE
 from trainables.models.optimizers import FusedAdam
 from trainables.training.process import prepare_process
 
@@ -120,7 +120,7 @@ def evaluations(row: Row) -> int:
 
 def gflop(row: Row) -> float:
     """Return the operations of a step's matrix products: two a weight and row, in each direction."""
-    encoder, decoder = bernoulli_vae_widths(LATENT_DIM)
+    encoder, decoder = BERNOULLI_VAE.widths(LATENT_DIM)
     of_encoder, of_decoder = (_pass(widths) for widths in (encoder, decoder))
     first = decoder[0] * decoder[1]
     learnt = 1 if row.is_naive else row.num_samples

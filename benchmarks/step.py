@@ -1,7 +1,8 @@
 """Time a training step of every estimator and latent on one thread, beside the floor that hardware sets.
 
-    python benchmarks/step.py [--estimators reinmax ...] [--latents 8x4 ...] [--optimizers adam radam]
-                              [--repeats 15] [--memory] [--json FILE] [--against FILE] [--home .catsweep]
+    python benchmarks/step.py [--estimators reinmax ...] [--use my_estimators.py] [--latents 8x4 ...]
+                              [--optimizers adam radam] [--repeats 15] [--memory]
+                              [--json FILE] [--against FILE] [--home .catsweep]
 
 A step is one of real training, batch 100, P = 1: data, both networks, estimator, loss and optimiser. The
 floor is the same matrix products alone, forward and backward. Every step follows a timed floor, so that both
@@ -36,9 +37,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `import sweep
 from benchmarks.paper_workloads import BATCH_SIZE, LATENTS, Setting, make_pack, published_params
 from benchmarks.processes import peak_memory_mib
 from benchmarks.timing_images import mnist
+from estimators import REGISTRY
+from estimators.own import OwnEstimator
 from sweep.cluster.environment import environment
+from sweep.spec.use import use
 from trainables.models.discrete_vae import NegElbo
-from trainables.models.network_sizes import DECODER_WIDTHS, ENCODER_WIDTHS, NUM_PIXELS
+from trainables.models.network_sizes import VAE
 from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.process import prepare_process
 from trainables.training.training_data import TrainingData
@@ -106,7 +110,11 @@ def make_trainer(
     estimator: str, latent: str, optimizer: str, data: Path, num_members: int = 1
 ) -> DiscreteVaeTrainer:
     """Return a trainer whose epoch is `STEPS` steps."""
-    params = {"optimizer": optimizer, "lr": 0.0005, "temperature": 1.0, "epochs": 1}
+    entry = REGISTRY[estimator]
+    version = entry.version if isinstance(entry, OwnEstimator) else None
+    params = {
+        "optimizer": optimizer, "lr": 0.0005, "temperature": 1.0, "epochs": 1, "estimator_version": version,
+    }  # fmt: skip
     pack = make_pack(Setting(estimator, latent), num_members, **params)
     train, test = mnist(data)
     return DiscreteVaeTrainer(pack, TrainingData.of_images(train[: STEPS * BATCH_SIZE], test[:BATCH_SIZE]))
@@ -116,7 +124,8 @@ def floor(latent: str) -> Callable[[], None]:
     """Return a function that does the matrix products of a step: three a layer, two in the first."""
     categorical_dim, latent_dim = (int(part) for part in latent.split("x"))
     width = categorical_dim * latent_dim
-    widths = (NUM_PIXELS, *ENCODER_WIDTHS, width, *DECODER_WIDTHS, NUM_PIXELS)
+    encoder, decoder = VAE.widths(width)
+    widths = (*encoder, *decoder[1:])
     values = [torch.rand(BATCH_SIZE, size) for size in widths]
     weights = [torch.rand(size) for size in itertools.pairwise(widths)]
 
@@ -241,6 +250,7 @@ def main() -> int:
     """Measure, print the table, and keep it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--estimators", nargs="+", default=TABLE_5)
+    parser.add_argument("--use", nargs="+", default=[], help="files with estimators, as in a spec")
     parser.add_argument("--latents", nargs="+", default=list(LATENTS))
     parser.add_argument("--optimizers", nargs="+", default=["adam", "radam"])
     parser.add_argument("--repeats", type=int, default=15)
@@ -249,6 +259,8 @@ def main() -> int:
     parser.add_argument("--against", type=Path)
     parser.add_argument("--home", type=Path, default=Path(".catsweep"))
     arguments = parser.parse_args()
+    for entry in arguments.use:
+        use(entry, Path.cwd())
     data = arguments.home / "data"
     mnist(data)  # fetched before anything is timed
     prepare_process(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from trainables.models.network_sizes import NUM_PIXELS
+from trainables.models.network_sizes import VAE
 from trainables.training.training_data import shared_tensor
 
 TEST_IMAGES = 10_000
@@ -16,7 +16,7 @@ _NOISE_POWER = 6.6  # gives noise the mean of MNIST's bytes, 33
 
 def noise(count: int) -> torch.Tensor:
     """Return random bytes that are on average as bright as MNIST, shape (count, 784)."""
-    levels = torch.rand(count, NUM_PIXELS, generator=torch.Generator().manual_seed(0))
+    levels = torch.rand(count, VAE.num_pixels, generator=torch.Generator().manual_seed(0))
     return (levels**_NOISE_POWER * 256).to(torch.uint8)
 
 

@@ -15,6 +15,13 @@ GradientRule = Callable[[torch.Tensor], torch.Tensor]
 """Maps ∂f/∂D, shape (..., L, C), to the estimate of ∂E[f]/∂θ, shape (..., L, C)."""
 
 
+NO_SECOND_DERIVATIVE = (
+    "an estimate of a gradient has no derivative of its own: the sample is drawn, and what would come out "
+    "estimates no second derivative of E[f] (docs/estimators.md)"
+)
+"""Of either family: what asking for a second derivative is refused with."""
+
+
 @dataclass(frozen=True)
 class Draw:
     """What a pathwise estimator is: a draw, and how the gradient comes back through it.

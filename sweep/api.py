@@ -20,8 +20,9 @@ from sweep.planning.shard import Shard
 from sweep.plans import plan_of
 from sweep.quiet import quieten
 from sweep.spec.file import load_spec, place_in_spec, read_spec_text
-from sweep.spec.use import register_function, register_task
+from sweep.spec.use import register_data, register_function, register_task
 from sweep.store.store import Store
+from trainables.own_data import DECLARED_DATA
 from trainables.tasks.task import Task
 
 if TYPE_CHECKING:  # Ray, MLflow, torch and pandas take seconds to import; who needs one imports it
@@ -48,8 +49,8 @@ def run(
         tracking_uri: MLflow store; the home's own, or $MLFLOW_TRACKING_URI, where none is given.
         address: Address of a Ray cluster; none starts one on this machine.
         retry_failed: Whether members that failed before run again.
-        use: Estimators of your own, functions, for example of a notebook's cells, and tasks of your own; the
-            spec names them.
+        use: Estimators of your own, functions, for example of a notebook's cells, tasks and data sets of your
+            own; the spec names them.
         resources: What stands in place of the spec's own `resources`, for example `{"gpus": "auto,0"}`.
 
     Raises:
@@ -59,6 +60,8 @@ def run(
     for brought in use:
         if isinstance(brought, Task):
             register_task(brought)
+        elif hasattr(brought, DECLARED_DATA):
+            register_data(brought)
         else:
             register_function(brought)
     place = Home.resolve(home, tracking_uri)
@@ -81,7 +84,7 @@ def execute(
 
     text, _ = read_spec_text(spec)
     with _line_of_resources(spec):
-        loaded = load_spec(spec, resources, declared=Store(home).declared_estimators)
+        loaded = load_spec(spec, resources, declared=Store(home).declared)
         return run_sweep(loaded, text, home, address=address, retry_failed=retry_failed, shard=shard)
 
 
@@ -117,7 +120,7 @@ def placed_plan(
     """
     quieten()
     store = Store(home)
-    loaded = load_spec(spec, resources, declared=store.declared_estimators)
+    loaded = load_spec(spec, resources, declared=store.declared)
     stored = store.members()
     with _line_of_resources(spec):
         capacity = capacity_at(address, loaded.resources)
@@ -147,7 +150,7 @@ def current_plan(spec: str | Path, home: Home, *, retry_failed: bool = False) ->
         SpecError, StoreError: If the spec or the store cannot be used.
     """
     quieten()
-    loaded = load_spec(spec, declared=Store(home).declared_estimators)
+    loaded = load_spec(spec, declared=Store(home).declared)
     return plan_of(loaded, Store(home).members(), home, retry_failed=retry_failed)
 
 

@@ -12,17 +12,26 @@ from tests.conftest import REPOSITORY
 
 NUMERICAL = (
     "estimators/test_float32.py",
-    "estimators/test_heun.py",
+    "estimators/pathwise/test_heun.py",
+    "estimators/score_function/test_exact.py",
+    "estimators/score_function/test_indecater.py",
+    "estimators/test_diagnostics.py",
     "estimators/test_narrow_dtypes.py",
     "estimators/test_sampling.py",
-    "trainables/test_bernoulli_vae.py",
-    "trainables/test_digit_network.py",
-    "trainables/test_discrete_vae.py",
-    "trainables/test_mnist_addition.py",
-    "trainables/test_networks.py",
-    "trainables/test_optimizers.py",
-    "trainables/test_reconstruction.py",
+    "trainables/models/test_bernoulli_vae.py",
+    "trainables/models/test_digit_network.py",
+    "trainables/models/test_discrete_vae.py",
+    "trainables/tasks/test_mnist_addition.py",
+    "trainables/models/test_networks.py",
+    "trainables/models/test_optimizers.py",
+    "trainables/models/test_reconstruction.py",
+    "trainables/models/test_synthetic_objectives.py",
+    "trainables/training/test_pack_estimator.py",
 )
+
+
+def test_every_file_is_there() -> None:
+    assert [name for name in NUMERICAL if not (REPOSITORY / "tests" / name).is_file()] == []
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from analysis.choices import check_choice
 from analysis.published import printed as published
 from analysis.published.errata import erratum
 from analysis.statistics.spread import z_score
-from trainables.schema import Cell
+from trainables.schema import NETWORK_PARAMS, Cell
 from trainables.tasks.gradient_quality import GRADIENT_QUALITY
 
 PUBLISHED = "published"
@@ -144,6 +144,8 @@ def published_settings(cell: Cell) -> Mapping[str, str]:
 
 def has_other_settings(cell: Cell) -> bool:
     """Tell whether a cell's published number was made with other hyperparameters than the cell's."""
+    if any(name in cell.params for name in NETWORK_PARAMS):
+        return True
     settings = published_settings(cell)
     return bool(settings) and not published.has_settings(cell, settings)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.names import IN_THE_NAME, estimator_name, name_with_gap
-from trainables.schema import CELL_PARAMS, DEFAULTS, Cell, own_names, param_of
+from analysis.names import IN_THE_NAME, estimator_name, name_with_gap, networks_of
+from trainables.schema import CELL_PARAMS, DEFAULTS, NETWORK_PARAMS, Cell, own_names, param_of
 from trainables.tasks import TASKS
 
 _COLUMNS = ("estimator", "categorical_dim", "latent_dim")
-_LAST = ("precision", "estimator_version", "hyperparameters", "dataset", "task", "task_version")
+_LAST = (
+    *("precision", "estimator_version", "hyperparameters", "dataset", "dataset_version", "image_shape"),
+    *("task", "task_version"),
+)
 _STATED = (*(name for name in CELL_PARAMS if name not in (*_COLUMNS, *_LAST)), *_LAST)
 """What a label may state of a cell, in this order; hyperparameters of users' estimators alone come last."""
 _ORDER = {name: place for place, name in enumerate(("estimator", *_STATED))}
@@ -63,6 +66,8 @@ def _tells_apart(names: Sequence[str], by_latent: Iterable[Sequence[Cell]]) -> b
 
 def param_value(cell: Cell, name: str) -> str | None:
     """Return what a cell's param counts as: its value, or the default; None where there is neither."""
+    if name in NETWORK_PARAMS and name not in cell.params:
+        return networks_of(TASKS.get(cell.params.get("task", ""))).get(name)
     return cell.params.get(name, DEFAULTS.get(name))
 
 

@@ -113,6 +113,9 @@ def _store_notes(table: Table) -> Iterator[str]:
     for name, count in facts.of_other_code.items():
         members = "1 member" if count == 1 else f"{count} members"
         yield f"The store has {members} of {name} as other code had it: not in this table."
+    for name, count in facts.of_other_data.items():
+        members = "1 member" if count == 1 else f"{count} members"
+        yield f"The store has {members} of {name} as it was with other images: not in this table."
     if skipped := facts.skipped:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in sorted(skipped.items()))
         yield f"Runs of the store that are left out: {reasons}."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.choices import check_choice
-from analysis.names import applicable_defaults
+from analysis.names import applicable_defaults, networks_of
 from analysis.runs.frame import Resolved
 from analysis.tables.labels import param_value
 from analysis.tables.member_states import status_text
@@ -16,9 +16,9 @@ from analysis.tables.members import counted_values, wanted_members
 from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection_account import Candidate, account
 from analysis.tables.typed_table import Table
-from trainables.schema import CHOOSABLE, Cell, CellRequest, own_names
+from trainables.schema import CHOOSABLE, NETWORK_PARAMS, Cell, CellRequest, own_names
 from trainables.store.member_state import STATES
-from trainables.tasks import METRIC, metric_of
+from trainables.tasks import METRIC, TASKS, metric_of
 
 SELECTIONS = ("best",)
 SELECT_BY = "train_neg_elbo"
@@ -167,14 +167,16 @@ def add_selection(table: Table, selection: Selection) -> Table:
 
 def hyperparameters_of(cell: Cell) -> dict[str, str]:
     """Return every `choosable` hyperparameter of a cell with its value, empty where it does not apply."""
-    params = {**applicable_defaults(cell), **cell.params}
-    return {name: params.get(name, "") for name in choosable([cell])}
+    networks = networks_of(TASKS.get(cell.params.get("task", "")))
+    params = {**applicable_defaults(cell), **networks, **cell.params}
+    return {name: params.get(name, "") for name in dict.fromkeys((*choosable([cell]), *NETWORK_PARAMS))}
 
 
 def choosable(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Return what can be chosen of these cells: `CHOOSABLE`, and what users' estimators alone have."""
+    """Return what can be chosen of these cells: `CHOOSABLE`, networks, and what users' estimators have."""
+    networks = (name for name in NETWORK_PARAMS if any(name in cell.params for cell in cells))
     own = (name for cell in cells for name in own_names(cell.params))
-    return tuple(dict.fromkeys((*CHOOSABLE, *own)))
+    return tuple(dict.fromkeys((*CHOOSABLE, *networks, *own)))
 
 
 def _account_of(choice: Choice) -> dict[str, object]:

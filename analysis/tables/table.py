@@ -28,7 +28,7 @@ from analysis.tables.selection import (
     selection_metrics,
 )
 from analysis.tables.typed_table import Facts, Table
-from trainables.schema import CHOOSABLE, Cell, CellRequest
+from trainables.schema import CHOOSABLE, DEFAULTS, Cell, CellRequest
 from trainables.store.member_state import STATES
 from trainables.tasks import TASKS
 
@@ -190,19 +190,28 @@ def _facts(cells: Sequence[Cell], members: pd.DataFrame, resolved: Resolved) -> 
         params_apart=params_apart(cells),
         num_duplicated=int((members["num_finished"] > 1).sum()),
         skipped=resolved.skipped,
-        of_other_code=_of_other_code(cells, resolved.runs),
+        of_other_code=_of_other_versions(cells, resolved.runs, _CODE),
+        of_other_data=_of_other_versions(cells, resolved.runs, _DATA),
     )
 
 
-def _of_other_code(cells: Sequence[Cell], runs: pd.DataFrame) -> dict[str, int]:
-    """Return how many members of a user's estimator or task are of other code than that of the cells."""
+_CODE = (("estimator", "estimator_version"), ("task", "task_version"))
+_DATA = (("dataset", "dataset_version"),)
+
+
+def _of_other_versions(
+    cells: Sequence[Cell], runs: pd.DataFrame, versions_of: Sequence[tuple[str, str]]
+) -> dict[str, int]:
+    """Return how many members of what a user brought are of another version of it than that of the cells."""
     counts = {}
-    for name, version in (("estimator", "estimator_version"), ("task", "task_version")):
+    for name, version in versions_of:
         used: dict[str, set[str]] = defaultdict(set)
         for cell in cells:
-            used[cell.params[name]].add(cell.params.get(version, ""))
+            used[cell.params.get(name, "")].add(param_value(cell, version) or "")
+        stated = runs[version].astype("object")
+        of_runs = stated.where(stated.notna(), DEFAULTS.get(version, "")).astype("str")
         for one, versions in used.items():
-            others = runs[(runs[name] == one) & ~runs[version].fillna("").astype("str").isin(versions)]
+            others = runs[(runs[name] == one) & ~of_runs.isin(versions)]
             if len(others):
                 counts[one] = int(others["member"].nunique())
     return counts

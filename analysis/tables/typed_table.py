@@ -21,6 +21,7 @@ class Facts:
         num_duplicated: How many members have several finished runs.
         skipped: How many runs of the store are left out, by the reason.
         of_other_code: How many members the store has of other code of a row's estimator or task, by its name.
+        of_other_data: How many members the store has of other images of a user's data set, by its name.
         compare: What is shown beside the means, a key of `COMPARISONS`; none where nothing is.
         other_settings: Hashes of cells whose published numbers were made with other hyperparameters.
         selected_by: The metric that selected the cells; none where they are all.
@@ -37,6 +38,7 @@ class Facts:
     num_duplicated: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     of_other_code: Mapping[str, int] = field(default_factory=dict)
+    of_other_data: Mapping[str, int] = field(default_factory=dict)
     compare: str | None = None
     other_settings: Sequence[str] = ()
     selected_by: str | None = None

@@ -11,12 +11,7 @@ import torch
 
 from estimators.hyperparameter import Hyperparameter
 from estimators.randomness import Generators
-from estimators.sampling import Draw, GradientRule, checked_arguments, widened
-
-_NO_SECOND_DERIVATIVE = (
-    "an estimate of a gradient has no derivative of its own: the sample is drawn, and what would come out "
-    "estimates no second derivative of E[f] (docs/estimators.md)"
-)
+from estimators.sampling import NO_SECOND_DERIVATIVE, Draw, GradientRule, checked_arguments, widened
 
 
 def sample_with_gradient(
@@ -152,11 +147,11 @@ class _Estimate(torch.autograd.Function):
 
     @staticmethod
     def backward(_ctx: Any, *_: torch.Tensor) -> None:
-        raise RuntimeError(_NO_SECOND_DERIVATIVE)
+        raise RuntimeError(NO_SECOND_DERIVATIVE)
 
     @staticmethod
     def jvp(_ctx: Any, *_: torch.Tensor | None) -> None:
-        raise RuntimeError(_NO_SECOND_DERIVATIVE)
+        raise RuntimeError(NO_SECOND_DERIVATIVE)
 
     @staticmethod
     def vmap(

@@ -11,6 +11,7 @@ import torch
 from estimators.hyperparameter import Hyperparameter
 from estimators.randomness import Generators
 from estimators.sampling import checked_arguments, widened
+from estimators.score_function.surrogate import check_not_mapped_over, surrogate_of
 from estimators.softmax import softmax
 
 Objective = Callable[[torch.Tensor], torch.Tensor]
@@ -111,6 +112,7 @@ def check_objective(f: Objective, chunk_size: int | None, logits: torch.Tensor) 
 
     Raises:
         ValueError: If it is not so.
+        RuntimeError: If `torch.vmap` maps over the logits.
     """
     if not callable(f):
         raise ValueError(f"f must be a function of samples, got {type(f).__name__}")
@@ -118,20 +120,12 @@ def check_objective(f: Objective, chunk_size: int | None, logits: torch.Tensor) 
         raise ValueError(f"chunk_size must be an integer >= 1 or None, got {chunk_size!r}")
     if logits.shape[-2] < 1:
         raise ValueError(f"logits must have at least one variable, got shape {tuple(logits.shape)}")
+    check_not_mapped_over(logits)
 
 
 def is_count(value: object) -> bool:
     """Whether a value is a whole number, Python's or NumPy's, of at least one."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
-
-
-def surrogate_of(value: torch.Tensor, gradient: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Return what equals the value, (...), and has the gradient, (..., L, C), with respect to logits.
-
-    With respect to a logit of -inf, that of a masked category, it has none.
-    """
-    nothing = (logits - logits.detach()).masked_fill(logits == -torch.inf, 0)
-    return value.detach() + (gradient.to(logits.dtype) * nothing).sum((-1, -2))
 
 
 def evaluate(f: Objective, states: States, count: int, chunk_size: int | None) -> torch.Tensor:

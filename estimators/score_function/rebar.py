@@ -141,12 +141,27 @@ def _losses_and_gradients(
     losses, gradients = [], []
     for start, stop in chunks(len(samples), chunk_size):
         with torch.enable_grad():
-            chunk = samples[start:stop].detach().requires_grad_()
-            of_chunk = losses_of(f, chunk.clone())  # f may work in place, on what is no leaf of a graph
-            if not of_chunk.requires_grad:
-                raise ValueError(
-                    "f must be differentiable with respect to the samples, got losses without a graph"
-                )
-            gradients.append(torch.autograd.grad(of_chunk.sum(), chunk)[0])
+            of_chunk, gradient = _differentiated(f, samples[start:stop].detach())
         losses.append(of_chunk.detach())
+        gradients.append(gradient)
     return torch.cat(losses), torch.cat(gradients)
+
+
+def _differentiated(f: Objective, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the losses of samples without a graph, and the gradient of their sum."""
+
+    def losses_with_graph(samples: torch.Tensor) -> torch.Tensor:
+        losses = losses_of(f, samples.clone())  # f may work in place, on what is no leaf of a graph
+        if not losses.requires_grad:
+            raise ValueError(
+                "f must be differentiable with respect to the samples, got losses without a graph"
+            )
+        return losses
+
+    try:
+        leaf = samples.requires_grad_()
+    except RuntimeError:  # within torch.func's transformations, which allow no leaves
+        losses, vjp, *_ = torch.func.vjp(losses_with_graph, samples)
+        return losses, vjp(torch.ones_like(losses))[0]
+    losses = losses_with_graph(leaf)
+    return losses, torch.autograd.grad(losses.sum(), leaf)[0]

@@ -17,7 +17,6 @@ from estimators.score_function.objective import (
     ObjectiveDraw,
     ObjectiveGradient,
     check_objective,
-    surrogate_of,
     where_distributed,
 )
 from estimators.score_function.samples import (
@@ -26,6 +25,7 @@ from estimators.score_function.samples import (
     mean_over_samples,
     one_hot,
 )
+from estimators.score_function.surrogate import surrogate_of
 from estimators.softmax import softmax
 from estimators.softmax_vjp import less_common_part, possible_part, softmax_vjp
 

@@ -84,7 +84,7 @@ def figure_files(
     for name in formats:
         check_choice("format", name, FORMATS)
     store = Store(home)
-    loaded = load_spec(spec, declared=store.declared_estimators)
+    loaded = load_spec(spec, declared=store.declared)
     for name in metrics:
         check_choice("metric", name, TASKS[loaded.task].metrics)
     store.check_readable()

@@ -48,7 +48,7 @@ def put_results(spec: str, home: Home, compare: str | None = None, *, has_pages:
     from sweep.store.store import Store
 
     store = Store(home)
-    loaded = load_spec(spec, declared=store.declared_estimators)
+    loaded = load_spec(spec, declared=store.declared)
     try:
         experiment = experiment_of(store.client, loaded.name)
         if experiment is None:

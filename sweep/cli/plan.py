@@ -216,16 +216,19 @@ def _calibrate(plan: Plan, home: Home, capacity: Capacity, address: str | None) 
     from sweep.planning.calibration import kind_of
     from sweep.planning.estimates import recorded_seconds
     from trainables.data import fetch, load
+    from trainables.own_data import OWN_DATA
 
     if not capacity.num_packs(plan.spec.resources):
         raise ClusterError(f"no pack fits on {capacity}, so that none can be calibrated there; see --address")
     home.make_folders()
     name = plan.spec.dataset
-    if name is not None:
+    if name is not None and name not in OWN_DATA:
         fetch(name, home.data)
     recorded = recorded_seconds(plan.stored.values())
     packs = [pack for pack in plan.packs if kind_of(pack.members[0], len(pack)) not in recorded]
-    dataset = None if name is None else load(name, home.data)
+    own = OWN_DATA.get(name or "")
+    shipped = None if name is None or own else load(name, home.data)
+    dataset = own.to_train() if own else shipped
     calibrate(packs, dataset, home, plan.spec.resources, address, capacity.where)
 
 

@@ -50,7 +50,7 @@ def report_file(spec: str, home: Home, out: Path) -> Path:
     from trainables.atomic_file import write_atomically
 
     store = Store(home)
-    loaded = load_spec(spec, declared=store.declared_estimators)
+    loaded = load_spec(spec, declared=store.declared)
     try:
         is_possible = not out.is_dir() and out.absolute().parent.is_dir()
     except OSError as error:  # such as a name that is too long

@@ -148,7 +148,7 @@ def _table(spec: str, place: Home, compare: str | None) -> str | None:
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    num_cells = load_spec(spec, declared=Store(place).declared_estimators).num_cells
+    num_cells = load_spec(spec, declared=Store(place).declared).num_cells
     if num_cells > MAX_LINES:
         return None
     return table_text([spec], place, TableOptions(compare=compare))
@@ -169,7 +169,7 @@ def _comparisons(spec: str, home: Home) -> tuple[str | None, tuple[str, ...]]:
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    loaded = load_spec(spec, declared=Store(home).declared_estimators)
+    loaded = load_spec(spec, declared=Store(home).declared)
     if not loaded.search.is_grid:
         return None, ()
     headline = task_of(loaded.task).headline
@@ -213,7 +213,7 @@ def _cells_page(spec: str, place: Home) -> list[str]:
     if not place.is_server:
         return []
     store = Store(place)
-    experiment = experiment_of(store.client, load_spec(spec, declared=store.declared_estimators).name)
+    experiment = experiment_of(store.client, load_spec(spec, declared=store.declared).name)
     return [f"cells: {cells_address(place.shown_uri, experiment.experiment_id)}"] if experiment else []
 
 

@@ -121,7 +121,7 @@ def _asked(specs: Sequence[str], home: Home) -> _Asked:
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    declared = Store(home).declared_estimators
+    declared = Store(home).declared
     loaded = [load_spec(spec, declared=declared) for spec in specs]
     tasks = {one.name: one.task for one in loaded}
     if len(set(tasks.values())) > 1:

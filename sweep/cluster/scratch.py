@@ -18,6 +18,9 @@ from sweep.messages import say
 RAY = "ray"
 """Folder within it for Ray, which opens its own folder to everybody."""
 _PREFIX = "catsweep."
+_FORMER_PREFIX = "catsweep-tune-"
+"""Of releases whose drivers locked nothing: theirs may be in use until it is untouched for a day."""
+_DAY_SECONDS = 24 * 3600
 _SESSION = "session_2026-12-01_04-46-50_123456_4194304"
 _LONGEST_SOCKET = f"/{_PREFIX}12345678/{RAY}/{_SESSION}/sockets/plasma_store"
 _MOST_BYTES = (103 if sys.platform == "darwin" else 107) - len(_LONGEST_SOCKET)
@@ -59,6 +62,7 @@ def scratch_folder() -> Iterator[Path]:
 def _make(place: Path) -> tuple[Path, int]:
     """Return a new folder and what keeps it: a lock that ends with the process, however it ends."""
     _remove_abandoned(place.glob(f"{_PREFIX}*"))
+    _remove_abandoned(filter(_is_untouched, place.glob(f"{_FORMER_PREFIX}*")))
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     lock = _lock(folder)
     folder.stat()  # raises where another driver took it for abandoned before it was locked
@@ -78,6 +82,15 @@ def _lock(folder: Path) -> int:
         os.close(opened)
         raise
     return opened
+
+
+def _is_untouched(folder: Path) -> bool:
+    """Whether nothing in a folder, or below it, has changed for a day."""
+    try:
+        latest = max(one.lstat().st_mtime for one in (folder, *folder.rglob("*")))
+    except OSError:  # of another user, or just removed by another driver
+        return False
+    return time.time() - latest > _DAY_SECONDS
 
 
 def _remove_abandoned(folders: Iterable[Path]) -> None:

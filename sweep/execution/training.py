@@ -10,6 +10,7 @@ from ray import tune
 
 from trainables.data import ImageDataset, fetch, load
 from trainables.gpu_problem import gpu_problem_here
+from trainables.own_data import OWN_DATA
 from trainables.pack_trainable import PackTrainable
 
 
@@ -43,6 +44,8 @@ class Training:
         Raises:
             DataError: If it is not to be had.
         """
+        if dataset in OWN_DATA:
+            return OWN_DATA[dataset].to_train()
         return None if dataset is None else self.images(dataset, folder)
 
 

@@ -11,13 +11,14 @@ import random
 import resource
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.planning.calibration import kind_with, seconds_per_epoch
 from sweep.spec.sweep_spec import Resources
 from sweep.spec.use import shipped_by_value
+from trainables.own_data import OWN_DATA
 from trainables.own_estimators import take_over
 from trainables.terminal import echo
 
@@ -32,6 +33,7 @@ SECONDS = 20.0
 _SHARE = 0.1
 """How much is timed of what a calibration times: two steps."""
 _NUM_IMAGES = (60_000, 10_000)
+_IMAGE_SHAPE = (28, 28)
 """Of MNIST and Fashion-MNIST, for training and for the test; Omniglot has fewer than half."""
 
 
@@ -51,7 +53,7 @@ def timed_seconds(packs: Iterable[Pack], dataset: str | None, resources: Resourc
     own = shipped_by_value(member for _, pack in kinds for member in pack.members)
     question = {
         "members": members,
-        "dataset": dataset,
+        "dataset": None if dataset is None else _size_of(dataset),
         "resources": resources.model_dump(),
         "estimators": base64.b64encode(own).decode(),
     }
@@ -79,22 +81,32 @@ def _answer() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))  # ends a step that takes long, too
     question = json.load(sys.stdin)
-    dataset = None if question["dataset"] is None else _blank(question["dataset"])
+    dataset = None if question["dataset"] is None else _blank(*question["dataset"])
     resources = Resources.model_validate(question["resources"])
     take_over(base64.b64decode(question["estimators"]))
     for members in question["members"]:
         echo(str(seconds_per_epoch(members, dataset, resources, _SHARE)))
 
 
-def _blank(name: str) -> ImageDataset:
+def _size_of(dataset: str) -> list[list[int]]:
+    """Return how many images a data set has, for training and for the test, and their height and width."""
+    own = OWN_DATA.get(dataset)
+    if own is None:
+        return [[*_NUM_IMAGES], [*_IMAGE_SHAPE]]
+    known = own.images
+    counts = [len(known.train_images), len(known.test_images)] if known else [*_NUM_IMAGES]
+    return [counts, [*own.image_shape]]
+
+
+def _blank(counts: Sequence[int], image_shape: Sequence[int]) -> ImageDataset:
     import numpy as np
 
     from trainables.data import ImageDataset
-    from trainables.data.image_dataset import IMAGE_PIXELS
 
-    images = [np.zeros((count, IMAGE_PIXELS), np.uint8) for count in _NUM_IMAGES]
-    labels = [np.zeros(count, np.uint8) for count in _NUM_IMAGES]
-    return ImageDataset(name, images[0], labels[0], images[1], labels[1])
+    height, width = image_shape
+    images = [np.zeros((count, height * width), np.uint8) for count in counts]
+    labels = [np.zeros(count, np.uint8) for count in counts]
+    return ImageDataset("blank", images[0], labels[0], images[1], labels[1], image_shape=(height, width))
 
 
 if __name__ == "__main__":

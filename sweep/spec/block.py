@@ -26,6 +26,9 @@ from estimators.registry import SHIPPED_HYPERPARAMETERS, hyperparameter_names, h
 from sweep.spec.exclude import check_exclude, is_excluded
 from sweep.spec.values import (
     MISSING,
+    ActivationName,
+    Decoder,
+    Encoder,
     Epochs,
     EstimatorName,
     Exclude,
@@ -41,7 +44,7 @@ from sweep.spec.values import (
     as_list,
     checked_number,
 )
-from trainables.schema import PARAMS
+from trainables.schema import NETWORK_PARAMS, PARAMS
 from trainables.tasks import takes_temperature
 from trainables.tasks.task import Task
 
@@ -101,6 +104,7 @@ class Block(SpecModel):
     What a task may require or refuse of it is checked by the spec, which fills the task's defaults in.
     Where the task anneals temperatures, that of an epoch is max(floor, τ exp(-decay · epochs done)).
 
+    `encoder` and `decoder` are the widths of a network's hidden layers, or several such lists.
     `epochs`, where the task takes it, is how long these cells train instead of the others.
     `note` says why cells are there that are no ordinary ones; tables show them apart and do not rank them.
     `label` is what rows of tables call them. `exclude` lists combinations to leave out: each says values
@@ -114,6 +118,9 @@ class Block(SpecModel):
     hyperparameters: dict[str, Values] = {}
     temperature_decay: Many[TemperatureDecay] | None = None
     temperature_floor: Many[TemperatureFloor] | None = None
+    encoder: Encoder | None = None
+    decoder: Decoder | None = None
+    activation: Many[ActivationName] | None = None
     epochs: Many[Epochs] | None = None
     note: Note = ""
     label: Label = ""
@@ -202,7 +209,7 @@ class Block(SpecModel):
                     **_identity(estimator),
                     "categorical_dim": categorical_dim,
                     "latent_dim": latent_dim,
-                    **setting,
+                    **_networks(task, setting),
                 }
 
     def check_exclude(self, task: Task, index: int) -> None:
@@ -241,6 +248,16 @@ def _offered(
     estimator: str, latent: str, choices: Mapping[str, Sequence[object]]
 ) -> Mapping[str, Sequence[object]]:
     return {"estimator": [estimator], "latent": [latent], **choices}
+
+
+def _networks(task: Task, setting: Mapping[str, object]) -> dict[str, object]:
+    """Return a setting without what it states of networks that the task's are anyway."""
+    own = task.architecture
+    return {
+        name: value
+        for name, value in setting.items()
+        if own is None or name not in NETWORK_PARAMS or value != own.stated(name)
+    }
 
 
 def _identity(estimator: str) -> dict[str, object]:

@@ -20,8 +20,10 @@ from estimators.registry import register
 from sweep.spec.block import HYPERPARAMETERS, Block, SpecModel
 from sweep.spec.limits import MAX_ERRORS
 from sweep.spec.sweep_spec import EarlyStopping, Measure, Resources, Search, Spec
-from sweep.spec.use import CodeMissingError, UseError, use
+from sweep.spec.use import CodeMissingError, UseError, made_data, use
 from sweep.spec.values import SpecValueError, shown
+from trainables.own_data import DECLARED, OWN_DATA, OwnDataset
+from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.user_error import UserError
 
 _MODELS: dict[str, type[SpecModel]] = {
@@ -34,6 +36,10 @@ _MODELS: dict[str, type[SpecModel]] = {
 
 
 _MOST_VALUES = 100_000
+
+
+Declared = OwnEstimator | OwnDataset
+"""What a store knows of a user's."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -87,7 +93,7 @@ def load_spec(
     spec: str | Path,
     resources: Mapping[str, str] | None = None,
     *,
-    declared: Callable[[], Iterable[OwnEstimator]] | None = None,
+    declared: Callable[[], Iterable[Declared]] | None = None,
 ) -> Spec:
     """Load what a spec uses, read and validate it.
 
@@ -95,8 +101,8 @@ def load_spec(
         spec: Path of a YAML file, or the name of a preset.
         resources: Values that were typed in place of the spec's own under `resources`; a comma separates
             several. No hash depends on them.
-        declared: Says, where code that the spec uses is not there, which estimators are known from the
-            store: with these it can be looked at. Without it, all code must be there.
+        declared: Says, where code or data that the spec uses are not there, which estimators and data sets
+            are known from the store: with these it can be looked at. Without it, all must be there.
 
     Raises:
         SpecError: If anything is wrong with it, naming file, line, key, value and what is allowed.
@@ -105,6 +111,7 @@ def load_spec(
     root = _compose(text, source)
     content, typed = _content(root), resources or {}
     _load_used(content, root, source, Path(spec).parent, declared)
+    _load_data(content, root, source, Path(spec).parent, declared)
     if typed and isinstance(own := content.setdefault("resources", {}) or {}, dict):
         content["resources"] = {**own, **{key: _typed(value) for key, value in typed.items()}}
     try:
@@ -121,7 +128,7 @@ def _load_used(
     root: yaml.Node,
     source: str,
     folder: Path,
-    declared: Callable[[], Iterable[OwnEstimator]] | None,
+    declared: Callable[[], Iterable[Declared]] | None,
 ) -> None:
     """Load the files and modules under `use`, before the rest is read, which may ask for what is in them."""
     entries = content.get("use") or ()
@@ -135,9 +142,45 @@ def _load_used(
             if not known:
                 line = _line(root, ("use", index))
                 raise SpecError(f"{source}, line {line}: use: {error}") from None
-            for one in known:
-                if one.name not in REGISTRY:
-                    register(one)
+            _take_over(known)
+
+
+def _load_data(
+    content: Any,
+    root: yaml.Node,
+    source: str,
+    folder: Path,
+    declared: Callable[[], Iterable[Declared]] | None,
+) -> None:
+    """Read the data set of a user's that a spec names, and put its name in the place of its file."""
+    stated = content.get("dataset")
+    is_file = isinstance(stated, dict) and list(stated) == ["file"] and isinstance(stated["file"], str)
+    if not is_file and (not isinstance(stated, str) or stated in DATASET_NAMES or stated not in DECLARED):
+        return
+    from trainables.data.npz_file import DataMissingError, read_npz
+
+    try:
+        own = read_npz(folder / stated["file"], stated["file"]) if is_file else made_data(stated)
+        OWN_DATA[own.name] = own
+    except UserError as error:
+        name = Path(stated["file"]).stem if is_file else stated
+        is_missing = declared is not None and isinstance(error, DataMissingError)
+        known = [one for one in declared() if isinstance(one, OwnDataset)] if declared and is_missing else []
+        if name not in {one.name for one in known}:
+            raise SpecError(f"{source}, line {_line(root, ('dataset',))}: dataset: {error}") from None
+        OWN_DATA.pop(name, None)
+        _take_over(known)
+    if is_file:
+        content["dataset"] = Path(stated["file"]).stem
+
+
+def _take_over(known: Iterable[Declared]) -> None:
+    """Let a spec name what only the store knows."""
+    for one in known:
+        if isinstance(one, OwnDataset):
+            OWN_DATA.setdefault(one.name, one)
+        elif one.name not in REGISTRY:
+            register(one)
 
 
 def _typed(value: str) -> str | int | list[str]:

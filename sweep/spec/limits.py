@@ -36,3 +36,8 @@ MAX_ERRORS = 20
 def first_of(lines: Sequence[str], most: int, rest: str) -> list[str]:
     """Return the first lines, and how many there are besides, in words that follow the number."""
     return [*lines[:most], *([f"{len(lines) - most:,} {rest}"] if len(lines) > most else [])]
+
+
+MAX_WIDTH = 65_536
+MAX_LAYERS = 32
+"""Of a hidden layer, and how many a network may have."""

@@ -11,7 +11,7 @@ import estimators
 from estimators.hyperparameter import TEMPERATURE
 from sweep.spec.block import Block, SpecModel
 from sweep.spec.limits import MAX_MEMBERS
-from sweep.spec.task import check_batch, settled, settled_block, settled_measure
+from sweep.spec.task import check_batch, check_own_data, settled, settled_block, settled_measure
 from sweep.spec.values import (
     MISSING,
     BatchSize,
@@ -41,6 +41,7 @@ from sweep.spec.values import (
     Trials,
     Used,
 )
+from trainables.own_data import OWN_DATA
 from trainables.schema import DEFAULTS, Cell, CellRequest
 from trainables.tasks import TASKS, takes_temperature
 from trainables.tasks.mnist_vae import MNIST_VAE
@@ -205,7 +206,9 @@ class Spec(SpecModel):
     @classmethod
     def _is_one_of_the_task(cls, dataset: str | None, info: ValidationInfo) -> str | None:
         task = TASKS.get(info.data.get("task", ""))
-        if task and dataset and dataset not in task.datasets:
+        if task and dataset in OWN_DATA:
+            check_own_data(task, OWN_DATA[dataset])
+        elif task and dataset and dataset not in task.datasets:
             rule = f"dataset must be one of {', '.join(task.datasets)} where task is {task.name}"
             raise SpecValueError(rule, dataset, task.datasets)
         return dataset
@@ -316,6 +319,15 @@ class Spec(SpecModel):
         return self
 
     @property
+    def _which_data(self) -> dict[str, object]:
+        """Which images those of a user's are, as params."""
+        own = OWN_DATA.get(self.dataset or "")
+        if own is None:
+            return {}
+        shape = {} if own.shape_text == DEFAULTS["image_shape"] else {"image_shape": own.shape_text}
+        return {"dataset_version": own.version, **shape}
+
+    @property
     def num_cells(self) -> int:
         """How many cells the blocks declare, none of which is made for it.
 
@@ -340,6 +352,7 @@ class Spec(SpecModel):
                     "task": self.task,
                     "task_version": TASKS[self.task].version or 1,
                     "dataset": self.dataset,
+                    **self._which_data,
                     "batch_size": self.batch_size,
                     "epochs": self.epochs,
                     "iterations_per_epoch": self.iterations_per_epoch,

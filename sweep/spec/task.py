@@ -8,10 +8,12 @@ from typing import TypeVar
 from estimators.hyperparameter import NUM_SAMPLES
 from sweep.spec.block import ANNEALING, Block, SpecModel, check_hyperparameter
 from sweep.spec.values import MISSING, SpecValueError
+from trainables.own_data import OWN_DATA, OwnDataset
+from trainables.schema import NETWORK_PARAMS
 from trainables.schema.dataset_names import NUM_TRAIN_IMAGES
 from trainables.tasks.task import OPTIONAL, REQUIRED, Keys, Task
 
-_BLOCK_KEYS = ("optimizer", "lr", *ANNEALING, "epochs")
+_BLOCK_KEYS = ("optimizer", "lr", *ANNEALING, *NETWORK_PARAMS, "epochs")
 """The keys of a block that a task requires, takes or refuses."""
 
 Part = TypeVar("Part", bound=SpecModel)
@@ -77,11 +79,31 @@ def check_batch(task: Task, dataset: str, batch_size: int, latents: Iterable[str
         SpecValueError: If there are fewer examples.
     """
     images_each = max(int(latent.split("x")[1]) for latent in latents) if task.has_image_per_variable else 1
-    num_examples = NUM_TRAIN_IMAGES[dataset] // images_each
+    own = OWN_DATA.get(dataset)
+    if own is not None and own.images is None:  # only the store knows of it, and nothing can be trained
+        return
+    num_images = len(own.images.train_images) if own and own.images else NUM_TRAIN_IMAGES[dataset]
+    num_examples = num_images // images_each
     if batch_size > num_examples:
         what = "images" if images_each == 1 else f"examples of {images_each} images"
         rule = f"batch_size must be at most {num_examples:,}, as many {what} as {dataset} has to train on"
         raise SpecValueError(rule, batch_size, place=("batch_size",))
+
+
+def check_own_data(task: Task, own: OwnDataset) -> None:
+    """Refuse a data set of a user's that a task can do nothing with.
+
+    Raises:
+        SpecValueError: If images or labels are not what the task needs.
+    """
+    if task.image_shape not in (None, own.image_shape):
+        size = "x".join(map(str, task.image_shape or ()))
+        raise SpecValueError(f"dataset must have images of {size} where task is {task.name}", own.shape_text)
+    most = task.num_classes
+    if most is not None and own.images is not None and (own.num_classes or most + 1) > most:
+        got = "no labels" if own.num_classes is None else f"labels up to {own.num_classes - 1}"
+        rule = f"dataset must have labels from 0 to {most - 1} where task is {task.name}"
+        raise SpecValueError(f"{rule}, and {own.name} has {got}", MISSING)
 
 
 def settled_measure(task: Task, measure: Part) -> Part:

@@ -1,4 +1,4 @@
-"""What users bring to a spec: estimators and tasks in files and modules of theirs, known by their content."""
+"""What users bring to a spec: estimators, tasks and data sets, in files and modules known by content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any
 from estimators import REGISTRY
 from estimators.own import DECLARED, EstimatorError, OwnEstimator, declared_in, estimator
 from estimators.registry import register
-from trainables import tasks
+from trainables import own_data, tasks
 from trainables.error_reason import reason_of
 from trainables.schema import Member
 from trainables.tasks.task import Task
@@ -42,16 +42,16 @@ class CodeMissingError(UseError):
 
 
 def use(entry: str, folder: Path) -> list[str]:
-    """Load a file or module of a user's, and put its estimators and tasks into this process's registries.
+    """Load a file or module of a user's, and put what it declares into this process's registries.
 
     Args:
         entry: A file, relative to the folder, or the name of a module that Python finds, also in the folder.
         folder: Where the spec is.
     Returns:
-        The ids of the estimators and the names of the tasks.
+        The ids of the estimators, and the names of the tasks and data sets.
     Raises:
         CodeMissingError: If it is not there.
-        UseError: If it cannot be loaded, or declares neither.
+        UseError: If it cannot be loaded, or declares none of these.
     """
     with _looking_in(folder):
         before = set(sys.modules)
@@ -60,12 +60,40 @@ def use(entry: str, folder: Path) -> list[str]:
     root = Path(str(module.__file__)).parent
     mine = tuple(one for one in own if one is module or _is_of(one, root))
     functions, records = declared_in(vars(module)), _tasks_in(vars(module))
-    if not functions and not records:
-        raise UseError(f"{entry} declares no estimator, by @estimator from estimators, and no Task")
+    data = [value for value in vars(module).values() if hasattr(value, own_data.DECLARED_DATA)]
+    if not functions and not records and not data:
+        raise UseError(
+            f"{entry} declares no estimator, by @estimator from estimators, no Task, and no data set, by "
+            "@dataset from trainables.data"
+        )
     _loaded[entry] = mine
     content = _content(mine)
     names = [register_function(function, content) for function in functions.values()]
-    return [*names, *(register_task(record, content) for record in records)]
+    of_tasks = (register_task(record, content) for record in records)
+    return [*names, *of_tasks, *map(register_data, data)]
+
+
+def register_data(function: Callable[[], Any]) -> str:
+    """Let specs name the data set that a function is declared to make; return its name."""
+    name = str(getattr(function, own_data.DECLARED_DATA))
+    own_data.DECLARED[name] = function
+    return name
+
+
+def made_data(name: str) -> own_data.OwnDataset:
+    """Have the data set made that a file under `use` declares.
+
+    Raises:
+        UserError: If its code fails, or what it makes is no data set.
+    """
+    from trainables.data.own_arrays import ARRAYS, own_dataset
+
+    try:
+        made = own_data.DECLARED[name]()
+    except Exception as error:  # noqa: BLE001 it is the user's code that runs
+        raise UseError(f"data set {name}: {_where(error)}") from None
+    attributes = {one: getattr(made, one) for one in ARRAYS if hasattr(made, one)}
+    return own_dataset(name, made if isinstance(made, Mapping) else attributes, f"data set {name}")
 
 
 def register_function(function: Callable[..., Any], version: str | None = None) -> str:
@@ -220,7 +248,7 @@ def _errors_named(entry: str) -> Iterator[None]:
     """Say of an error in a user's file which it is, where, and what it says."""
     try:
         yield
-    except EstimatorError as error:
+    except (EstimatorError, own_data.OwnDataError) as error:
         raise UseError(f"{entry}: {error}") from None
     except Exception as error:  # noqa: BLE001 it is the user's code that runs
         raise UseError(f"{entry} cannot be loaded: {_where(error)}") from None

@@ -16,13 +16,17 @@ from estimators.hyperparameter import Rule
 from sweep.spec.limits import (
     MAX_COUNT,
     MAX_LABEL_LENGTH,
+    MAX_LAYERS,
     MAX_MEMBERS,
     MAX_NAME_LENGTH,
     MAX_NOTE_LENGTH,
     MAX_PARAM_LENGTH,
     MAX_SEED,
+    MAX_WIDTH,
 )
+from trainables.models.network_sizes import ACTIVATION_NAMES
 from trainables.models.optimizers import OPTIMIZERS
+from trainables.own_data import OWN_DATA
 from trainables.schema import PARAMS
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.tasks import TASKS
@@ -211,6 +215,32 @@ def _exclude(value: Any) -> tuple[Mapping[str, tuple[Any, ...]], ...]:
     return tuple({str(key): tuple(as_list(stated)) for key, stated in entry.items()} for entry in entries)
 
 
+def _widths(name: str) -> Callable[[Any], list[str]]:
+    """Return what checks one list of widths of hidden layers, or a list of such lists, each then one text."""
+
+    def check(value: Any) -> list[str]:
+        several = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
+        return [_of_layers(name, one) for one in several]
+
+    return check
+
+
+def _of_layers(name: str, value: Any) -> str:
+    widths = [int(one) for one in value.split(",")] if _is_width_text(value) else as_list(value)
+    if not widths or not all(_is_integer(one, 1) and one <= MAX_WIDTH for one in widths):
+        rule = (
+            f"{name} must be widths of hidden layers, at least one, each an integer from 1 to {MAX_WIDTH:,}"
+        )
+        raise SpecValueError(f"{rule}, such as [512, 256], or a list of such lists", value)
+    if len(widths) > MAX_LAYERS:
+        raise SpecValueError(f"{name} must have at most {MAX_LAYERS} hidden layers", value)
+    return ",".join(map(str, widths))
+
+
+def _is_width_text(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\d{1,7}(,\d{1,7})*", value) is not None
+
+
 def _count_or_auto(what: str) -> Callable[[Any], int | None]:
     return lambda value: None if value in ("auto", None) else _count(what)(value)
 
@@ -240,6 +270,12 @@ def _search_metric(value: Any) -> str:
     return _name("metric", names)(value)
 
 
+def _dataset(value: Any) -> str:
+    if isinstance(value, Mapping):
+        raise SpecValueError("dataset must be a name, or {file: FILE} with an .npz file of yours", value)
+    return _name("dataset", (*DATASET_NAMES, *OWN_DATA))(value)
+
+
 def as_list(value: Any) -> Any:
     """Return a list of one value, or what is a list already."""
     return value if isinstance(value, list) else [value]
@@ -250,7 +286,11 @@ Many = Annotated[list[Item], BeforeValidator(as_list), Field(min_length=1)]
 """One value or a list of at least one."""
 
 TaskName = Annotated[str, BeforeValidator(_name("task", TASKS))]
-Dataset = Annotated[str, BeforeValidator(_name("dataset", DATASET_NAMES))]
+Dataset = Annotated[str, BeforeValidator(_dataset)]
+Encoder = Annotated[list[str], BeforeValidator(_widths("encoder"))]
+Decoder = Annotated[list[str], BeforeValidator(_widths("decoder"))]
+"""Widths of hidden layers, joined by commas: of every network one text."""
+ActivationName = Annotated[str, BeforeValidator(_name("activation", ACTIVATION_NAMES))]
 EstimatorName = Annotated[str, BeforeValidator(_name("estimator", estimators.REGISTRY))]
 Used = Annotated[tuple[str, ...], BeforeValidator(_used)]
 """Files, and modules, with what users bring: `sweep.spec.use` has loaded them."""

@@ -41,4 +41,6 @@ def require_same_content(
 def _differs(stored: StoredMember, dataset: ImageDataset) -> bool:
     if stored.member is None or stored.member.cell.params.get("dataset") != dataset.name:
         return False
+    if "dataset_version" in stored.member.cell.params:  # a user's, of which that is a part of the identity
+        return False
     return stored.dataset_content not in ("", dataset.content)

@@ -28,8 +28,9 @@ _BYTES_PER_FILE = 2500
 def checkpoint_bytes(pack: Pack) -> int:
     """Return the size of a pack's last checkpoint; those before it have a shorter history."""
     shared = pack.shared
-    num_parameters = pack.task.num_parameters(int(shared["categorical_dim"]), int(shared["latent_dim"]))
-    of_model = num_parameters * _NUMBERS_PER_PARAMETER * _BYTES_PER_NUMBER + _BYTES_PER_MODEL
+    of_model = (
+        pack.task.num_parameters(shared) * _NUMBERS_PER_PARAMETER * _BYTES_PER_NUMBER + _BYTES_PER_MODEL
+    )
     return pack.num_models * of_model + len(pack) * pack.epochs * _BYTES_PER_RECORD + _BYTES_PER_FILE
 
 

@@ -13,6 +13,8 @@ from estimators.own import OwnEstimator
 from sweep.home import Home
 from sweep.redaction import redact
 from trainables.error_reason import reason_of
+from trainables.models.network_sizes import image_shape_of
+from trainables.own_data import OwnDataset
 from trainables.schema import (
     SCHEMA_VERSION,
     TAG_DATASET_CONTENT,
@@ -201,16 +203,22 @@ class Store:
                 best[key] = (rank, stored)
         return {key: stored for key, (_, stored) in best.items()}
 
-    def declared_estimators(self) -> list[OwnEstimator]:
-        """Return the estimators of users that members of this store were trained with, as last declared.
+    def declared(self) -> list[OwnEstimator | OwnDataset]:
+        """Return the estimators and data sets of users that members of this store were trained with.
 
-        Their code is not there: it is enough to name their cells, and to look at results.
+        Neither code nor images are there: it is enough to name their cells, as last declared, and to look at
+        results.
 
         Raises:
             StoreError: If the store does not answer.
         """
         declared: dict[str, tuple[int, OwnEstimator]] = {}
+        data: dict[str, tuple[int, OwnDataset]] = {}
         for record in self._records():
+            start = record.start_time or 0
+            own = _own_data(record.params)
+            if own is not None and (own.name not in data or start >= data[own.name][0]):
+                data[own.name] = start, own
             text = record.tags.get(TAG_ESTIMATOR)
             if not text:
                 continue
@@ -218,10 +226,9 @@ class Store:
                 entry = OwnEstimator.from_plain(json.loads(text))
             except ValueError:  # anybody can have set it
                 continue
-            start = record.start_time or 0
             if entry.name not in declared or start >= declared[entry.name][0]:
                 declared[entry.name] = start, entry
-        return [entry for _, entry in declared.values()]
+        return [*(entry for _, entry in declared.values()), *(entry for _, entry in data.values())]
 
     def _records(self) -> Iterable[RunRecord]:
         if self.home.is_server:
@@ -234,6 +241,17 @@ class Store:
     def _unusable(self, error: Exception) -> StoreError:
         reason = self.home.redact(reason_of(error))
         return StoreError(f"tracking store {self.home.shown_uri} cannot be used: {reason}")
+
+
+def _own_data(params: Mapping[str, str]) -> OwnDataset | None:
+    """Return which data set of a user's a run saw, as far as its params say it."""
+    name, version = params.get("dataset"), params.get("dataset_version")
+    if not name or not version:
+        return None
+    try:
+        return OwnDataset(name, version, image_shape_of(params))
+    except ValueError:  # anybody can have set it
+        return None
 
 
 def _stored_member(record: RunRecord, read_member: MemberReader) -> StoredMember:

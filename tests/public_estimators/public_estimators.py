@@ -42,7 +42,7 @@ def public_reinmax(logits, *, temperature=1.0, generator=None):
     hyperparameters=[Hyperparameter("num_mc_samples", default=100, minimum=1, is_integer=True)],
 )
 def public_gumbel_rao(logits, *, temperature=1.0, num_mc_samples=100, generator=None):
-    """Gumbel-Rao by Gumbels given the draw, detached from the logits (Paulus et al., 2021)."""
+    """Gumbel-Rao by Gumbels given the draw, in a surrogate with their Jacobian (Paulus et al., 2021)."""
     sample = _drawn(logits, generator)
     with torch.no_grad():
         noise = torch.empty(num_mc_samples, *logits.shape, dtype=logits.dtype)
@@ -50,8 +50,10 @@ def public_gumbel_rao(logits, *, temperature=1.0, num_mc_samples=100, generator=
         of_drawn = (noise * sample).sum(-1, keepdim=True)
         total = logits.logsumexp(-1, keepdim=True)
         others = -(noise * (-logits).exp() + of_drawn * (-total).exp()).log()
-        shift = torch.where(sample > 0, total - of_drawn.log(), others) - logits
-    surrogate = ((logits + shift) / temperature).softmax(-1).mean(0)
+        given = torch.where(sample > 0, total - of_drawn.log(), others)
+        soft = (given / temperature).softmax(-1)
+        mean, square = soft.mean(0), torch.einsum("k...c,k...d->...cd", soft, soft) / num_mc_samples
+    surrogate = (mean * logits - (square @ logits.unsqueeze(-1)).squeeze(-1)) / temperature
     return sample + surrogate - surrogate.detach()
 
 

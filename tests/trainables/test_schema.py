@@ -73,12 +73,13 @@ STATED = {name: one for name, (one, _) in EVERY_PARAM.items()}
 @pytest.mark.parametrize("name", MEMBER_PARAMS)
 def test_every_param_changes_the_hash(name: str) -> None:
     other = EVERY_PARAM[name][1]
+    stated = {key: one for key, one in STATED.items() if (key, name) != ("dataset_version", "dataset")}
     hashes = {
         Member.from_params(params).hash
-        for params in (STATED, {**STATED, name: other}, {**STATED, name: DEFAULTS.get(name, "9")})
+        for params in (stated, {**stated, name: other}, {**stated, name: DEFAULTS.get(name, "9")})
     }
     assert len(hashes) == 3
-    cells = {Member.from_params(params).cell.hash for params in (STATED, {**STATED, name: other})}
+    cells = {Member.from_params(params).cell.hash for params in (stated, {**stated, name: other})}
     assert len(cells) == (1 if name == "seed" else 2)
 
 

@@ -13,5 +13,6 @@ from trainables.data.fetch import fetch
 from trainables.data.image_dataset import ImageDataset
 from trainables.data.registry import DATASETS
 from trainables.data.stored import load, verify
+from trainables.own_data import dataset
 
-__all__ = ["DATASETS", "fetch", "verify", "load", "Check", "DataError", "Dataset", "ImageDataset"]
+__all__ = ["DATASETS", "fetch", "verify", "load", "Check", "DataError", "Dataset", "ImageDataset", "dataset"]

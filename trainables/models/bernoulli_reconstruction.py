@@ -83,7 +83,8 @@ class BernoulliReconstruction(Reconstruction):
             num_rows = losses[:, part].shape[1] * latent_dim
             by_sample = (num_members, -1, latent_dim, first.shape[2])
             moved = self._decoder.inputs(num_rows, 1).view(by_sample)
-            torch.addcmul(before[:, part], directions[:, part], columns, out=moved).relu_()
+            torch.addcmul(before[:, part], directions[:, part], columns, out=moved)
+            self._decoder.activation.forward(moved, moved)
             pixel_logits = self._decoder.forward(num_rows, 1)
             hidden = self._decoder.last_inputs(num_rows).view(num_members, -1, latent_dim, last.shape[1])
             linear = torch.matmul(hidden, of_images[:, part]).squeeze(-1)

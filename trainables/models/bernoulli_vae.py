@@ -11,12 +11,12 @@ from estimators.score_function.objective import chunks
 from estimators.softmax import with_cheap_softmax
 from trainables.models.bernoulli_reconstruction import BernoulliReconstruction, LearntReconstruction
 from trainables.models.discrete_vae import NegElbo, Sampler, kl_to_uniform, kl_to_uniform_and_gradient
-from trainables.models.network_sizes import bernoulli_vae_widths
+from trainables.models.network_sizes import BERNOULLI_VAE, Architecture
 from trainables.models.networks import joined_networks
 
 
 class BernoulliVAE:
-    """P auto-encoders 784-384-256-L-256-384-784 with L binary variables.
+    """P auto-encoders with L binary variables; in the paper 784-384-256-L-256-384-784.
 
     A Bernoulli variable with logit θ is the categorical one with logits (0, θ), whose category is its value:
     estimators see two categories, the networks one unit. The prior is uniform.
@@ -27,6 +27,7 @@ class BernoulliVAE:
             calls f itself, which chooses its own.
         generators: One CPU generator for each member, for the initial parameters.
         device: Where the parameters are.
+        architecture: Of encoder and decoder.
 
     Attributes:
         parameters: Every parameter of every member, shape (P, n).
@@ -41,22 +42,23 @@ class BernoulliVAE:
         num_samples: int | None,
         generators: Sequence[torch.Generator],
         device: str | torch.device = "cpu",
+        architecture: Architecture = BERNOULLI_VAE,
     ) -> None:
         self.latent_dim = latent_dim
         self._num_samples = num_samples
         self.parameters, self.gradients, (self.encoder, self.decoder) = joined_networks(
-            bernoulli_vae_widths(latent_dim), generators, device
+            architecture.widths(latent_dim), generators, device, architecture.activation
         )
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images, shape (P or 1, B, 784), bytes, to logits (0, θ), shape (P, B, L, 2)."""
+        """Map images, shape (P or 1, B, N), bytes, to logits (0, θ), shape (P, B, L, 2)."""
         batch_size = images.shape[1]
         self.encoder.inputs(batch_size).copy_(images).div_(255)
         theta = self.encoder.forward(batch_size)
         return with_cheap_softmax(torch.stack((torch.zeros_like(theta), theta), -1))
 
     def decode(self, sample: torch.Tensor) -> torch.Tensor:
-        """Map a sample, shape (P, B, L, 2), to pixel logits, shape (P, B, 784)."""
+        """Map a sample, shape (P, B, L, 2), to pixel logits, shape (P, B, N)."""
         batch_size = sample.shape[1]
         self.decoder.inputs(batch_size).copy_(sample[..., 1])
         return self.decoder.forward(batch_size)
@@ -65,7 +67,7 @@ class BernoulliVAE:
         """Return the negative ELBO of the images, with one sample of each.
 
         Args:
-            images: Grey levels, shape (P or 1, B, 784), uint8.
+            images: Grey levels, shape (P or 1, B, N), uint8.
             sampler: The estimator.
         """
         logits = self.encode(images)
@@ -80,7 +82,7 @@ class BernoulliVAE:
         its first one where it does not hand them over (`LossesOfDraws`).
 
         Args:
-            images: Grey levels, shape (P or 1, B, 784), uint8.
+            images: Grey levels, shape (P or 1, B, N), uint8.
             sampler: The estimator.
         Returns:
             Sums over the images; the reconstruction term is the mean over those samples.
@@ -96,7 +98,7 @@ class BernoulliVAE:
         """Estimate the gradient of each image's reconstruction term with respect to θ.
 
         Args:
-            images: Grey levels, shape (P or 1, B, 784), uint8.
+            images: Grey levels, shape (P or 1, B, N), uint8.
             sampler: The estimator.
         Returns:
             The estimate, shape (P, B, L); `gradients` are left as they are.

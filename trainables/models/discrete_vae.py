@@ -12,7 +12,7 @@ from torch.nn import functional
 from estimators.sampling import Draw
 from estimators.score_function import ObjectiveDraw
 from estimators.softmax import log_softmax, with_cheap_softmax
-from trainables.models.network_sizes import vae_widths
+from trainables.models.network_sizes import VAE, Architecture
 from trainables.models.networks import joined_networks
 from trainables.models.reconstruction import Reconstruction
 
@@ -29,7 +29,9 @@ class NegElbo:
 
 
 class DiscreteVAE:
-    """P auto-encoders 784-512-256-(L·C)-256-512-784 with L categorical variables of C categories each.
+    """P auto-encoders with L categorical variables of C categories each.
+
+    In the paper they are 784-512-256-(L·C)-256-512-784.
 
     The gradient is written out, but for the way through the sample: that is the rule of the estimator's draw.
 
@@ -38,6 +40,7 @@ class DiscreteVAE:
         latent_dim: Number L of variables.
         generators: One CPU generator for each member, for the initial parameters.
         device: Where the parameters are.
+        architecture: Of encoder and decoder.
 
     Attributes:
         parameters: Every parameter of every member, shape (P, N).
@@ -50,15 +53,16 @@ class DiscreteVAE:
         latent_dim: int,
         generators: Sequence[torch.Generator],
         device: str | torch.device = "cpu",
+        architecture: Architecture = VAE,
     ) -> None:
         self.categorical_dim = categorical_dim
         self.latent_dim = latent_dim
         self.parameters, self.gradients, (self.encoder, self.decoder) = joined_networks(
-            vae_widths(categorical_dim, latent_dim), generators, device
+            architecture.widths(categorical_dim * latent_dim), generators, device, architecture.activation
         )
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images, shape (P or 1, B, 784), bytes, to logits, shape (P, B, L, C).
+        """Map images, shape (P or 1, B, N), bytes, to logits, shape (P, B, L, C).
 
         The next call may write over the result, which for some shapes is the network's own buffer.
         """
@@ -67,7 +71,7 @@ class DiscreteVAE:
         return with_cheap_softmax(self._per_variable(self.encoder.forward(batch_size)))
 
     def decode(self, sample: torch.Tensor) -> torch.Tensor:
-        """Map a sample, shape (P, B, L, C), to pixel logits, shape (P, B, 784)."""
+        """Map a sample, shape (P, B, L, C), to pixel logits, shape (P, B, N)."""
         batch_size = sample.shape[1]
         self._per_variable(self.decoder.inputs(batch_size)).copy_(sample)
         return self.decoder.forward(batch_size)
@@ -80,7 +84,7 @@ class DiscreteVAE:
         """Return the negative ELBO of the images, with one sample of each.
 
         Args:
-            images: Grey levels, shape (P or 1, B, 784), uint8; they are not binarised.
+            images: Grey levels, shape (P or 1, B, N), uint8; they are not binarised.
             sampler: The estimator.
         """
         logits = self.encode(images)
@@ -96,7 +100,7 @@ class DiscreteVAE:
         the estimator, as its gradient with respect to the sample or, where that asks for it, as itself.
 
         Args:
-            images: Grey levels, shape (P or 1, B, 784), uint8; they are not binarised.
+            images: Grey levels, shape (P or 1, B, N), uint8; they are not binarised.
             sampler: The estimator.
         """
         batch_size = images.shape[1]

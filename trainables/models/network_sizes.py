@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-NUM_PIXELS = 784
-ENCODER_WIDTHS = (512, 256)
-DECODER_WIDTHS = (256, 512)
-BERNOULLI_ENCODER_WIDTHS = (384, 256)
-BERNOULLI_DECODER_WIDTHS = (256, 384)
+RELU = "relu"
+ACTIVATION_NAMES = (RELU, "leaky_relu", "elu", "tanh", "sigmoid", "silu", "gelu")
+"""Those of `trainables.models.activations.ACTIVATIONS`."""
 
 DIGIT_NETWORK_SHAPES = (
     *((6, 1, 5, 5), (6,)),
@@ -25,26 +24,68 @@ _ALIGNMENT = 16
 """Floats in 64 bytes: a cache line, and the widest vector register."""
 
 
-def vae_widths(categorical_dim: int, latent_dim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the widths of encoder and decoder, input and output included."""
-    width = categorical_dim * latent_dim
-    return (NUM_PIXELS, *ENCODER_WIDTHS, width), (width, *DECODER_WIDTHS, NUM_PIXELS)
+@dataclass(frozen=True)
+class Architecture:
+    """The networks of an auto-encoder of images, but for the width between them, which the latents give.
+
+    Args:
+        encoder: Widths of the encoder's hidden layers, at least one.
+        decoder: Widths of the decoder's hidden layers, at least one.
+        activation: What follows each hidden layer, one of `ACTIVATION_NAMES`.
+        image_shape: Height and width of an image.
+    """
+
+    encoder: tuple[int, ...]
+    decoder: tuple[int, ...]
+    activation: str = RELU
+    image_shape: tuple[int, int] = (28, 28)
+
+    @property
+    def num_pixels(self) -> int:
+        """Width of the encoder's input and of the decoder's output."""
+        return math.prod(self.image_shape)
+
+    def widths(self, latent_width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the widths of encoder and decoder, input and output included."""
+        return (
+            (self.num_pixels, *self.encoder, latent_width),
+            (latent_width, *self.decoder, self.num_pixels),
+        )
+
+    def num_parameters(self, latent_width: int) -> int:
+        """Return how many numbers a member's parameters take, alignment included."""
+        return sum(map(num_parameters, self.widths(latent_width)))
+
+    def of(self, params: Mapping[str, str]) -> Architecture:
+        """Return the same with what a member's params state of it."""
+        return replace(
+            self,
+            encoder=_widths(params["encoder"]) if "encoder" in params else self.encoder,
+            decoder=_widths(params["decoder"]) if "decoder" in params else self.decoder,
+            activation=params.get("activation", self.activation),
+            image_shape=image_shape_of(params) if "image_shape" in params else self.image_shape,
+        )
+
+    def stated(self, name: str) -> str:
+        """Return the param `encoder`, `decoder` or `activation` that states what is so here."""
+        value = getattr(self, name)
+        return value if isinstance(value, str) else ",".join(map(str, value))
 
 
-def num_vae_parameters(categorical_dim: int, latent_dim: int) -> int:
-    """Return how many numbers a member's parameters take, alignment included."""
-    return sum(map(num_parameters, vae_widths(categorical_dim, latent_dim)))
+VAE = Architecture((512, 256), (256, 512))
+"""Source: Beyond ReinMax, Section 4."""
+BERNOULLI_VAE = Architecture((384, 256), (256, 384))
+"""Source: CatLog-Derivative trick, Section 6.3."""
 
 
-def bernoulli_vae_widths(latent_dim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the widths of encoder and decoder of the VAE with binary latents, input and output included."""
-    encoder_widths = (NUM_PIXELS, *BERNOULLI_ENCODER_WIDTHS, latent_dim)
-    return encoder_widths, (latent_dim, *BERNOULLI_DECODER_WIDTHS, NUM_PIXELS)
+def image_shape_of(params: Mapping[str, str]) -> tuple[int, int]:
+    """Return height and width of the images that a member with these params is trained on."""
+    height, width = params.get("image_shape", "28x28").split("x")
+    return int(height), int(width)
 
 
-def num_bernoulli_vae_parameters(latent_dim: int) -> int:
-    """Return how many numbers a member's parameters take where latents are binary, alignment included."""
-    return sum(map(num_parameters, bernoulli_vae_widths(latent_dim)))
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(",")))
 
 
 def num_digit_network_parameters() -> int:

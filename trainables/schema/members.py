@@ -17,7 +17,12 @@ _ANY_SEED = "<any seed>"
 
 def _canonical_text(params: Mapping[str, str]) -> str:
     own = own_names(params)  # which is never left out, even if a later version has a param of that name
-    stated = {name: value for name, value in params.items() if name in own or DEFAULTS.get(name) != value}
+    nameless = {"dataset"} if "dataset_version" in params else set()  # its content says which it is
+    stated = {
+        name: value
+        for name, value in params.items()
+        if name in own or (DEFAULTS.get(name) != value and name not in nameless)
+    }
     return _CANONICAL.encode({"schema_version": SCHEMA_VERSION, "params": stated})
 
 

@@ -154,6 +154,8 @@ _PARAMS = (
     Param("task", label="{}", costs_time=True),
     Param("task_version", Kind.INTEGER, "1", label="task version {}"),
     Param("dataset", label="{}", costs_time=True),
+    Param("dataset_version", label="data {}", costs_time=True),
+    Param("image_shape", default="28x28", label="{}", costs_time=True),
     Param("estimator", label="{}", costs_time=True),
     Param("categorical_dim", Kind.INTEGER, costs_time=True),
     Param("latent_dim", Kind.INTEGER, costs_time=True),
@@ -172,6 +174,9 @@ _PARAMS = (
         "batch_size", Kind.INTEGER, "100",
         label="batch {}", axis="batch size", is_choosable=True, costs_time=True,
     ),
+    Param("encoder", Kind.INTEGERS, label="encoder {}", costs_time=True),
+    Param("decoder", Kind.INTEGERS, label="decoder {}", costs_time=True),
+    Param("activation", default="relu", label="{}", costs_time=True),
     Param("epochs", Kind.INTEGER, label="{} epochs", axis="epochs"),
     Param("iterations_per_epoch", Kind.INTEGER, label="{} iterations an epoch", costs_time=True),
     Param("precision", default="float32", label="{}", axis="precision", costs_time=True),
@@ -187,6 +192,10 @@ _PARAMS = (
 the names, joined by commas, of hyperparameters that no other estimator has. These are params too, of the
 names that it gives them."""
 
+NETWORK_PARAMS = ("encoder", "decoder", "activation")
+"""What says which networks a member has; left out where they are its task's own (`Task.architecture`)."""
+OWN_DATA_PARAMS = ("dataset_version", "image_shape")
+"""What says which images a data set of a user's has, by their content: its name is for people."""
 PARAMS: Mapping[str, Param] = MappingProxyType({one.name: one for one in _PARAMS})
 """The record of every param of the schema, by its name."""
 MEMBER_PARAMS = tuple(PARAMS)

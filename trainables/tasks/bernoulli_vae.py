@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trainables.models.network_sizes import num_bernoulli_vae_parameters
+from trainables.models.network_sizes import BERNOULLI_VAE as ARCHITECTURE
 from trainables.schema import FREE_IN_PACKS, MEASUREMENT_SECONDS
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.schema.metrics import MEASUREMENT, SECONDS
-from trainables.tasks.mnist_vae import IMAGE_KEYS, TRAINING_KEYS, VAE_METRICS
+from trainables.tasks.mnist_vae import IMAGE_KEYS, NETWORK_KEYS, TRAINING_KEYS, VAE_METRICS
 from trainables.tasks.synthetic_optimisation import ESTIMATE_VARIANCE
 from trainables.tasks.task import OPTIONAL, Figure, Task
 from trainables.training.generators import generators_of
@@ -64,8 +64,9 @@ class BernoulliVaeTrainer(VaeTrainer):
     def _make_model(self, generators: Sequence[torch.Generator]) -> BernoulliVAE:
         from trainables.models.bernoulli_vae import BernoulliVAE
 
-        latent_dim = int(self.pack.shared["latent_dim"])
-        return BernoulliVAE(latent_dim, self._estimator.num_draws, generators, self._device)
+        shared, num_draws = self.pack.shared, self._estimator.num_draws
+        architecture = ARCHITECTURE.of(shared)
+        return BernoulliVAE(int(shared["latent_dim"]), num_draws, generators, self._device, architecture)
 
     def _train(self) -> list[dict[str, float]]:
         self._sampler = self._estimator.sampler(self.epoch)
@@ -97,6 +98,7 @@ TASK = Task(
     measure_keys={"draws": 10},
     block_keys={
         **TRAINING_KEYS,
+        **NETWORK_KEYS,
         "temperature_decay": [0.0],
         "temperature_floor": [0.0],
         "epochs": OPTIONAL,
@@ -105,7 +107,8 @@ TASK = Task(
     categorical_dim=2,
     free_params=FREE_IN_PACKS | {"seed"},
     free_on_gpu=frozenset({"lr"}),
-    num_parameters=lambda _categorical_dim, latent_dim: num_bernoulli_vae_parameters(latent_dim),
+    num_parameters=lambda params: ARCHITECTURE.of(params).num_parameters(int(params["latent_dim"])),
+    architecture=ARCHITECTURE,
     least_draws=2,
     averages_draws=True,
     comparable_params=("num_draws",),

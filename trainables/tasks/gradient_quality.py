@@ -10,17 +10,19 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import estimators
-from trainables.models.network_sizes import num_vae_parameters
-from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, Cell, Member
+from trainables.models.network_sizes import VAE
+from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, NETWORK_PARAMS, OWN_DATA_PARAMS, Cell, Member
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.schema.metrics import MEASUREMENT, SECONDS, Metric
 from trainables.tasks.mnist_vae import (
     IMAGE_KEYS,
     MNIST_VAE,
     NATS,
+    NETWORK_KEYS,
     TRAINING_KEYS,
     VAE_METRICS,
     DiscreteVaeTrainer,
+    num_vae_parameters,
 )
 from trainables.tasks.task import OPTIONAL, REQUIRED, Figure, Task
 from trainables.training.epochs import EpochSeconds
@@ -44,6 +46,8 @@ _TRAINING_PARAMS = (
     "batch_size",
     "epochs",
     "precision",
+    *NETWORK_PARAMS,
+    *OWN_DATA_PARAMS,
 )
 
 
@@ -200,10 +204,11 @@ TASK = Task(
         "trained_with": "reinmax",
         "trained_temperature": OPTIONAL,
     },
-    block_keys=TRAINING_KEYS,
+    block_keys={**TRAINING_KEYS, **NETWORK_KEYS},
     datasets=DATASET_NAMES,
     free_params=frozenset({"estimator", *estimators.registry.SHIPPED_HYPERPARAMETERS}),
     num_parameters=num_vae_parameters,
+    architecture=VAE,
     trains_one_model=True,
     max_states=estimators.get("exact").max_states,
     comparable_params=(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trainables.models.network_sizes import num_vae_parameters
-from trainables.schema import FREE_IN_PACKS
+from trainables.models.network_sizes import VAE
+from trainables.schema import FREE_IN_PACKS, NETWORK_PARAMS
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.schema.metrics import SECONDS, Metric, names_of
-from trainables.tasks.task import REQUIRED, Keys, Task
+from trainables.tasks.task import OPTIONAL, REQUIRED, Keys, Task
 from trainables.training.vae_trainer import VaeTrainer
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ VAE_METRICS = (
 """The negative evidence lower bound and the two terms that it is the sum of."""
 IMAGE_KEYS: Keys = {"dataset": "mnist", "epochs": REQUIRED, "batch_size": 100, "precision": "float32"}
 TRAINING_KEYS: Keys = {"optimizer": ["adam"], "lr": REQUIRED}
+NETWORK_KEYS: Keys = dict.fromkeys(NETWORK_PARAMS, OPTIONAL)
+
+
+def num_vae_parameters(params: Mapping[str, str]) -> int:
+    """Return how many numbers the parameters of a member's model take."""
+    return VAE.of(params).num_parameters(int(params["categorical_dim"]) * int(params["latent_dim"]))
 
 
 class DiscreteVaeTrainer(VaeTrainer):
@@ -46,9 +52,8 @@ class DiscreteVaeTrainer(VaeTrainer):
         from trainables.models.discrete_vae import DiscreteVAE
 
         shared = self.pack.shared
-        return DiscreteVAE(
-            int(shared["categorical_dim"]), int(shared["latent_dim"]), generators, self._device
-        )
+        latent = int(shared["categorical_dim"]), int(shared["latent_dim"])
+        return DiscreteVAE(*latent, generators, self._device, VAE.of(shared))
 
     @cached_property
     def _gradient_step(self) -> GradientStep:
@@ -69,11 +74,12 @@ TASK = Task(
     headline="test_neg_elbo",
     progress="train_neg_elbo",
     keys=IMAGE_KEYS,
-    block_keys=TRAINING_KEYS,
+    block_keys={**TRAINING_KEYS, **NETWORK_KEYS},
     datasets=DATASET_NAMES,
     free_params=FREE_IN_PACKS | {"seed"},
     free_on_gpu=frozenset({"lr"}),
     num_parameters=num_vae_parameters,
+    architecture=VAE,
     search_metrics=names_of(*VAE_METRICS),
     draws_pictures=True,
 )

@@ -138,7 +138,7 @@ TASK = Task(
         "temperature_floor": [0.0],
     },
     categorical_dim=2,
-    num_parameters=lambda _categorical_dim, latent_dim: latent_dim,
+    num_parameters=lambda params: int(params["latent_dim"]),
     least_draws=2,
     averages_draws=True,
     table_metrics=("near_optimum_iteration",),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from estimators import registry
 from estimators.hyperparameter import NUM_SAMPLES, Hyperparameter
+from trainables.models.network_sizes import Architecture
 from trainables.schema.metrics import Metric, names_of
 
 if TYPE_CHECKING:
@@ -64,8 +65,12 @@ class Task:
             and the note; a default is a list of values, as a block's are.
         free_params: What members of one pack may differ in; everything else they share.
         free_on_gpu: What they may differ in besides, where packs had better be large.
-        num_parameters: Maps categories and variables to how many numbers a model's parameters take.
-        datasets: The data sets that it can be done with; none where it needs no images.
+        num_parameters: Maps the params of a member to how many numbers its model's parameters take.
+        datasets: The data sets that it can be done with, and users' own besides; none where it needs no
+            images.
+        image_shape: Height and width that images must have; none means any.
+        num_classes: How many classes labels are of, from 0 on; none where they do not matter.
+        architecture: The networks of a member whose params state nothing of them; none where none can.
         fixed: Values of keys that no spec of it need state.
         measured_metrics: What a member logs besides, after the epochs at which gradients are measured.
         search_metrics: Metrics that a search may seek the lowest mean of; none where there is no searching.
@@ -99,8 +104,11 @@ class Task:
     measure_keys: Keys = field(default_factory=dict)
     free_params: frozenset[str] = frozenset({"seed"})
     free_on_gpu: frozenset[str] = frozenset()
-    num_parameters: Callable[[int, int], int] = lambda _categorical_dim, _latent_dim: 0
+    num_parameters: Callable[[Mapping[str, str]], int] = lambda _params: 0
     datasets: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
+    num_classes: int | None = None
+    architecture: Architecture | None = None
     fixed: Mapping[str, object] = field(default_factory=dict)
     measured_metrics: tuple[Metric, ...] = ()
     search_metrics: tuple[str, ...] = ()

@@ -13,7 +13,6 @@ from trainables.models.discrete_vae import Sampler
 
 NUM_IMAGES = 10
 NUM_SAMPLES = 20
-_SIDE = 28
 _BETWEEN_IMAGES, _BETWEEN_PARTS = 1, 4
 _FRAME_GREY = 96
 
@@ -26,10 +25,10 @@ class Autoencoder(Protocol):
     parameters: torch.Tensor
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images, shape (P or 1, B, 784), bytes, to logits, shape (P, B, L, C)."""
+        """Map images, shape (P or 1, B, N), bytes, to logits, shape (P, B, L, C)."""
 
     def decode(self, sample: torch.Tensor) -> torch.Tensor:
-        """Map a sample, shape (P, B, L, C), to pixel logits, shape (P, B, 784)."""
+        """Map a sample, shape (P, B, L, C), to pixel logits, shape (P, B, N)."""
 
 
 def draw_pictures(
@@ -37,8 +36,9 @@ def draw_pictures(
     images: torch.Tensor,
     sampler: Sampler,
     generators: Sequence[torch.Generator],
+    image_shape: tuple[int, int],
 ) -> list[bytes]:
-    """Return a PNG for each member, 28 pixels an image, ten images a row.
+    """Return a PNG for each member, ten images a row.
 
     The first row are the images, the second what the decoder makes of one sample of each, with the estimator
     that the member was trained with; below are `NUM_SAMPLES` decoded samples of the uniform prior. A pixel is
@@ -46,16 +46,17 @@ def draw_pictures(
 
     Args:
         model: The pack.
-        images: Grey levels, shape (at most `NUM_IMAGES`, 784), uint8.
+        images: Grey levels, shape (at most `NUM_IMAGES`, N), uint8.
         sampler: The estimator.
         generators: One for each member, for the prior; the sampler may have the same.
+        image_shape: Height and width of an image.
     """
     logits = model.encode(images.unsqueeze(0))
     samples = torch.cat((sampler(logits).sample, _prior_samples(model, generators)), 1)
     means = torch.sigmoid(model.decode(samples)).mul(255).round().to(torch.uint8)
     originals = images.expand(len(generators), -1, -1)
     parts = originals, means[:, : len(images)], means[:, len(images) :]
-    return [_png([part[member].cpu() for part in parts]) for member in range(len(generators))]
+    return [_png([part[member].cpu() for part in parts], image_shape) for member in range(len(generators))]
 
 
 def _prior_samples(model: Autoencoder, generators: Sequence[torch.Generator]) -> torch.Tensor:
@@ -68,11 +69,11 @@ def _prior_samples(model: Autoencoder, generators: Sequence[torch.Generator]) ->
     return functional.one_hot(torch.stack(drawn), categories).to(model.parameters.dtype)
 
 
-def _png(parts: Sequence[torch.Tensor]) -> bytes:
-    """Put parts, each of shape (images, 784), below each other, with lines between them."""
+def _png(parts: Sequence[torch.Tensor], image_shape: tuple[int, int]) -> bytes:
+    """Put parts, each of shape (images, pixels), below each other, with lines between them."""
     from PIL import Image  # a tenth of a second that a pack's first epoch need not wait for
 
-    blocks = [_block(part) for part in parts]
+    blocks = [_block(part.view(-1, *image_shape)) for part in parts]
     between = torch.full((_BETWEEN_PARTS, blocks[0].shape[1]), _FRAME_GREY, dtype=torch.uint8)
     rows = [row for block in blocks for row in (between, block)][1:]
     content = io.BytesIO()
@@ -81,12 +82,14 @@ def _png(parts: Sequence[torch.Tensor]) -> bytes:
 
 
 def _block(images: torch.Tensor) -> torch.Tensor:
-    """Lay images, shape (n, 784), out in rows of `NUM_IMAGES`; where there are fewer, places stay empty."""
+    """Lay images, shape (n, height, width), out in rows of `NUM_IMAGES`; places without one stay empty."""
     num_rows = -(-len(images) // NUM_IMAGES)
-    step = _SIDE + _BETWEEN_IMAGES
-    shape = num_rows * step - _BETWEEN_IMAGES, NUM_IMAGES * step - _BETWEEN_IMAGES
+    height, width = images.shape[1:]
+    down, right = height + _BETWEEN_IMAGES, width + _BETWEEN_IMAGES
+    shape = num_rows * down - _BETWEEN_IMAGES, NUM_IMAGES * right - _BETWEEN_IMAGES
     block = torch.full(shape, _FRAME_GREY, dtype=torch.uint8)
     for place, image in enumerate(images):
-        top, left = (step * index for index in divmod(place, NUM_IMAGES))
-        block[top : top + _SIDE, left : left + _SIDE] = image.view(_SIDE, _SIDE)
+        row, column = divmod(place, NUM_IMAGES)
+        top, left = row * down, column * right
+        block[top : top + height, left : left + width] = image
     return block

@@ -18,9 +18,9 @@ class TrainingData:
     """Images and labels of both splits, which share the memory of the data set that they were made from.
 
     Args:
-        train_images: Grey levels, shape (N, 784), uint8.
+        train_images: Grey levels, shape (N, pixels), uint8.
         train_labels: Classes, shape (N,), uint8 or uint16.
-        test_images: Grey levels, shape (M, 784), uint8.
+        test_images: Grey levels, shape (M, pixels), uint8.
         test_labels: Classes, shape (M,), uint8 or uint16.
     """
 
@@ -47,7 +47,7 @@ class TrainingData:
 
     @classmethod
     def of_images(cls, train: torch.Tensor, test: torch.Tensor) -> TrainingData:
-        """Return images, shape (n, 784), bytes, all of class 0, for a task that needs no labels."""
+        """Return images, shape (n, pixels), bytes, all of class 0, for a task that needs no labels."""
         labels = (torch.zeros(len(images), dtype=torch.uint8) for images in (train, test))
         return cls(train, next(labels), test, next(labels))
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from trainables.models.network_sizes import image_shape_of
 from trainables.training.epoch_trainer import EpochTrainer, Model
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
         """A pack of P auto-encoders that can be trained."""
 
         def evaluate(self, images: torch.Tensor, sampler: Sampler) -> NegElbo:
-            """Return the negative ELBO of images, shape (P or 1, B, 784), uint8."""
+            """Return the negative ELBO of images, shape (P or 1, B, N), uint8."""
 
 
 EVALUATION_BATCH_SIZE = 1000
@@ -71,7 +72,8 @@ class VaeTrainer(EpochTrainer):
         self._set_precision()
         generators = self._generators("pictures")
         sampler = self._estimator.sampler(self.epoch, generators)
-        drawn = draw_pictures(self.model, self._test_images[:NUM_IMAGES], sampler, generators)
+        images, shape = self._test_images[:NUM_IMAGES], image_shape_of(self.pack.shared)
+        drawn = draw_pictures(self.model, images, sampler, generators, shape)
         diverged = self.history[-1].diverged if self.history else (None,) * len(drawn)
         return [png if epoch is None else None for png, epoch in zip(drawn, diverged, strict=True)]
 

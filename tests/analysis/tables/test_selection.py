@@ -9,7 +9,7 @@ from analysis import load_runs, render, table
 from analysis.runs.frame import runs_frame
 from sweep.spec.block import Block
 from trainables import schema
-from trainables.schema import CHOOSABLE
+from trainables.schema import CHOOSABLE, NETWORK_PARAMS
 from trainables.store.run_record import LastValue, RunRecord
 
 TEST, TRAIN = "test_neg_elbo", "train_neg_elbo"
@@ -67,7 +67,7 @@ def test_budgets_are_rows_and_no_choice(both, request_of):
 def test_every_key_that_cells_may_differ_in_is_shown_as_chosen():
     shared = {"estimator", "latent", "epochs"}  # what candidates have in common
     no_settings = {"note", "label", "exclude"}
-    assert set(Block.keys()) - shared - no_settings <= set(CHOOSABLE)
+    assert set(Block.keys()) - shared - no_settings <= {*CHOOSABLE, *NETWORK_PARAMS}
 
 
 def only_row(frame):

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +128,15 @@ def test_processes_that_still_write_do_not_keep_it(place: Path, monkeypatch: pyt
     with scratch_folder():
         pass
     assert (len(calls), list(place.iterdir())) == (2, [])
+
+
+def test_folders_of_former_releases_go_once_nothing_in_them_has_changed_for_a_day(place: Path) -> None:
+    for name, hours in (("catsweep-tune-old", 25), ("catsweep-tune-used", 23), ("catsweep-other", 25)):
+        folder = place / name
+        folder.mkdir()
+        (folder / "trial").touch()
+        for path, age in ((folder / "trial", hours), (folder, 48)):
+            os.utime(path, (time.time() - age * 3600,) * 2)
+    with scratch_folder():
+        pass
+    assert sorted(one.name for one in place.iterdir()) == ["catsweep-other", "catsweep-tune-used"]

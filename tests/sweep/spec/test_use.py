@@ -254,7 +254,7 @@ def test_they_travel_to_another_store(spec: Path, home: Home, catsweep: Command)
         other = Home.resolve(f"home-of-{name}")
         assert "4 members brought in" in catsweep("import", name, "--home", other.path).out
         assert make_plan(load_spec(spec), Store(other).members(), other).packs == ()
-        assert [one.name for one in Store(other).declared_estimators()] == ["my_soft"]
+        assert [one.name for one in Store(other).declared()] == ["my_soft"]
 
 
 def test_a_search_goes_over_a_user_s_hyperparameter(spec: Path) -> None:

@@ -13,12 +13,12 @@ from tests.rounding import check_equal_but_for_rounding
 from trainables.models import reconstruction
 from trainables.models.bernoulli_vae import BernoulliVAE
 from trainables.models.discrete_vae import NegElbo, Sampler, kl_to_uniform
-from trainables.models.network_sizes import bernoulli_vae_widths
+from trainables.models.network_sizes import BERNOULLI_VAE
 from trainables.models.networks import PackedMLP
 
 LATENT_DIM, BATCH_SIZE = 16, 4
 SEEDS = (3, 7)
-FORWARD = sum(map(sum, bernoulli_vae_widths(LATENT_DIM)))
+FORWARD = sum(map(sum, BERNOULLI_VAE.widths(LATENT_DIM)))
 """Roundings on the way to a loss: a layer's sums are as long as its input, the loss's as there are pixels."""
 STEP = 2 * FORWARD
 LOSS_SUM = 784 // 16 + 16

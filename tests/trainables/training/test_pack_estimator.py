@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import estimators
+from tests.rounding import check_equal_but_for_rounding, rounding
 from tests.trainables.members import synthetic
 from trainables.models.synthetic_objectives import AbsoluteDistance
 from trainables.pack import Pack
@@ -41,7 +42,9 @@ def estimate_of(*members: Member) -> Estimate:
 
 def check_exact(estimate: Estimate) -> None:
     found = estimate(LOGITS, F, seeded(3)).double()
-    torch.testing.assert_close(found, F.exact_gradient(LOGITS), rtol=0, atol=1e-6)
+    # Three losses of up to eight are weighed by probabilities, which are functions of rounded logits.
+    tolerance = rounding(4 + 3 + 3, 8.0)
+    torch.testing.assert_close(found, F.exact_gradient(LOGITS), rtol=0, atol=tolerance)
 
 
 def test_indecater_with_one_sample_is_exact_for_a_sum_over_variables() -> None:
@@ -59,7 +62,9 @@ def check_mean_of_draws(estimate: Estimate, count: int) -> None:
     logits = LOGITS.expand(count, 4, 3).unsqueeze(0).contiguous().requires_grad_()
     sample = estimators.stgs(logits, temperature=0.7, generator=seeded(5))
     (one_by_one,) = torch.autograd.grad(linear(sample).sum(), logits)
-    torch.testing.assert_close(estimate(LOGITS, linear, seeded(5)), one_by_one.mean(1), rtol=1e-5, atol=1e-7)
+    largest = one_by_one.abs().max().item()
+    actual = estimate(LOGITS, linear, seeded(5))
+    check_equal_but_for_rounding(actual, one_by_one.mean(1), length=count + 2 * 3, size=largest)
 
 
 def test_a_pathwise_estimate_is_the_mean_over_its_draws() -> None:
@@ -81,9 +86,8 @@ def test_chunks_change_the_memory_and_not_what_is_averaged(monkeypatch: pytest.M
 
     exact = estimate_of(synthetic("st", num_samples=40))(LOGITS, linear, seeded(1))
     monkeypatch.setattr("trainables.training.pack_estimator._NUMBERS_AT_ONCE", 16 * 12)
-    torch.testing.assert_close(
-        estimate_of(synthetic("st", num_samples=40))(LOGITS, watched, seeded(1)), exact
-    )
+    actual = estimate_of(synthetic("st", num_samples=40))(LOGITS, watched, seeded(1))
+    check_equal_but_for_rounding(actual, exact, length=40 + 2 * 3)
     assert calls == [16, 16, 8]
 
 
@@ -109,6 +113,8 @@ def test_a_member_has_the_same_numbers_in_any_pack(estimator: str) -> None:
 
 def test_a_temperature_falls_by_the_same_factor_an_epoch_down_to_its_floor() -> None:
     assert temperature_after(0, 1.0, 0.01, 0.1) == 1.0
-    assert temperature_after(7, 0.1, 0.05, 0.0) == pytest.approx(0.1 * math.exp(-0.35), rel=1e-15)
+    assert temperature_after(7, 0.1, 0.05, 0.0) == pytest.approx(
+        0.1 * math.exp(-0.35), rel=rounding(2, 1.0, torch.float64)
+    )
     assert temperature_after(300, 1.0, 0.01, 0.1) == 0.1
     assert temperature_after(300, 0.7, 0.0, 0.0) == 0.7
