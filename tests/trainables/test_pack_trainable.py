@@ -15,7 +15,7 @@ import torch
 
 from tests.trainables.members import dataset, member, stand_in
 from trainables.pack import Pack
-from trainables.pack_trainable import OUTCOME, PACK, PICTURES, RECORDS, WARNINGS, PackTrainable
+from trainables.pack_trainable import OUTCOME, PACK, PICTURES, PLACE, RECORDS, WARNINGS, PackTrainable
 from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.checkpoint import CheckpointFolder
 from trainables.training.training_data import TrainingData
@@ -249,7 +249,7 @@ def test_the_last_checkpoint_says_what_the_last_result_does(tmp_path: Path) -> N
     assert [OUTCOME in state for state in states] == [False] * (EPOCHS - 1) + [True]
     outcome = states[-1][OUTCOME]
     assert outcome["pictures"] == results[-1][PICTURES]
-    assert (outcome["device"], outcome["dataset_content"]) == (results[0]["device"], DATASET.content)
+    assert (outcome[PLACE], outcome["dataset_content"]) == (results[0][PLACE], DATASET.content)
     (again,) = Trial(tmp_path / "pack").train(1)
     assert (epochs_in(again), again["done"]) == ([1, 2, 3], True)
     assert again[PICTURES] == results[-1][PICTURES]
