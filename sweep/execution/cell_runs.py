@@ -6,18 +6,24 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from trainables.schema import NUM_SEEDS, Cell, param_of
+from trainables.schema import CHOOSABLE, DEFAULTS, NETWORK_PARAMS, NUM_SEEDS, Cell, own_names, param_of
 from trainables.tasks import METRIC, TASKS
 
 _NAMED = ("lr", "temperature", "eta")
 
 
 def cell_name(cell: Cell) -> str:
-    """Return a name for people, for example "reinmax 8x4 adam lr=0.0005 τ=1.3"."""
+    """Return a name for people, for example "reinmax 8x4 adam lr=0.0005 τ=1.3".
+
+    Beside what most cells differ in it holds what is at no default, hyperparameters of users' estimators too.
+    """
     params = cell.params
     task = TASKS.get(params.get("task", ""))
-    names = (*_NAMED, *(task.label_params if task else ()))
-    settings = [f"{param_of(name).heading}={params[name]}" for name in names if name in params]
+    usual = (*_NAMED, *(task.label_params if task else ()))
+    optional = (*CHOOSABLE, *NETWORK_PARAMS, *own_names(params))
+    others = (name for name in optional if params.get(name) != DEFAULTS.get(name))
+    names = dict.fromkeys(name for name in (*usual, *others) if name in params and name != "optimizer")
+    settings = [f"{param_of(name).heading}={params[name]}" for name in names]
     optimizer = [params["optimizer"]] if "optimizer" in params else []
     return " ".join((cell.estimator, cell.latent, *optimizer, *settings))
 

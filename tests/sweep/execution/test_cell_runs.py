@@ -136,3 +136,13 @@ def test_what_is_no_number_counts_in_no_mean() -> None:
         [{"gradient_variance": math.inf}, {"gradient_variance": 2.0}, {"gradient_variance": math.nan}]
     )
     assert values == {"num_seeds": 3, "gradient_variance_mean": 2.0}
+
+
+def test_a_name_holds_what_is_at_no_default() -> None:
+    spec = spec_of({"estimator": "reinmax_rao", "num_mc_samples": [100, 7]}, {"encoder": [64]}, batch_size=50)
+    names = [cell_name(request.cell) for request in spec.requests()]
+    assert names == [
+        "reinmax_rao 8x4 adam lr=0.0005 τ=1.0 batch_size=50",
+        "reinmax_rao 8x4 adam lr=0.0005 τ=1.0 K=7 batch_size=50",
+        "st 8x4 adam lr=0.0005 τ=1.0 batch_size=50 encoder=64",
+    ]
