@@ -171,7 +171,7 @@ def test_conformance_tests_and_its_own_oracle_take_it(copy: Path) -> None:
     folders = ("tests/estimators", "tests/analysis/test_names.py", "tests/test_docs.py")
     printed = _run(copy, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "-k", CHOSEN, *ignored, *folders)
     for test in (
-        f"test_conformance.py::test_sample_is_exactly_one_hot[float32-{NAME}]",
+        f"test_conformance.py::test_sample_is_exactly_one_hot[8-float32-{NAME}]",
         f"test_packs.py::test_pack_of_one_equals_no_pack[{NAME}]",
         f"test_unbiased.py::test_means_are_the_exact_gradient_and_the_expectation[{NAME}-one sample]",
         f"test_{NAME}.py::test_check_rejects_a_baseline_that_knows_the_draw",

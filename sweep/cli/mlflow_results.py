@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from sweep.cli.report import report_file
 from sweep.cli.table_text import TableOptions, table_text
-from sweep.store.artifact_bytes import log_bytes
-from sweep.store.refusal import STORE_AWAY
 from trainables.error_reason import reason_of
 from trainables.schema import KIND_CELL, KIND_SWEEP, TAG_CELL, TAG_CURVES, TAG_KIND, experiment_names
 
@@ -45,6 +43,7 @@ def put_results(spec: str, home: Home, compare: str | None = None, *, has_pages:
         has_pages: Whether table and report are made too.
     """
     from sweep.spec.file import load_spec
+    from sweep.store.refusal import STORE_AWAY
     from sweep.store.store import Store
 
     store = Store(home)
@@ -73,6 +72,8 @@ def experiment_of(client: MlflowClient, sweep: str) -> Experiment | None:
 def _put_pages(
     client: MlflowClient, experiment: Experiment, spec: str, home: Home, compare: str | None
 ) -> None:
+    from sweep.store.artifact_bytes import log_bytes
+
     run = next(_runs(client, experiment, KIND_SWEEP), None)
     if run is None:
         return

@@ -106,13 +106,14 @@ def command(
         return
     shown, others = _comparisons(spec, place)
     if not outcome.is_interrupted:
-        table = _table(spec, place, shown)
-        echo(
-            table
-            or f"more than {MAX_LINES:,} cells, too many for a table here; `{_program()} tables` prints one"
-        )
+        num_cells = _num_cells(spec, place)
+        is_short = num_cells <= MAX_LINES
+        if is_short:
+            echo(table_text([spec], place, TableOptions(compare=shown)))
+        else:
+            echo(f"{num_cells:,} cells, too many for a table here; `{_program()} tables` prints one")
         _say_winner(spec, place)
-        if problem := put_results(spec, place, shown, has_pages=table is not None):
+        if problem := put_results(spec, place, shown, has_pages=is_short):
             echo(problem, err=True)
     _say_where_and_what_next(
         outcome,
@@ -143,15 +144,11 @@ def _end_of_shard(shard: Shard, outcome: Outcome, whole: Home, seconds: str) -> 
     )
 
 
-def _table(spec: str, place: Home, compare: str | None) -> str | None:
-    """Return the table at the end, or none where it has too many rows to read."""
+def _num_cells(spec: str, place: Home) -> int:
     from sweep.spec.file import load_spec
     from sweep.store.store import Store
 
-    num_cells = load_spec(spec, declared=Store(place).declared).num_cells
-    if num_cells > MAX_LINES:
-        return None
-    return table_text([spec], place, TableOptions(compare=compare))
+    return load_spec(spec, declared=Store(place).declared).num_cells
 
 
 def _say_winner(spec: str, home: Home) -> None:

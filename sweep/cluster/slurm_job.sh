@@ -17,7 +17,7 @@ wait_for_driver() {  # a signal that is trapped ends `wait` early
 }
 {% if nodes > 1 %}
 # A Ray cluster of this job alone. The node may be shared with other jobs, hence a token, a folder that nobody else
-# may enter, and ports that are free.
+# may enter, and ports that are free. Ray opens its own folder to everybody, which is why it lies in that one.
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 export folder=$(mktemp -d "${RAY_TMPDIR:-/tmp}/catsweep-job-XXXXXXXX")
 read -r address port client_port < <({{ python }} -c '
@@ -38,7 +38,7 @@ node='
     common="--num-cpus=$SLURM_CPUS_ON_NODE --object-store-memory={{ object_store_bytes }} --disable-usage-stats"
     common="$common --min-worker-port=0 --max-worker-port=0 --dashboard-agent-listen-port=0 --block"
     if [ "$SLURM_PROCID" = 0 ]; then
-        {{ ray }} start --head --node-ip-address="$address" --port="$port" --temp-dir="$folder" \
+        {{ ray }} start --head --node-ip-address="$address" --port="$port" --temp-dir="$folder/ray" \
             --ray-client-server-port="$client_port" --include-dashboard=false $common || touch "$folder/failed"
         exit
     fi
@@ -47,7 +47,7 @@ node='
 '
 srun --ntasks-per-node=1 --kill-on-bad-exit=0 bash -c "$node" > "$folder/nodes.log" 2>&1 &
 nodes_pid=$!
-until [ -S "$folder/session_latest/sockets/raylet" ]; do
+until [ -S "$folder/ray/session_latest/sockets/raylet" ]; do
     if [ -e "$folder/failed" ] || ! kill -0 "$nodes_pid" 2> /dev/null; then
         cat "$folder/nodes.log" >&2
         exit 1

@@ -19,6 +19,15 @@ def _cell(keys: Keys) -> str:
     return ", ".join(f"`{key}`{_default(value)}" for key, value in keys.items())
 
 
+def _networks(task: Task) -> Keys:
+    """Return the keys of the networks with what a task has where a block states nothing."""
+    own = task.architecture
+    if own is None:
+        return {}
+    widths = {name: ", ".join(map(str, getattr(own, name))) for name in ("encoder", "decoder")}
+    return {**widths, "activation": own.activation}
+
+
 def _default(value: object) -> str:
     if value is REQUIRED:
         return ""
@@ -57,5 +66,6 @@ def test_every_key_of_a_measure_is_some_task_s() -> None:
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 def test_page_has_the_defaults_of_every_task(task: Task) -> None:
-    cells = " | ".join((f"`{task.name}`", *map(_cell, (task.keys, task.block_keys, task.measure_keys))))
+    of_block = {**task.block_keys, **_networks(task)}
+    cells = " | ".join((f"`{task.name}`", *map(_cell, (task.keys, of_block, task.measure_keys))))
     assert " ".join(f"| {cells} |".split()) in " ".join(PAGE.split())

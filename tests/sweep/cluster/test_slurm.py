@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -186,11 +187,15 @@ def test_two_jobs_on_the_same_two_nodes_keep_apart(jobs: Jobs) -> None:
     before = set(Path("/tmp").glob("catsweep-job-*"))
     started = [jobs.submit(home, "--nodes", "2", "--time", "10") for home in homes]
     folders: set[Path] = set()
-    while len(folders) < 2 and jobs.run("squeue", "--noheader", f"--jobs={','.join(started)}"):
-        folders |= set(Path("/tmp").glob("catsweep-job-*")) - before
-        assert {folder.stat().st_mode & 0o777 for folder in folders} <= {0o700}
+    open_folders: set[Path] = set()
+    while jobs.run("squeue", "--noheader", f"--jobs={','.join(started)}"):
+        found = set(Path("/tmp").glob("catsweep-job-*")) - before
+        folders |= found
+        with suppress(FileNotFoundError):  # a job has ended
+            open_folders |= {folder for folder in found if folder.stat().st_mode & 0o077}
         time.sleep(0.2)
     assert len(folders) == 2
+    assert open_folders == set()
     jobs.wait(*started)
     first, second = map(results, homes)
     assert first == second

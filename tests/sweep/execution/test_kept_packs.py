@@ -203,3 +203,14 @@ def test_a_manifest_of_an_older_version_names_no_store(pack: Pack, home: Home, c
     checkpoint(home, pack)
     assert catsweep("run", "grid.yaml", "--home", home.path).status == 0
     assert not folder.exists()
+
+
+def test_a_home_that_was_moved_meanwhile_reports_to_its_own_store(
+    pack: Pack, home: Home, tmp_path: Path, catsweep: Command
+) -> None:
+    checkpoint(home, pack)
+    moved = Home.resolve(shutil.move(home.path, tmp_path / "elsewhere"))
+    answer = catsweep("run", "grid.yaml", "--home", moved.path)
+    assert (answer.status, "2 members are reported from checkpoints" in answer.err) == (0, True), answer.err
+    assert metric_rows(moved) == expected_rows(pack)
+    assert not any(moved.checkpoints.iterdir())

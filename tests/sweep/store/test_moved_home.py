@@ -12,7 +12,7 @@ import pytest
 
 from sweep.home import Home
 from sweep.store.moved_home import former_places, settle
-from sweep.store.store import Store, StoreError
+from sweep.store.store import Store
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, record, rows, spec_of
 
@@ -103,21 +103,6 @@ def test_the_ui_is_told_where_the_artifacts_are_now(
     monkeypatch.setattr("sweep.cli.ui_server.ui_server", mock.Mock())
     assert "moved or copied" in catsweep("ui", "--home", elsewhere.path).err
     assert former_places(elsewhere) == []
-
-
-def test_what_waited_for_the_store_is_sent_to_that_of_the_moved_home(
-    used: Home, tmp_path: Path, catsweep: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    driver = Driver(spec_of(seeds=2), used, patience=0.1)
-    driver.settle()
-    with monkeypatch.context() as broken:
-        broken.setattr(driver.writer, "_apply", lambda write: (_ for _ in ()).throw(OSError("away")))
-        with pytest.raises(StoreError, match="did not take"):
-            train(driver)
-    target = Home.resolve(shutil.move(used.path, tmp_path / "target"))
-    answer = catsweep("sync", "--home", target.path)
-    assert (answer.status, "writes sent to" in answer.out) == (0, True), answer
-    assert sorted(member.is_finished for member in Store(target).members().values()) == [True, True]
 
 
 def test_artifacts_of_others_and_of_a_home_reached_by_another_path_stay_where_they_are(
