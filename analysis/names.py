@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from estimators.registry import REGISTRY
 from trainables import schema
 from trainables.schema import Cell
-from trainables.tasks import METRIC, TASKS, metric_of
-from trainables.tasks.task import Task
+from trainables.task import Task
+from trainables.task_registry import METRIC, TASKS, metric_of
 
 ESTIMATOR_NAMES: Mapping[str, str] = {
     "stgs": "Gumbel",

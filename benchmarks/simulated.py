@@ -20,7 +20,7 @@ from sweep.home import Home
 from sweep.runner import Outcome, run_sweep
 from sweep.spec.file import load_spec, read_spec_text
 from trainables.data import ImageDataset
-from trainables.data.image_dataset import IMAGE_PIXELS
+from trainables.image_dataset import IMAGE_PIXELS
 from trainables.pack import Pack
 from trainables.pack_trainable import PACK, RECORDS, WARNINGS
 from trainables.schema import EPOCH_SECONDS

@@ -23,7 +23,7 @@ from sweep.spec.file import load_spec, place_in_spec, read_spec_text
 from sweep.spec.use import register_data, register_function, register_task
 from sweep.store.store import Store
 from trainables.own_data import DECLARED_DATA
-from trainables.tasks.task import Task
+from trainables.task import Task
 
 if TYPE_CHECKING:  # Ray, MLflow, torch and pandas take seconds to import; who needs one imports it
     import pandas as pd

@@ -44,7 +44,7 @@ from trainables.data import ImageDataset
 from trainables.error_reason import reason_of
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks import task_of
+from trainables.task_registry import task_of
 
 RETRIES_OF_A_PACK = 2
 """How often a pack whose process died starts again from its checkpoint before it counts as failed."""

@@ -28,7 +28,7 @@ from analysis.runs.frame import runs_frame
 from analysis.tables.table import table
 from tests.trainables.members import data
 from trainables import schema
-from trainables.tasks import METRIC
+from trainables.task_registry import METRIC
 from trainables.store.run_record import LastValue, RunRecord
 from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 

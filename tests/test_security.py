@@ -47,7 +47,7 @@ FORBIDDEN_CALLS = {
 FORBIDDEN_METHODS = {"extract", "extractall"}
 EVERY_ADDRESS = {"0.0.0.0", "::"}
 
-RESTRICTED_UNPICKLER = "trainables/data/numpy_pickle.py"
+RESTRICTED_UNPICKLER = "trainables/data/omniglot/numpy_pickle.py"
 """Derives from `pickle.Unpickler` to admit numpy arrays and nothing else; see its tests."""
 SENT_BY_THE_DRIVER = "trainables/own_estimators.py"
 """Unpickles what its own driver has sent it through Ray, and no file."""

@@ -19,7 +19,7 @@ from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.user_error import UserError
 
 if TYPE_CHECKING:
-    from trainables.data.image_dataset import ImageDataset
+    from trainables.image_dataset import ImageDataset
 
 Function = TypeVar("Function", bound=Callable[[], Any])
 

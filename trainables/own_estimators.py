@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from estimators.registry import register
-from trainables import tasks
-from trainables.tasks.task import Task
+from trainables import task_registry as tasks
+from trainables.task import Task
 
 
 def take_over(shipped: bytes) -> None:

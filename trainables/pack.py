@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trainables.schema import COST_PARAMS, FREE_IN_PACKS, Member, own_names, param_of
-from trainables.tasks import task_of
-from trainables.tasks.task import Task
+from trainables.task import Task
+from trainables.task_registry import task_of
 
 
 def shared_params(member: Member, *, is_on_gpu: bool = False) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from trainables.data.image_dataset import ImageDataset
+from trainables.image_dataset import ImageDataset
 from trainables.own_estimators import take_over
 from trainables.pack import Pack
 from trainables.schema import TAG_DEVICE, TAG_HOST
@@ -109,7 +109,7 @@ class PackTrainable(tune.Trainable):  # type: ignore[misc]
         return device, device_name(device)
 
     def _trainer_of(self, device: torch.device, state: Mapping[str, Any] | None) -> Trainer:
-        trainer = self._pack.task.trainer(self._pack, self._data, device)
+        trainer: Trainer = self._pack.task.trainer(self._pack, self._data, device)
         if state is not None:
             trainer.load_state_dict({key: part for key, part in state.items() if key != OUTCOME})
         return trainer

@@ -6,7 +6,7 @@ import math
 import textwrap
 
 from analysis.names import metric_name
-from trainables.tasks import METRIC, metric_of
+from trainables.task_registry import METRIC, metric_of
 
 _LETTERS_AN_INCH = 17
 _WIDE = 50

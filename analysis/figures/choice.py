@@ -11,8 +11,8 @@ from analysis.figure_error import FigureError
 from analysis.names import applicable_defaults
 from trainables import schema
 from trainables.schema import Cell
-from trainables.tasks import TASKS
-from trainables.tasks.task import Figure
+from trainables.task import Figure
+from trainables.task_registry import TASKS
 
 EPOCH = "epoch"
 SECONDS = "seconds"

@@ -18,7 +18,7 @@ from analysis.statistics.bootstrap import distances, mean_interval
 from analysis.statistics.spread import INTERVAL, spread_from_std
 from trainables import schema
 from trainables.schema import Cell
-from trainables.tasks import metric_of
+from trainables.task_registry import metric_of
 
 _FIRST_PART = 0.05
 """Losses fall so fast in this part of a long training that with it on the axis the rest would be flat."""

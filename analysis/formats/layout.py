@@ -16,7 +16,7 @@ from analysis.published.errata import footnote_marks
 from analysis.statistics.spread import INTERVAL
 from analysis.tables.notes import notes
 from analysis.tables.typed_table import Table
-from trainables.tasks import metric_of
+from trainables.task_registry import metric_of
 
 BEST_RANKS = (1, 2, 3)
 

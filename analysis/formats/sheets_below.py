@@ -11,7 +11,7 @@ from analysis.formats.sheet import UNDEFINED, Entry, Sheet, number, rows_of
 from analysis.names import form_of, metric_name
 from analysis.tables.typed_table import Table
 from trainables.schema import param_of
-from trainables.tasks import metric_of
+from trainables.task_registry import metric_of
 
 _LEAST_P = 0.001
 _TEST_NOTES = (

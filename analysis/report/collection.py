@@ -21,9 +21,9 @@ from analysis.runs.frame import load_runs, resolve_duplicates
 from analysis.tables.members import merged, wanted_members
 from analysis.tables.ranking import candidate_keys
 from trainables.schema import CellRequest
-from trainables.tasks import task_of
+from trainables.task import Task
+from trainables.task_registry import task_of
 from trainables.tasks.mnist_vae import MNIST_VAE
-from trainables.tasks.task import Task
 
 
 def report(

@@ -11,7 +11,7 @@ from analysis.report.palette import Palette
 from analysis.report.provenance import Provenance
 from analysis.report.status import Status
 from analysis.report.tables import MetricTables
-from trainables.tasks.task import Task
+from trainables.task import Task
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from analysis.tables.ranking import candidate_keys
 from analysis.tables.selection import select_best
 from analysis.tables.table import make_table
 from trainables.schema import CellRequest
-from trainables.tasks import metric_of
+from trainables.task_registry import metric_of
 
 
 @dataclass(frozen=True)

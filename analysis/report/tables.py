@@ -13,7 +13,7 @@ from analysis.runs.frame import Resolved
 from analysis.tables.selection import SELECT_BY
 from analysis.tables.table import make_table
 from trainables.schema import CellRequest
-from trainables.tasks.task import Task
+from trainables.task import Task
 
 _FEW_COLUMNS = 3
 

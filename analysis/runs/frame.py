@@ -15,7 +15,7 @@ from trainables.schema import PARAMS, Cell, Kind
 from trainables.store.member_state import FINISHED, is_whole, precedence
 from trainables.store.run_reader import read_records
 from trainables.store.run_record import MemberReader, RunRecord
-from trainables.tasks import METRIC
+from trainables.task_registry import METRIC
 
 _TEXT = (
     "run_id", "experiment", "member", "cell", "status", "error", "note", "latent", "dataset_content",

@@ -16,7 +16,7 @@ from trainables.schema import MEMBER_PARAMS, format_own, format_param, own_names
 from trainables.store.member_file import EPOCH, INTEGERS, LEADING
 from trainables.store.run_reader import read_records
 from trainables.store.run_record import RunRecord
-from trainables.tasks import METRIC
+from trainables.task_registry import METRIC
 
 _ALWAYS = frozenset({"member", "cell", "experiment", "status", "seed"})
 _OF_TAGS = {"declaration": schema.TAG_ESTIMATOR, "pack_size": schema.TAG_PACK_SIZE, "code": schema.TAG_CODE}

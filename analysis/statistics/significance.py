@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import pandas as pd
 
-from trainables.tasks import metric_of
+from trainables.task_registry import metric_of
 
 _FEWEST_VALUES = 2
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from analysis.names import IN_THE_NAME, estimator_name, name_with_gap, networks_of
 from trainables.schema import CELL_PARAMS, DEFAULTS, NETWORK_PARAMS, Cell, own_names, param_of
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 _COLUMNS = ("estimator", "categorical_dim", "latent_dim")
 _LAST = (

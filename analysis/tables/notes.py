@@ -16,7 +16,7 @@ from analysis.statistics.spread import INTERVAL, TABLE_SPREADS
 from analysis.tables.member_states import COMPLETE
 from analysis.tables.typed_table import Table
 from trainables.store.member_state import MISSING
-from trainables.tasks import metric_of
+from trainables.task_registry import metric_of
 
 
 def notes(table: Table) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.tables.labels import budget_params, param_value
 from trainables.schema import Cell
-from trainables.tasks import TASKS, metric_of
+from trainables.task_registry import TASKS, metric_of
 
 _COMPARABLE = ("task", "task_version", "dataset", "dataset_version", "epochs", "precision")
 """Cells of a latent are ranked against each other only where these are the same, and what their task adds."""

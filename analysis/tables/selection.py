@@ -18,7 +18,7 @@ from analysis.tables.selection_account import Candidate, account
 from analysis.tables.typed_table import Table
 from trainables.schema import CHOOSABLE, NETWORK_PARAMS, Cell, CellRequest, own_names
 from trainables.store.member_state import STATES
-from trainables.tasks import METRIC, TASKS, metric_of
+from trainables.task_registry import METRIC, TASKS, metric_of
 
 SELECTIONS = ("best",)
 SELECT_BY = "train_neg_elbo"

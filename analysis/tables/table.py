@@ -30,7 +30,7 @@ from analysis.tables.selection import (
 from analysis.tables.typed_table import Facts, Table
 from trainables.schema import CHOOSABLE, DEFAULTS, Cell, CellRequest
 from trainables.store.member_state import STATES
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 SEEDS = "seeds"
 """The column with the values that count, a mapping from each seed to its value."""

@@ -15,7 +15,7 @@ from torch.nn import functional
 from trainables.models.optimizers import OPTIMIZERS
 from trainables.schema import EPOCH_SECONDS
 from trainables.schema.metrics import SECONDS, Metric, names_of
-from trainables.tasks.task import REQUIRED, Figure, Task
+from trainables.task import REQUIRED, Figure, Task
 from trainables.training.pack_estimator import PackEstimator
 from trainables.training.trainer import Trainer
 

@@ -98,7 +98,7 @@ def _trained(home: Any) -> list[Problem]:
         images = load("mnist", home.data)
     except DataError:
         return []
-    from trainables.training.trained_problem import trained_problem
+    from trainables.trained_problem import trained_problem
 
     return [trained_problem(images)]
 

@@ -9,7 +9,7 @@ import typer
 
 from sweep.cli.options import HomeOption, SpecArgument, TrackingOption
 from sweep.cli.tables import names_in
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 from trainables.terminal import echo
 
 if TYPE_CHECKING:

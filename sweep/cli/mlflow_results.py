@@ -88,7 +88,7 @@ def _put_curves(client: MlflowClient, experiment: Experiment, spec: Spec, home: 
     from analysis import load_history, load_runs
     from analysis.runs.frame import resolve_duplicates
     from analysis.tables.members import wanted_members
-    from trainables.tasks import TASKS
+    from trainables.task_registry import TASKS
 
     task = TASKS[spec.task]
     runs = {run.data.tags[TAG_CELL]: run for run in _runs(client, experiment, KIND_CELL)}

@@ -27,7 +27,7 @@ from sweep.cli.search_summary import as_search, best_line
 from sweep.cli.table_text import TableOptions, table_text
 from sweep.redaction import redact
 from sweep.spec.limits import MAX_LINES
-from trainables.tasks import task_of
+from trainables.task_registry import task_of
 from trainables.terminal import echo
 
 if TYPE_CHECKING:

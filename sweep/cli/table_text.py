@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainables.tasks import TASKS
-from trainables.tasks.task import Task
+from trainables.task import Task
+from trainables.task_registry import TASKS
 
 if TYPE_CHECKING:
     from sweep.home import Home

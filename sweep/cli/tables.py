@@ -9,7 +9,7 @@ import typer
 
 from sweep.cli.options import HomeOption, TrackingOption
 from sweep.cli.table_text import TableOptions, measured_text, table_text
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 from trainables.terminal import echo
 
 MEASURED = "measured"

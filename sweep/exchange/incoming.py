@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from trainables.schema import CELL_PARAMS, Cell, Member, format_param, own_names
 from trainables.store.member_file import EPOCH, LEADING, MemberFileError, params_in, typed
-from trainables.tasks import METRIC
+from trainables.task_registry import METRIC
 
 if TYPE_CHECKING:
     import pyarrow as pa

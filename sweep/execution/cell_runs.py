@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from trainables.schema import CHOOSABLE, DEFAULTS, NETWORK_PARAMS, NUM_SEEDS, Cell, own_names, param_of
-from trainables.tasks import METRIC, TASKS
+from trainables.task_registry import METRIC, TASKS
 
 _NAMED = ("lr", "temperature", "eta")
 

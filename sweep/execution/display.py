@@ -17,7 +17,7 @@ from sweep.execution.progress import Progress, RunningPack
 from sweep.redaction import redact
 from sweep.spec.limits import first_of
 from trainables.pack import Pack
-from trainables.tasks import METRIC, task_of
+from trainables.task_registry import METRIC, task_of
 from trainables.terminal import make_console
 
 LINE_SECONDS = 10.0

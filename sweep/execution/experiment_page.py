@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from trainables.schema import KIND_CELL, KIND_MEMBER, NUM_SEEDS, TAG_KIND
-from trainables.tasks import metric_of
-from trainables.tasks.task import Task
+from trainables.task import Task
+from trainables.task_registry import metric_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -33,7 +33,7 @@ from sweep.planning.plan import Plan
 from sweep.store.refusal import named
 from trainables.pack import Pack
 from trainables.schema import Cell, Member, experiment_names
-from trainables.tasks.task import Task
+from trainables.task import Task
 from trainables.training.epochs import EpochRecord
 from trainables.visible_text import visible
 

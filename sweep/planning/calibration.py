@@ -67,6 +67,7 @@ def seconds_per_epoch(
     import torch  # here, since an estimate from what was measured before need not wait for it
 
     from trainables.training.process import own_device, prepare_process
+    from trainables.training.trainer import Trainer
     from trainables.training.training_data import TrainingData
 
     take_over(shipped)
@@ -76,14 +77,15 @@ def seconds_per_epoch(
     data = TrainingData.of(dataset)
     if data is None:
         pack.task.trainer(pack, None, device).time_epoch()  # warms up
-        return pack.task.trainer(pack, None, device).time_epoch().total
+        once: Trainer = pack.task.trainer(pack, None, device)
+        return once.time_epoch().total
     per_step = pack.images_per_step
     num_warm_up, num_timed, num_test = (
         math.ceil(share * usual) for usual in (_WARM_UP_STEPS, _TIMED_STEPS, _TEST_IMAGES)
     )
     pack.task.trainer(pack, data.first(num_warm_up * per_step, num_test), device).time_epoch()
     timed = data.first(num_timed * per_step, num_test)
-    trainer = pack.task.trainer(pack, timed, device)
+    trainer: Trainer = pack.task.trainer(pack, timed, device)
     if device.type == "cuda":
         trainer.time_epoch()  # records the graph of a step
     seconds = trainer.time_epoch()

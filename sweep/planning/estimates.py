@@ -17,7 +17,7 @@ from sweep.store.disk_use import peak_checkpoint_bytes, store_bytes
 from sweep.store.store import StoredMember
 from trainables.pack import Pack
 from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS
-from trainables.tasks import task_of
+from trainables.task_registry import task_of
 
 RECORDED = "recorded in the store, by whatever machines they ran on"
 CALIBRATED = "calibrated on"

@@ -12,7 +12,7 @@ from sweep.spec.sweep_spec import Resources
 from trainables.pack import cost_key, shared_params
 from trainables.regular_file import read_json
 from trainables.schema import Member
-from trainables.tasks import task_of
+from trainables.task_registry import task_of
 
 if TYPE_CHECKING:
     from trainables.data import ImageDataset

@@ -45,8 +45,8 @@ from sweep.spec.values import (
     checked_number,
 )
 from trainables.schema import NETWORK_PARAMS, PARAMS
-from trainables.tasks import takes_temperature
-from trainables.tasks.task import Task
+from trainables.task import Task
+from trainables.task_registry import takes_temperature
 
 HYPERPARAMETERS = "hyperparameters"
 """Where a block keeps those of estimators; in a spec each is a key of its own."""

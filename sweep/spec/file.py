@@ -157,7 +157,7 @@ def _load_data(
     is_file = isinstance(stated, dict) and list(stated) == ["file"] and isinstance(stated["file"], str)
     if not is_file and (not isinstance(stated, str) or stated in DATASET_NAMES or stated not in DECLARED):
         return
-    from trainables.data.npz_file import DataMissingError, read_npz
+    from trainables.data.own.npz_file import DataMissingError, read_npz
 
     try:
         own = read_npz(folder / stated["file"], stated["file"]) if is_file else made_data(stated)

@@ -43,7 +43,7 @@ from sweep.spec.values import (
 )
 from trainables.own_data import OWN_DATA
 from trainables.schema import DEFAULTS, Cell, CellRequest
-from trainables.tasks import TASKS, takes_temperature
+from trainables.task_registry import TASKS, takes_temperature
 from trainables.tasks.mnist_vae import MNIST_VAE
 
 

@@ -11,7 +11,7 @@ from sweep.spec.values import MISSING, SpecValueError
 from trainables.own_data import OWN_DATA, OwnDataset
 from trainables.schema import NETWORK_PARAMS
 from trainables.schema.dataset_names import NUM_TRAIN_IMAGES
-from trainables.tasks.task import OPTIONAL, REQUIRED, Keys, Task
+from trainables.task import OPTIONAL, REQUIRED, Keys, Task
 
 _BLOCK_KEYS = ("optimizer", "lr", *ANNEALING, *NETWORK_PARAMS, "epochs")
 """The keys of a block that a task requires, takes or refuses."""

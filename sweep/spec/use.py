@@ -19,10 +19,11 @@ from typing import Any
 from estimators import REGISTRY
 from estimators.own import DECLARED, EstimatorError, OwnEstimator, declared_in, estimator
 from estimators.registry import register
-from trainables import own_data, tasks
+from trainables import own_data
+from trainables import task_registry as tasks
 from trainables.error_reason import reason_of
 from trainables.schema import Member
-from trainables.tasks.task import Task
+from trainables.task import Task
 from trainables.user_error import UserError
 
 _PREFIX = "catsweep_used_"
@@ -86,7 +87,7 @@ def made_data(name: str) -> own_data.OwnDataset:
     Raises:
         UserError: If its code fails, or what it makes is no data set.
     """
-    from trainables.data.own_arrays import ARRAYS, own_dataset
+    from trainables.data.own.arrays import ARRAYS, own_dataset
 
     try:
         made = own_data.DECLARED[name]()

@@ -29,7 +29,7 @@ from trainables.models.optimizers import OPTIMIZERS
 from trainables.own_data import OWN_DATA
 from trainables.schema import PARAMS
 from trainables.schema.dataset_names import DATASET_NAMES
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 from trainables.visible_text import visible
 
 PRECISIONS = ("float32", "tf32")

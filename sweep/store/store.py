@@ -31,7 +31,7 @@ from trainables.store.database import DatabaseError, opened
 from trainables.store.member_state import COUNTED, FAILED, is_whole, member_state, precedence
 from trainables.store.run_reader import read_records
 from trainables.store.run_record import MemberReader, RunRecord
-from trainables.tasks import METRIC
+from trainables.task_registry import METRIC
 from trainables.user_error import UserError
 
 if TYPE_CHECKING:  # to import MLflow takes seconds, and a database is read without it

@@ -4,7 +4,7 @@ from analysis.names import ESTIMATOR_NAMES, applicable_defaults, estimator_name,
 from estimators.registry import REGISTRY
 from trainables.schema import Cell
 from trainables.schema.metrics import names_of
-from trainables.tasks import METRIC, TASKS
+from trainables.task_registry import METRIC, TASKS
 
 
 @pytest.mark.parametrize("name", REGISTRY)

@@ -21,7 +21,7 @@ from sweep.cli.table_text import TableOptions, table_text
 from sweep.home import Home
 from sweep.spec.file import load_spec
 from trainables.schema import CellRequest
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "scale.py"
 EPOCHS = 2

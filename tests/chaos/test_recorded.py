@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.recorded import check_recorded, read_store
 from tests.chaos.sweeps import EPOCHS, ESTIMATORS, Sweep
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 TRAINING_METRICS = TASKS["mnist_vae"].metrics
 

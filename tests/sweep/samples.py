@@ -17,7 +17,7 @@ from sweep.spec.sweep_spec import Spec
 from sweep.store.store import Store
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 from trainables.training.epochs import EpochRecord
 
 BLOCK = {"estimator": "st", "latent": "8x4", "lr": 0.0005}

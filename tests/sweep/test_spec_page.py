@@ -9,8 +9,8 @@ import pytest
 
 from sweep.spec.block import Block, SpecModel
 from sweep.spec.sweep_spec import EarlyStopping, Measure, Resources, Search, Spec
-from trainables.tasks import TASKS
-from trainables.tasks.task import OPTIONAL, REQUIRED, Keys, Task
+from trainables.task import OPTIONAL, REQUIRED, Keys, Task
+from trainables.task_registry import TASKS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "spec.md").read_text()
 

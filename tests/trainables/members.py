@@ -11,12 +11,12 @@ from typing import Any, cast
 import pytest
 import torch
 
-from trainables import tasks
+from trainables import task_registry as tasks
 from trainables.data import ImageDataset
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks import TASKS
-from trainables.tasks.task import Task
+from trainables.task import Task
+from trainables.task_registry import TASKS
 from trainables.training.epochs import EpochRecord
 from trainables.training.trainer import Trainer
 from trainables.training.training_data import TrainingData

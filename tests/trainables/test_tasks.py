@@ -11,10 +11,10 @@ import pytest
 from tests.trainables.members import data, images, member, trainer_of
 from trainables.pack import Pack
 from trainables.schema.metrics import Metric
-from trainables.tasks import METRIC, TASKS, metric_of, register, task_of, unregister
+from trainables.task import Figure, Task
+from trainables.task_registry import METRIC, TASKS, metric_of, register, task_of, unregister
 from trainables.tasks.mnist_vae import VAE_METRICS
 from trainables.tasks.synthetic_gradient import METRICS
-from trainables.tasks.task import Figure, Task
 
 
 def test_every_metric_is_of_a_task_and_has_one_name() -> None:

@@ -10,9 +10,9 @@ from trainables.data.check import Check
 from trainables.data.dataset import Dataset
 from trainables.data.errors import DataError
 from trainables.data.fetch import fetch
-from trainables.data.image_dataset import ImageDataset
 from trainables.data.registry import DATASETS
 from trainables.data.stored import load, verify
+from trainables.image_dataset import ImageDataset
 from trainables.own_data import dataset
 
 __all__ = ["DATASETS", "fetch", "verify", "load", "Check", "DataError", "Dataset", "ImageDataset", "dataset"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.data.check import Check
-from trainables.data.image_dataset import ImageDataset
 from trainables.data.source import Source
+from trainables.image_dataset import ImageDataset
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import difflib
 
 from trainables.data.dataset import Dataset
 from trainables.data.errors import DataError
-from trainables.data.idx_datasets import FASHION_MNIST, MNIST
-from trainables.data.omniglot import OMNIGLOT
+from trainables.data.idx.datasets import FASHION_MNIST, MNIST
+from trainables.data.omniglot.dataset import OMNIGLOT
 
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in (MNIST, FASHION_MNIST, OMNIGLOT)}
 

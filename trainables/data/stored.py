@@ -6,8 +6,8 @@ from pathlib import Path
 
 from trainables.data.check import Check
 from trainables.data.errors import DataError
-from trainables.data.image_dataset import ImageDataset
 from trainables.data.registry import dataset_named
+from trainables.image_dataset import ImageDataset
 
 
 def verify(name: str, folder: Path) -> list[Check]:

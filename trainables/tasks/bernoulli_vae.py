@@ -11,9 +11,9 @@ from trainables.models.network_sizes import BERNOULLI_VAE as ARCHITECTURE
 from trainables.schema import FREE_IN_PACKS, MEASUREMENT_SECONDS
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.schema.metrics import MEASUREMENT, SECONDS
+from trainables.task import OPTIONAL, Figure, Task
 from trainables.tasks.mnist_vae import IMAGE_KEYS, NETWORK_KEYS, TRAINING_KEYS, VAE_METRICS
 from trainables.tasks.synthetic_optimisation import ESTIMATE_VARIANCE
-from trainables.tasks.task import OPTIONAL, Figure, Task
 from trainables.training.generators import generators_of
 from trainables.training.vae_trainer import VaeTrainer
 

@@ -14,6 +14,7 @@ from trainables.models.network_sizes import VAE
 from trainables.schema import DEFAULTS, MEASUREMENT_SECONDS, NETWORK_PARAMS, OWN_DATA_PARAMS, Cell, Member
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.schema.metrics import MEASUREMENT, SECONDS, Metric
+from trainables.task import OPTIONAL, REQUIRED, Figure, Task
 from trainables.tasks.mnist_vae import (
     IMAGE_KEYS,
     MNIST_VAE,
@@ -24,7 +25,6 @@ from trainables.tasks.mnist_vae import (
     DiscreteVaeTrainer,
     num_vae_parameters,
 )
-from trainables.tasks.task import OPTIONAL, REQUIRED, Figure, Task
 from trainables.training.epochs import EpochSeconds
 from trainables.training.generators import seeded_generator
 from trainables.training.pack_estimator import hyperparameter_value

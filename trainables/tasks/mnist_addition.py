@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from trainables.models.network_sizes import num_digit_network_parameters
 from trainables.schema.metrics import SECONDS, Metric, Reference
+from trainables.task import OPTIONAL, Figure, Task
 from trainables.tasks.mnist_vae import IMAGE_KEYS, TRAINING_KEYS
-from trainables.tasks.task import OPTIONAL, Figure, Task
 from trainables.training.epoch_trainer import EpochTrainer
 
 if TYPE_CHECKING:

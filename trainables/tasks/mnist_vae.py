@@ -10,7 +10,7 @@ from trainables.models.network_sizes import VAE
 from trainables.schema import FREE_IN_PACKS, NETWORK_PARAMS
 from trainables.schema.dataset_names import DATASET_NAMES
 from trainables.schema.metrics import SECONDS, Metric, names_of
-from trainables.tasks.task import OPTIONAL, REQUIRED, Keys, Task
+from trainables.task import OPTIONAL, REQUIRED, Keys, Task
 from trainables.training.vae_trainer import VaeTrainer
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainables.schema import EPOCH_SECONDS
 from trainables.schema.metrics import SECONDS, Metric
-from trainables.tasks.task import Figure, Task
+from trainables.task import Figure, Task
 from trainables.training.pack_estimator import PackEstimator
 from trainables.training.trainer import Trainer
 

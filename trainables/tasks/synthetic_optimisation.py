@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trainables.models.optimizers import OPTIMIZERS
 from trainables.schema import EPOCH_SECONDS, MEASUREMENT_SECONDS
 from trainables.schema.metrics import MEASUREMENT, SECONDS, Metric
-from trainables.tasks.task import REQUIRED, Figure, Task
+from trainables.task import REQUIRED, Figure, Task
 from trainables.training.pack_estimator import PackEstimator
 from trainables.training.trainer import Trainer
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:  # a benchmark without the rest of the package needs neither sources nor their libraries
-    from trainables.data.image_dataset import ImageDataset
+    from trainables.image_dataset import ImageDataset
 
 
 @dataclass(frozen=True, eq=False)

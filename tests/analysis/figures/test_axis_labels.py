@@ -1,7 +1,7 @@
 import pytest
 
 from analysis.figures.axis_labels import has_log_axis, metric_label
-from trainables.tasks import METRIC
+from trainables.task_registry import METRIC
 
 
 @pytest.mark.parametrize(

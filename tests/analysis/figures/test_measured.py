@@ -4,7 +4,7 @@ from analysis.figure_error import FigureError
 from analysis.figures.measured import measured_table
 from trainables import schema
 from trainables.schema.metrics import names_of
-from trainables.tasks import metric_of
+from trainables.task_registry import metric_of
 from trainables.tasks.gradient_quality import GRADIENT_QUALITY
 from trainables.tasks.gradient_quality import TASK as RECORD
 

@@ -10,7 +10,7 @@ import pytest
 from analysis import load_runs
 from analysis.runs.frame import resolve_duplicates, runs_frame
 from trainables import schema
-from trainables.tasks import METRIC as METRICS
+from trainables.task_registry import METRIC as METRICS
 
 METRIC = "test_neg_elbo"
 

@@ -13,7 +13,7 @@ from sweep.home import Home
 from sweep.store.store import Store
 from trainables import schema
 from trainables.store import member_state as rule
-from trainables.tasks import METRIC as METRICS
+from trainables.task_registry import METRIC as METRICS
 
 METRIC = "test_neg_elbo"
 RUNS = [

@@ -18,7 +18,7 @@ from tests.sweep.samples import rows
 from tests.trainables.data.test_omniglot import SMALL, write_set
 from trainables.allowance import usable_cores
 from trainables.data import DATASETS, load
-from trainables.data import omniglot_sets as sets_module
+from trainables.data.omniglot import sets as sets_module
 from trainables.pack import Pack
 from trainables.tasks.bernoulli_vae import BernoulliVaeTrainer
 from trainables.training.checkpoint import CheckpointFolder

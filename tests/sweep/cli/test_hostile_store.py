@@ -12,7 +12,7 @@ from sweep.home import Home
 from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, spec_of
 from trainables import schema
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 Command = Callable[..., Answer]
 

@@ -21,7 +21,7 @@ from tests.sweep.conftest import Answer
 from tests.sweep.samples import SPEC_TEXT, Driver, metrics_of, record, spec_of
 from trainables.schema import TAG_KIND
 from trainables.store.member_file import MemberFileError, read_members, write_members
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 Command = Callable[..., Answer]
 Drive = Callable[..., Driver]

@@ -7,7 +7,7 @@ import pytest
 
 from sweep.execution.cell_runs import cell_name, cell_values
 from tests.sweep.samples import Driver, metrics_of, record, spec_of
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 TRAINING_METRICS = TASKS["mnist_vae"].metrics
 

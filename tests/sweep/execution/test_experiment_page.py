@@ -9,7 +9,7 @@ from sweep.execution.experiment_page import cells_address, page_tags
 from sweep.execution.tracking import open_experiment
 from sweep.home import Home
 from sweep.store.store import Store
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 HIGHEST_FIRST = ("gradient_quality", "synthetic_optimisation", "mnist_addition")
 

@@ -26,7 +26,7 @@ from trainables.schema import (
     TAG_SCHEMA_VERSION,
     Member,
 )
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 TRAINING_METRICS = TASKS["mnist_vae"].metrics
 

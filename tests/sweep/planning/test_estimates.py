@@ -17,7 +17,7 @@ from sweep.store.disk_use import peak_checkpoint_bytes, store_bytes
 from sweep.store.store import StoredMember
 from tests.sweep.samples import spec_of
 from trainables.schema import Member
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 TRAINING_METRICS = TASKS["mnist_vae"].metrics
 

@@ -141,7 +141,7 @@ def test_files_that_are_no_such_files_are_refused(tmp_path: Path, monkeypatch: p
         archive.writestr("train.npy", _claims((10**9, 1000)))
     refused("mine.npz: array train must be whole")
     np.savez_compressed(tmp_path / "mine.npz", train=np.zeros((4000, 16, 16)), test=np.zeros((1, 16, 16)))
-    monkeypatch.setattr("trainables.data.npz_file.MOST_BYTES", 1_000_000)
+    monkeypatch.setattr("trainables.data.own.npz_file.MOST_BYTES", 1_000_000)
     refused("mine.npz must hold arrays of at most 1,000,000 bytes, got 8,")
     np.savez(tmp_path / "mnist.npz", **_arrays(4, 4))
     refused("mnist is the name of a data set that ships", data="{file: mnist.npz}")

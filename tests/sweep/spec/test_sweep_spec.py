@@ -16,7 +16,7 @@ from sweep.spec.sweep_spec import Spec
 from tests.sweep.samples import BLOCK, spec_of
 from trainables.atomic_file import write_atomically
 from trainables.schema import Cell
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 
 def params_of(*names: str, spec: Spec) -> list[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from tests.sweep.conftest import Answer
 from tests.trainables.members import through_bytes, values_of
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks import SHIPPED, TASKS, unregister
+from trainables.task_registry import SHIPPED, TASKS, unregister
 from trainables.training.trainer import Trainer
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples"

@@ -12,7 +12,7 @@ from tests.sweep.samples import Driver, spec_of
 from tests.trainables.members import data, member, trainer_of
 from tests.trainables.tasks.test_gradient_quality import PACK as JUDGED
 from trainables.pack import Pack
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.checkpoint import NUM_KEPT, CheckpointFolder
 from trainables.training.epochs import EpochRecord

@@ -11,8 +11,8 @@ import pytest
 
 from trainables.data import DATASETS, Dataset
 from trainables.data.errors import SourceError
-from trainables.data.idx_dataset import idx_dataset
-from trainables.data.idx_file import IdxFile
+from trainables.data.idx.dataset import idx_dataset
+from trainables.data.idx.file import IdxFile
 from trainables.data.source import Source
 
 NAMES = (

@@ -14,10 +14,10 @@ import pytest
 
 from trainables.data.errors import SourceError
 from trainables.data.file_tree import MOST_BYTES, open_tree
-from trainables.data.idx_dataset import LocalIdx
-from trainables.data.idx_file import IdxFile
-from trainables.data.mnist_wheel import MEMBER, arrays_of_wheel
-from trainables.data.omniglot_images import decode_drawing
+from trainables.data.idx.dataset import LocalIdx
+from trainables.data.idx.file import IdxFile
+from trainables.data.idx.mnist_wheel import MEMBER, arrays_of_wheel
+from trainables.data.omniglot.images import decode_drawing
 
 BOMB_BYTES = 300_000_000
 

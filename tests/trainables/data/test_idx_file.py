@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainables.data.errors import SourceError
-from trainables.data.idx_file import IdxFile
+from trainables.data.idx.file import IdxFile
 
 NAME = "t10k-images-idx3-ubyte"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.data import mnist_wheel
 from trainables.data.check import failures
 from trainables.data.errors import SourceError
-from trainables.data.idx_datasets import MNIST, MNIST_FILES
-from trainables.data.mnist_wheel import MEMBER, MnistWheel, arrays_of_wheel
+from trainables.data.idx import mnist_wheel
+from trainables.data.idx.datasets import MNIST, MNIST_FILES
+from trainables.data.idx.mnist_wheel import MEMBER, MnistWheel, arrays_of_wheel
 
 
 class Explosive:

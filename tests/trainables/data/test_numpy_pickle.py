@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.data.numpy_pickle import load_arrays
+from trainables.data.omniglot.numpy_pickle import load_arrays
 
 
 class Touch:

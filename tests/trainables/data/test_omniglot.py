@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.data import DATASETS, DataError, fetch, load, omniglot_store, verify
-from trainables.data import omniglot_sets as sets_module
+from trainables.data import DATASETS, DataError, fetch, load, verify
 from trainables.data.check import failures
 from trainables.data.errors import SourceError
-from trainables.data.omniglot import OMNIGLOT
-from trainables.data.omniglot_images import decode_drawing, shrink
-from trainables.data.omniglot_sets import CHARACTERS, expected_images
-from trainables.data.omniglot_sources import OmniglotDownload
+from trainables.data.omniglot import sets as sets_module
+from trainables.data.omniglot import store as store_module
+from trainables.data.omniglot.dataset import OMNIGLOT
+from trainables.data.omniglot.images import decode_drawing, shrink
+from trainables.data.omniglot.sets import CHARACTERS, expected_images
+from trainables.data.omniglot.sources import OmniglotDownload
 
 SMALL = "images_background_small1"
 OTHER = "images_background_small2"
@@ -174,14 +175,14 @@ def test_arrays_without_a_manifest_are_not_accepted(sets: Path, tmp_path: Path) 
 
 def test_replacement_that_breaks_off_leaves_nothing_to_load(sets: Path, tmp_path: Path, monkeypatch) -> None:
     fetch("omniglot", tmp_path / "data", source=sets / SMALL)
-    write = omniglot_store.write_atomically
+    write = store_module.write_atomically
 
     def write_one_array(path: Path, content: bytes) -> None:
         if path.name != "train_images.npy":
             raise KeyboardInterrupt
         write(path, content)
 
-    monkeypatch.setattr(omniglot_store, "write_atomically", write_one_array)
+    monkeypatch.setattr(store_module, "write_atomically", write_one_array)
     with pytest.raises(KeyboardInterrupt):
         fetch("omniglot", tmp_path / "data", source=sets / OTHER)
     with pytest.raises(DataError, match=r"manifest\.json is absent; run `catsweep data fetch omniglot`"):
@@ -193,7 +194,7 @@ def test_one_official_set_that_arrived_alone_is_not_used(sets: Path, tmp_path: P
         shutil.copy(zipped(sets / "images_background"), folder)
         raise SourceError("the host is gone")
 
-    monkeypatch.setattr("trainables.data.omniglot_sources.download", only_background)
+    monkeypatch.setattr("trainables.data.omniglot.sources.download", only_background)
     monkeypatch.setitem(DATASETS, "omniglot", dataclasses.replace(OMNIGLOT, remote=(OmniglotDownload(),)))
     for _ in range(2):  # nothing is left for the second one to find
         with pytest.raises(DataError, match=r"there are none.*\n.*the host is gone"):
@@ -206,7 +207,7 @@ def test_both_official_sets_that_were_downloaded_are_used(sets: Path, tmp_path: 
         for name in ("images_background", "images_evaluation"):
             shutil.copy(zipped(sets / name), folder)
 
-    monkeypatch.setattr("trainables.data.omniglot_sources.download", both)
+    monkeypatch.setattr("trainables.data.omniglot.sources.download", both)
     monkeypatch.setitem(DATASETS, "omniglot", dataclasses.replace(OMNIGLOT, remote=(OmniglotDownload(),)))
     fetch("omniglot", tmp_path / "data")
     assert load("omniglot", tmp_path / "data").content == "images_background, images_evaluation"

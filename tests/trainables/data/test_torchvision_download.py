@@ -14,7 +14,7 @@ import pytest
 
 from trainables.data import torchvision_process
 from trainables.data.errors import SourceError
-from trainables.data.idx_dataset import LocalIdx
+from trainables.data.idx.dataset import LocalIdx
 from trainables.data.torchvision_download import download
 from trainables.data.torchvision_import import torchvision_datasets
 from trainables.data.torchvision_process import ANSWER_SECONDS, MOST_BYTES, download_here

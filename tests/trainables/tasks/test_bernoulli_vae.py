@@ -10,7 +10,7 @@ import estimators
 from tests.trainables.members import check_seconds_are_without, images, member, through_bytes, values_of
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks import task_of
+from trainables.task_registry import task_of
 from trainables.tasks.bernoulli_vae import BERNOULLI_VAE, NUM_MEASURED_IMAGES, BernoulliVaeTrainer, binarised
 from trainables.training.generators import seeded_generator
 from trainables.training.training_data import TrainingData

@@ -8,7 +8,7 @@ import torch
 from tests.trainables.members import data, member, synthetic, trainer_of
 from trainables.pack import Pack
 from trainables.schema import Member
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 
 _BY_F = {"estimator": "indecater", "temperature": None, "num_samples": 2, "batch_size": 10}
 _JUDGED = {

@@ -12,8 +12,8 @@ from tests.trainables.members import data, small_trainer, trainer_of, training_s
 from trainables.models.bernoulli_vae import BernoulliVAE
 from trainables.models.digit_network import DigitNetwork
 from trainables.models.discrete_vae import DiscreteVAE
-from trainables.tasks import TASKS
-from trainables.tasks.task import Task
+from trainables.task import Task
+from trainables.task_registry import TASKS
 from trainables.training.training_data import TrainingData
 
 pytestmark = pytest.mark.usefixtures("one_thread")

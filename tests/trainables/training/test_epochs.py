@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from tests.trainables.members import small_trainer, through_bytes, training_state, values_of
-from trainables.tasks import TASKS
-from trainables.tasks.task import Task
+from trainables.task import Task
+from trainables.task_registry import TASKS
 from trainables.training.generators import seeded_generator
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -8,7 +8,7 @@ import torch
 import estimators
 from tests.trainables.members import images, member, through_bytes, values_of
 from trainables.pack import Pack
-from trainables.tasks import TASKS
+from trainables.task_registry import TASKS
 from trainables.tasks.mnist_vae import DiscreteVaeTrainer
 from trainables.training.epochs import STATE_FORMAT, EpochRecord
 from trainables.training.training_data import TrainingData

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from trainables.data.errors import SourceError
 from trainables.data.file_tree import open_tree
-from trainables.data.omniglot_images import MOST_BYTES, decode_drawing, shrink
-from trainables.data.omniglot_sets import BACKGROUND, CHARACTERS, EVALUATION, expected_images
+from trainables.data.omniglot.images import MOST_BYTES, decode_drawing, shrink
+from trainables.data.omniglot.sets import BACKGROUND, CHARACTERS, EVALUATION, expected_images
 
 TEST_DRAWERS = frozenset(range(17, 21))
 """Drawers 17 to 20 of 20 are the test set where the official split is not at hand."""

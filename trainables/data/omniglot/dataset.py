@@ -5,7 +5,7 @@ Split: background to train (19,280 images) and evaluation to test (13,180) when 
     that both splits have every character and no person is in both.
 
 torchvision downloads it and no more: it knows neither the small sets nor which sets a folder holds, and reads
-105x105 pixels from a file each. See `omniglot_images` for the pixels that training sees.
+105x105 pixels from a file each. See `trainables.data.omniglot.images` for the pixels that training sees.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import numpy as np
 from trainables.data.check import Check, failures
 from trainables.data.dataset import Dataset
 from trainables.data.errors import SourceError
-from trainables.data.image_dataset import ImageDataset
-from trainables.data.omniglot_reader import locate
-from trainables.data.omniglot_sets import CHARACTERS, expected_images
-from trainables.data.omniglot_sources import LocalOmniglot, OmniglotDownload
-from trainables.data.omniglot_store import ARRAYS, MANIFEST, Manifest, check_array, read_array, read_manifest
+from trainables.data.omniglot.reader import locate
+from trainables.data.omniglot.sets import CHARACTERS, expected_images
+from trainables.data.omniglot.sources import LocalOmniglot, OmniglotDownload
+from trainables.data.omniglot.store import ARRAYS, MANIFEST, Manifest, check_array, read_array, read_manifest
 from trainables.error_reason import reason_of
+from trainables.image_dataset import ImageDataset
 
 
 def _load(target: Path) -> ImageDataset:

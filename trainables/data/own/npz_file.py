@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from trainables.data.own_arrays import ARRAYS, own_dataset
+from trainables.data.own.arrays import ARRAYS, own_dataset
 from trainables.error_reason import reason_of
 from trainables.own_data import OwnDataError, OwnDataset
 from trainables.regular_file import read_regular

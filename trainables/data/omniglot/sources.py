@@ -10,7 +10,7 @@ import numpy as np
 
 from trainables.atomic_file import UNFINISHED
 from trainables.data.errors import SourceError
-from trainables.data.omniglot_reader import (
+from trainables.data.omniglot.reader import (
     Drawing,
     Location,
     check_complete,
@@ -19,8 +19,8 @@ from trainables.data.omniglot_reader import (
     locate,
     read_images,
 )
-from trainables.data.omniglot_sets import CHARACTERS
-from trainables.data.omniglot_store import write_store
+from trainables.data.omniglot.sets import CHARACTERS
+from trainables.data.omniglot.store import write_store
 from trainables.data.torchvision_download import download
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.data.errors import SourceError
-from trainables.data.image_dataset import IMAGE_SIDE, Images
+from trainables.image_dataset import IMAGE_SIDE, Images
 
 DRAWING_SIDE = 105
 MOST_BYTES = 1 << 16

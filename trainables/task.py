@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Any
 
 from estimators import registry
 from estimators.hyperparameter import NUM_SAMPLES, Hyperparameter
 from trainables.models.network_sizes import Architecture
 from trainables.schema.metrics import Metric, names_of
-
-if TYPE_CHECKING:
-    from trainables.training.trainer import Trainer
 
 
 class Stated(Enum):
@@ -52,7 +49,8 @@ class Task:
 
     Args:
         name: Its name in specs and in the store.
-        trainer: Trains a pack; made of the pack, its data (none for a task without data sets) and a device.
+        trainer: A class that derives from `trainables.training.trainer.Trainer`, made of a pack, its data
+            (none for a task without data sets) and a device.
         epoch_metrics: What a member logs after every epoch. An epoch is what lies between two checkpoints,
             and the step of the store: a pass over the training images, or, without images, whatever the task
             makes of it.
@@ -95,7 +93,7 @@ class Task:
     """
 
     name: str
-    trainer: type[Trainer]
+    trainer: Callable[..., Any]
     epoch_metrics: tuple[Metric, ...]
     headline: str
     progress: str

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data.image_dataset import ImageDataset, Images, Labels
+from trainables.image_dataset import ImageDataset, Images, Labels
 from trainables.own_data import OwnDataError, OwnDataset, checked_name
 
 ARRAYS = ("train", "test", "train_labels", "test_labels")

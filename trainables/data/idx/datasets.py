@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainables.data.debian_package import DebianPackage
-from trainables.data.idx_dataset import IdxFiles, idx_dataset
-from trainables.data.idx_file import IdxFile
-from trainables.data.mnist_wheel import MnistWheel
+from trainables.data.idx.dataset import IdxFiles, idx_dataset
+from trainables.data.idx.debian_package import DebianPackage
+from trainables.data.idx.file import IdxFile
+from trainables.data.idx.mnist_wheel import MnistWheel
 
 
 def _files(train_images: str, train_labels: str, test_images: str, test_labels: str) -> IdxFiles:

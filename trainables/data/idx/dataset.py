@@ -12,10 +12,10 @@ from trainables.data.check import Check
 from trainables.data.dataset import Dataset
 from trainables.data.errors import SourceError
 from trainables.data.file_tree import open_tree
-from trainables.data.idx_file import IdxFile, absent
-from trainables.data.image_dataset import ImageDataset
+from trainables.data.idx.file import IdxFile, absent
 from trainables.data.source import Source
 from trainables.data.torchvision_download import download
+from trainables.image_dataset import ImageDataset
 
 IdxFiles = tuple[IdxFile, ...]
 """Training images, training labels, test images, test labels."""

